@@ -1,0 +1,287 @@
+"""Content identifiers, one value and one spelling.
+
+    bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy
+    01 55 12 20 <32 bytes>     version, codec raw, sha2-256, length, digest
+
+Whatever way a CID is written (`Qm..`, `bafy..`, `z..`, upper case), the value
+is the binary CIDv1 and `str` gives it in lower-case base32. Codec and multihash
+of others are kept; hashes that do not resist collisions are refused.
+Source: FORMATS 1; the CID and multihash specifications of multiformats.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from invocation_spec.errors import CidError, MutableNameError
+
+__all__ = [
+    "CID",
+    "CID_TEXT_MAX",
+    "DAG_CBOR",
+    "DAG_PB",
+    "EMPTY_BYTES",
+    "LIBP2P_KEY",
+    "RAW",
+    "SHA2_256",
+    "SHA3_BY_BYTES",
+]
+
+RAW = 0x55
+DAG_PB = 0x70
+DAG_CBOR = 0x71
+LIBP2P_KEY = 0x72
+
+SHA2_256 = 0x12
+_IDENTITY = 0x00
+
+#: Golem writes `sha3` and means the width by the length of the digest, in bytes.
+SHA3_BY_BYTES = {28: 0x17, 32: 0x16, 48: 0x15, 64: 0x14}
+
+#: Multihash code -> (name, digest length in bytes): collision resistant, whole.
+_HASHES = {
+    SHA2_256: ("sha2-256", 32),
+    0x20: ("sha2-384", 48),
+    0x13: ("sha2-512", 64),
+    0x17: ("sha3-224", 28),
+    0x16: ("sha3-256", 32),
+    0x15: ("sha3-384", 48),
+    0x14: ("sha3-512", 64),
+    0xB220: ("blake2b-256", 32),
+    0x1E: ("blake3", 32),
+}
+
+#: Longest text that is looked at. Identity CIDs hold their bytes, so this also
+#: bounds what `data:`-like identifiers can carry; the longest hash needs 116.
+CID_TEXT_MAX = 4096
+
+#: A varint of a multicodec has at most nine bytes (unsigned-varint spec).
+_VARINT_BYTES_MAX = 9
+
+_CBOR_SHA256 = bytes((1, DAG_CBOR, SHA2_256, 32))
+_RAW_SHA256 = bytes((1, RAW, SHA2_256, 32))
+_COMMON = (_CBOR_SHA256, _RAW_SHA256)
+
+_BASE32 = re.compile(r"b[a-z2-7]+")
+_CIDV0 = re.compile(r"Qm[1-9A-HJ-NP-Za-km-z]{44}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CID:
+    """A CIDv1 in binary form; equal CIDs are equal bytes.
+
+    Raises:
+        CidError: the bytes are not a CID, or its hash is not one we accept.
+    """
+
+    raw: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.raw) == 36 and self.raw[:4] in _COMMON:
+            return
+        codec, code, digest = _split(self.raw)
+        _check_kind(codec, code, digest)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read any spelling of a bare CID: CIDv0, or CIDv1 in any multibase.
+
+        Raises:
+            CidError: the text is no CID or is not the only spelling in its base.
+        """
+        return cls.from_bytes(_text_to_bytes(text))
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """Take binary CIDv0 or CIDv1; an identity CID of raw bytes is re-hashed."""
+        if len(raw) == 34 and raw[:2] == b"\x12\x20":
+            return cls(bytes((1, DAG_PB)) + raw)
+        if raw[2:3] == b"\x00":
+            codec, code, digest = _split(raw)
+            if code == _IDENTITY and codec == RAW:
+                return cls.of_bytes(digest)
+        return cls(raw)
+
+    @classmethod
+    def of_block(cls, block: bytes) -> Self:
+        """The CID of a DAG-CBOR block: dag-cbor, sha2-256."""
+        return cls(_CBOR_SHA256 + hashlib.sha256(block).digest())
+
+    @classmethod
+    def of_bytes(cls, data: bytes) -> Self:
+        """The preferred CID of a file: raw, sha2-256 of its whole bytes."""
+        return cls(_RAW_SHA256 + hashlib.sha256(data).digest())
+
+    @classmethod
+    def of_digest(cls, digest: bytes, *, hash_code: int = SHA2_256) -> Self:
+        """The CID of bytes known by a digest of another world: codec raw."""
+        return cls(
+            b"\x01" + _varint(RAW) + _varint(hash_code) + _varint(len(digest)) + digest
+        )
+
+    @property
+    def codec(self) -> int:
+        """Multicodec code of what the bytes are."""
+        return _split(self.raw)[0]
+
+    @property
+    def hash_code(self) -> int:
+        """Multihash code."""
+        return _split(self.raw)[1]
+
+    @property
+    def digest(self) -> bytes:
+        """The bare digest."""
+        return _split(self.raw)[2]
+
+    def matches(self, data: bytes) -> bool:
+        """Whether `data` hashes to this CID.
+
+        Raises:
+            CidError: this Python cannot compute the hash function (blake3).
+        """
+        return _digest_of(self.hash_code, data) == self.digest
+
+    def __bytes__(self) -> bytes:
+        return self.raw
+
+    def __str__(self) -> str:
+        return "b" + base64.b32encode(self.raw).decode().lower().rstrip("=")
+
+    def __repr__(self) -> str:
+        return f"CID({self})"
+
+
+def _digest_of(hash_code: int, data: bytes) -> bytes:
+    name, size = _HASHES[hash_code]
+    if name == "blake2b-256":
+        return hashlib.blake2b(data, digest_size=size).digest()
+    if name == "blake3":
+        raise CidError("blake3 digests cannot be checked here; expected sha2-256")
+    python_name = name.replace("sha2-", "sha").replace("-", "_")
+    return hashlib.new(python_name, data).digest()
+
+
+def _text_to_bytes(text: str) -> bytes:
+    if len(text) > CID_TEXT_MAX:
+        raise CidError(f"{len(text)} characters; a CID has at most {CID_TEXT_MAX}")
+    if _CIDV0.fullmatch(text):
+        return _multibase("z" + text, text)
+    if _BASE32.fullmatch(text):
+        return _base32(text)
+    if not text or text.startswith("Qm") or not text.isascii():
+        raise CidError(f"{_shown(text)} is not a CID")
+    raw = _multibase(text, text)
+    if raw[:1] != b"\x01":
+        raise CidError(f"{_shown(text)} is not a CIDv1")
+    return raw
+
+
+def _base32(text: str) -> bytes:
+    body = text[1:]
+    try:
+        raw = base64.b32decode(body.upper() + "=" * (-len(body) % 8))
+    except binascii.Error as error:
+        raise CidError(f"{_shown(text)} is not base32: {error}") from error
+    if "b" + base64.b32encode(raw).decode().lower().rstrip("=") != text:
+        raise CidError(f"{_shown(text)} has spare bits set; no CID is written so")
+    return raw
+
+
+def _multibase(text: str, shown: str) -> bytes:
+    from multiformats import multibase  # its tables load slowly; rarely needed
+
+    try:
+        base, raw = multibase.decode_raw(text)
+        again = base.encode(raw)
+    except (KeyError, ValueError) as error:
+        raise CidError(f"{_shown(shown)} is not a CID: {error}") from error
+    if again != text and again.lower() != text.lower():
+        raise CidError(f"{_shown(shown)} is not the only spelling of its bytes")
+    return bytes(raw)
+
+
+def _split(raw: bytes) -> tuple[int, int, bytes]:
+    version, at = _read_varint(raw, 0)
+    if version != 1:
+        raise CidError(f"version {version} in {_shown_bytes(raw)}; expected CIDv1")
+    codec, at = _read_varint(raw, at)
+    code, at = _read_varint(raw, at)
+    size, at = _read_varint(raw, at)
+    if len(raw) - at != size:
+        raise CidError(
+            f"{_shown_bytes(raw)} holds {len(raw) - at} bytes of digest;"
+            f" its multihash says {size}"
+        )
+    return codec, code, raw[at:]
+
+
+def _check_kind(codec: int, code: int, digest: bytes) -> None:
+    if codec == LIBP2P_KEY:
+        raise MutableNameError("a libp2p key (IPNS) names whoever holds it, no content")
+    if code == _IDENTITY:
+        raise CidError(
+            "identity hash with a codec other than raw; expected the hash of a block"
+        )
+    if code not in _HASHES:
+        raise CidError(
+            f"multihash code {code:#x} is not collision resistant or not known;"
+            f" expected {', '.join(name for name, _ in _HASHES.values())}"
+        )
+    name, size = _HASHES[code]
+    if len(digest) != size:
+        raise CidError(
+            f"{name} digest of {len(digest)} bytes; expected all {size}, not truncated"
+        )
+
+
+def _read_varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    for offset in range(_VARINT_BYTES_MAX):
+        if at + offset >= len(raw):
+            raise CidError(f"{_shown_bytes(raw)} breaks off inside a number")
+        byte = raw[at + offset]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            if byte == 0 and offset > 0:
+                raise CidError(f"{_shown_bytes(raw)} spells a number with spare bytes")
+            return value, at + offset + 1
+        shift += 7
+    raise CidError(f"{_shown_bytes(raw)} has a number of more than nine bytes")
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")
+
+
+def _shown_bytes(raw: bytes) -> str:
+    return raw[:40].hex() + ("..." if len(raw) > 40 else "") or "nothing"
+
+
+#: CIDs of zero bytes, by every accepted hash that can be computed: an empty stdin.
+EMPTY_BYTES = frozenset(
+    CID.of_digest(_digest_of(code, b""), hash_code=code)
+    for code, (name, _) in _HASHES.items()
+    if name != "blake3"
+) | {
+    CID.of_digest(
+        bytes.fromhex(
+            "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+        ),
+        hash_code=0x1E,
+    )
+}

@@ -1,0 +1,130 @@
+"""DAG-CBOR, strictly: one value, one encoding.
+
+Encodes and decodes with cbrrr, which is strict on form; here are added what it
+leaves out: our CID profile, limits of size and depth, -0.0, and integers below
+-2^63. The slower `dag_cbor` words the refusals, because it knows where in the
+bytes it stopped. Source: the IPLD DAG-CBOR specification; FORMATS 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, cast
+
+import cbrrr
+
+from invocation_spec.cid import CID
+from invocation_spec.errors import CidError, EncodingError
+
+__all__ = [
+    "BLOCK_BYTES_MAX",
+    "DEPTH_MAX",
+    "INT_MAX",
+    "INT_MIN",
+    "Ipld",
+    "decode",
+    "encode",
+]
+
+#: A block travels whole; IPFS peers and gateways carry at most about 1 MiB.
+BLOCK_BYTES_MAX = 1 << 20
+
+#: Deepest nesting of a block; workflows of real networks stay below 20.
+DEPTH_MAX = 128
+
+INT_MIN = -(2**63)
+INT_MAX = 2**64 - 1
+
+_Scalar: TypeAlias = bool | int | float | str | bytes | CID | None
+Ipld: TypeAlias = "_Scalar | Sequence[Ipld] | Mapping[str, Ipld]"
+
+
+def encode(
+    value: Ipld, *, floats: bool = False, bytes_max: int = BLOCK_BYTES_MAX
+) -> bytes:
+    """The one encoding of `value`; floats (float64) only where a form allows them.
+
+    Raises:
+        EncodingError: a value that DAG-CBOR or our profile cannot hold.
+    """
+    _check(value, floats=floats)
+    try:
+        block = cbrrr.encode_dag_cbor(cast("cbrrr.DagCborTypes", value), cid_type=CID)
+    except (TypeError, ValueError, UnicodeError, OverflowError) as error:
+        raise EncodingError(f"cannot be written as DAG-CBOR: {error}") from error
+    if len(block) > bytes_max:
+        raise EncodingError(f"{len(block)} bytes; a block has at most {bytes_max}")
+    return block
+
+
+def decode(
+    block: bytes, *, floats: bool = False, bytes_max: int = BLOCK_BYTES_MAX
+) -> Ipld:
+    """The value whose one encoding `block` is; CIDs come out as `CID`.
+
+    Raises:
+        EncodingError: too large, too deep, trailing bytes, any other spelling of
+            a value than the canonical one, a CID or a float that is not allowed.
+    """
+    if len(block) > bytes_max:
+        raise EncodingError(f"{len(block)} bytes; a block has at most {bytes_max}")
+    try:
+        value = cast("Ipld", cbrrr.decode_dag_cbor(block, cid_ctor=_canonical_cid))
+    except CidError as error:
+        raise EncodingError(f"a link is no CID: {error.reason}") from error
+    except (ValueError, TypeError, UnicodeError, OverflowError) as error:
+        raise EncodingError(f"not DAG-CBOR: {_explained(block, error)}") from error
+    _check(value, floats=floats)
+    return value
+
+
+def _canonical_cid(raw: bytes) -> CID:
+    # Never `CID.from_bytes`: inside a block a CIDv0 or identity CID would be a
+    # second encoding of a value that has one already.
+    return CID(raw)
+
+
+def _check(value: Ipld, *, floats: bool) -> None:
+    """Walk without recursion, so that depth is a limit and never a crash."""
+    stack: list[tuple[Ipld, int]] = [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        kind = type(item)
+        if kind is str or kind is bytes or kind is CID or kind is bool or item is None:
+            continue
+        if isinstance(item, int):
+            if not INT_MIN <= item <= INT_MAX:
+                raise EncodingError(f"integer {item} is outside -2^63 .. 2^64-1")
+        elif isinstance(item, float):
+            _check_float(item, floats=floats)
+        elif depth > DEPTH_MAX:
+            raise EncodingError(f"nested deeper than {DEPTH_MAX} levels")
+        elif isinstance(item, Mapping):
+            stack.extend((child, depth + 1) for child in item.values())
+        elif isinstance(item, Sequence):
+            stack.extend((child, depth + 1) for child in item)
+
+
+def _check_float(value: float, *, floats: bool) -> None:
+    if not floats:
+        raise EncodingError(f"float {value!r} where no float is allowed")
+    if not math.isfinite(value):
+        raise EncodingError(f"{value!r} has no place in DAG-CBOR")
+    if value == 0 and math.copysign(1, value) < 0:
+        raise EncodingError("-0.0 is refused: it equals 0.0 and is written otherwise")
+
+
+def _explained(block: bytes, error: Exception) -> str:
+    import dag_cbor  # pure Python: only for the wording of a refusal
+
+    head = block[:4096]
+    if len(head) < len(block):
+        return str(error)
+    try:
+        dag_cbor.decode(head)
+    except RecursionError:
+        return "nested too deeply"
+    except Exception as reference:  # noqa: BLE001 - any wording is better than none
+        return " ".join(str(reference).split())
+    return str(error)

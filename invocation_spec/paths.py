@@ -1,0 +1,57 @@
+"""Guest paths: absolute, clean, one spelling each.
+
+    inputs//a/./b/../c/   ->   /inputs/a/c
+
+Source: FORMATS 3. Every network cleans paths, each in its own way; here a
+relative target is taken from `/` and climbing above the root is refused.
+"""
+
+from __future__ import annotations
+
+from invocation_spec.errors import EncodingError
+
+__all__ = ["PATH_BYTES_MAX", "base_name", "clean", "is_clean", "join"]
+
+#: Longest path in bytes of UTF-8: PATH_MAX of Linux, where all networks run.
+PATH_BYTES_MAX = 4096
+
+
+def clean(path: str) -> str:
+    """The one spelling of a guest path.
+
+    Raises:
+        EncodingError: it climbs above the root, holds NUL, or is too long.
+    """
+    if "\0" in path:
+        raise EncodingError(f"path {path!r} holds a NUL character")
+    if len(path.encode()) > PATH_BYTES_MAX:
+        raise EncodingError(f"path of more than {PATH_BYTES_MAX} bytes")
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part in ("", "."):
+            continue
+        if part == "..":
+            if not parts:
+                raise EncodingError(f"path {path!r} climbs above the root")
+            parts.pop()
+        else:
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def is_clean(path: str) -> bool:
+    """Whether `path` is spelled as `clean` spells it."""
+    try:
+        return clean(path) == path
+    except EncodingError:
+        return False
+
+
+def join(directory: str, name: str) -> str:
+    """The clean path of one entry of a directory."""
+    return clean(f"{directory}/{name}")
+
+
+def base_name(path: str) -> str:
+    """The last element of a clean path, as Go's `path.Base` gives it."""
+    return path.rsplit("/", 1)[-1] or "/"

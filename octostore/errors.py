@@ -1,0 +1,141 @@
+"""The faults of a database of results, each class saying whose it is.
+
+    OctostoreError              (invocation_spec.errors)
+    ├─ DidError                 this text or these bytes are no key that we accept
+    ├─ RecordError              their record breaks the rules of its type
+    │  └─ ResultError           their result breaks the rules of results
+    ├─ StatementError           their statement is malformed
+    │  ├─ SignatureError        the signature does not hold for these bytes
+    │  └─ ChainError            seq and prev contradict each other
+    ├─ CarError                 their file is no CAR, or it breaks off
+    ├─ BlockMismatchError       their bytes do not hash to the CID they came under
+    ├─ ProofError               their proof does not lead to the root it names
+    ├─ KeyFileError             the key file or its state cannot be used as it is
+    ├─ NotFoundError            what an identifier names is not there
+    └─ StoreError               our disk
+       ├─ StoreLockedError      another process writes to this store
+       ├─ StoreFullError        no space left; nothing acknowledged was lost
+       ├─ StoreCorruptError     what we wrote is not what we read
+       └─ StoreVersionError     written by another version of the layout
+
+`CidError`, `EncodingError` and `DocumentError` come from `invocation_spec`.
+"""
+
+from __future__ import annotations
+
+from invocation_spec.errors import OctostoreError
+
+__all__ = [
+    "BlockMismatchError",
+    "CarError",
+    "ChainError",
+    "DidError",
+    "KeyFileError",
+    "NotFoundError",
+    "ProofError",
+    "RecordError",
+    "ResultError",
+    "SignatureError",
+    "StatementError",
+    "StoreCorruptError",
+    "StoreError",
+    "StoreFullError",
+    "StoreLockedError",
+    "StoreVersionError",
+]
+
+
+class DidError(OctostoreError):
+    """A did:key or a public key that is malformed, weak or not canonical."""
+
+    code = "did"
+
+
+class RecordError(OctostoreError):
+    """A record that breaks the rules of its type; `at` is a JSON pointer into it."""
+
+    code = "record"
+
+
+class ResultError(RecordError):
+    """A result that breaks its rules; a claim of it is as invalid as the result."""
+
+    code = "result"
+
+
+class StatementError(OctostoreError):
+    """A block that is no statement: shape, limits, header, issuer."""
+
+    code = "statement"
+
+
+class SignatureError(StatementError):
+    """A well-formed statement whose signature does not hold."""
+
+    code = "signature"
+
+
+class ChainError(StatementError):
+    """A statement that is no link of any chain: seq and prev contradict."""
+
+    code = "chain"
+
+
+class CarError(OctostoreError):
+    """A file that is no CAR v1; `at` is the byte offset, as `byte 123`."""
+
+    code = "car"
+
+
+class BlockMismatchError(OctostoreError):
+    """Bytes that do not hash to the CID they came under; `at` is that CID."""
+
+    code = "block-mismatch"
+
+
+class ProofError(OctostoreError):
+    """A proof of inclusion, consistency or presence that does not hold."""
+
+    code = "proof"
+
+
+class KeyFileError(OctostoreError):
+    """A key file or its state that cannot be used; `at` is its path."""
+
+    code = "key-file"
+
+
+class NotFoundError(OctostoreError):
+    """A block, statement or issuer that is not there; `at` is its identifier."""
+
+    code = "not-found"
+
+
+class StoreError(OctostoreError):
+    """Our disk: what the store could not read or write."""
+
+    code = "store"
+
+
+class StoreLockedError(StoreError):
+    """Another process holds the one place of a writer."""
+
+    code = "store-locked"
+
+
+class StoreFullError(StoreError):
+    """No space is left; what was acknowledged is kept, the last batch is not."""
+
+    code = "store-full"
+
+
+class StoreCorruptError(StoreError):
+    """The store contradicts itself: bytes, index or log."""
+
+    code = "store-corrupt"
+
+
+class StoreVersionError(StoreError):
+    """A layout that this version does not read."""
+
+    code = "store-version"
