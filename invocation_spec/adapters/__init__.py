@@ -1,0 +1,46 @@
+"""The tongues that invocations are written in: a table, one row a form.
+
+An adapter is a module that reads like its network's own documentation. To add
+one: write `is_x(document)`, which recognises the form by marks that no other
+form has, and `read_x(document, resolutions)`, which gives a reading per task;
+then add its row here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from invocation_spec.adapters.bacalhau_job import is_job, read_job
+from invocation_spec.adapters.bacalhau_v1beta import is_v1beta, read_v1beta
+from invocation_spec.adapters.golem import is_bundle, read_bundle
+from invocation_spec.adapters.homestar import is_homestar, read_homestar
+from invocation_spec.adapters.ucan_task import is_task, read_task
+from invocation_spec.document import Document
+from invocation_spec.reading import Reading
+from invocation_spec.resolutions import Resolutions
+
+__all__ = ["FORMS", "Form"]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One form of one network: its marks, and how it is read.
+
+    `network` is who a document of this form was written for; `recognises` looks
+    at marks only, `read` refuses what breaks the form.
+    """
+
+    network: str
+    name: str
+    recognises: Callable[[Document], bool]
+    read: Callable[[Document, Resolutions], Sequence[Reading]]
+
+
+FORMS = (
+    Form("bacalhau", "models.Job", is_job, read_job),
+    Form("bacalhau", "V1beta", is_v1beta, read_v1beta),
+    Form("ipvm", "UCAN task, December 2022", is_task, read_task),
+    Form("ipvm", "Homestar 0.2", is_homestar, read_homestar),
+    Form("golem", "bundle", is_bundle, read_bundle),
+)

@@ -1,0 +1,206 @@
+"""Bacalhau's `models.Job`, the form of every version since v1.1.
+
+    Type: batch
+    Count: 1
+    Tasks:
+      - Engine: {Type: wasm, Params: {EntryModule: /app/main.wasm, Parameters: [..]}}
+        Env: {NAME: value}
+        InputSources: [{Target: /inputs, Source: {Type: ipfs, Params: {CID: Qm..}}}]
+        ResultPaths: [{Name: outputs, Path: /outputs}]
+        Network: {Type: None}
+
+Up to v1.6 a wasm module is an input source of its own (`EntryModule` a map);
+from v1.7 it is the target path of one of the task's sources (`EntryModule` a
+string). Keys match without regard to ASCII case, as Go's JSON reads them.
+Source: bacalhau pkg/models/{job,task,spec_config,input_source}.go,
+pkg/executor/{docker,wasm}/models/types.go; research: bacalhau 1.3 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from invocation_spec.adapters.bacalhau_storage import Source, place
+from invocation_spec.adapters.bacalhau_tasks import (
+    Module,
+    merge_env,
+    read_docker,
+    read_network,
+    read_outputs,
+    read_wasm,
+    task_env,
+)
+from invocation_spec.document import Document
+from invocation_spec.errors import DocumentError
+from invocation_spec.node import Node, Struct
+from invocation_spec.reading import Files, Reading, clean_at, made
+from invocation_spec.resolutions import Resolutions
+
+__all__ = ["COUNT_MAX", "is_job", "read_job"]
+
+#: Partitions of one job; each is an invocation of its own.
+COUNT_MAX = 10_000
+
+_TYPES_IMPURE = ("ops", "daemon", "service")
+
+
+def is_job(document: Document) -> bool:
+    """Whether the document has the marks of a `models.Job`: tasks with engines."""
+    root = _unwrapped(Node(document.tree, fold=True))
+    if not isinstance(root.value, Mapping):
+        return False
+    tasks = root.struct()["Tasks"]
+    if not isinstance(tasks.value, list) or not tasks.value:
+        return False
+    first = tasks.elements()[0]
+    return isinstance(first.value, Mapping) and "Engine" in first.struct()
+
+
+def _unwrapped(root: Node) -> Node:
+    """The job itself: `describe` and the API wrap it in `{"Job": ..}`."""
+    if isinstance(root.value, Mapping):
+        inner = root.struct()["Job"]
+        if isinstance(inner.value, Mapping):
+            return inner
+    return root
+
+
+def read_job(document: Document, resolutions: Resolutions) -> list[Reading]:
+    """One reading, or one for each partition of a job with `Count` over 1.
+
+    Raises:
+        DocumentError: the document breaks a rule of the form.
+    """
+    root = _unwrapped(Node(document.tree, fold=True))
+    job = root.struct()
+    reading = Reading.start("models.Job", resolutions)
+    _read_type(reading, job["Type"])
+    tasks = job["Tasks"].elements()
+    if len(tasks) != 1:
+        raise job["Tasks"].refuse(f"exactly one task, not {len(tasks)}")
+    _read_task(reading, tasks[0])
+    if not job["ID"].is_empty:
+        reading.aliases["bacalhau-job"] = job["ID"].text()
+    count = _count(job["Count"])
+    job.pass_over("Name", "Namespace", "Priority", "Constraints", "Meta", "Labels")
+    job.pass_over("State", "Version", "Revision", "CreateTime", "ModifyTime")
+    reading.ignore(job.unknown())
+    reading.finish(tasks[0].at)
+    if count == 1:
+        return [reading]
+    at = job["Count"].at
+    return [_partition(reading, index, count, at) for index in range(count)]
+
+
+def _read_type(reading: Reading, node: Node) -> None:
+    name = node.text_or("batch").strip().lower()
+    if name in _TYPES_IMPURE:
+        reading.findings.call_impure(
+            node.at, "job-type", f"a {name} job runs as often as there are nodes"
+        )
+    elif name != "batch":
+        raise node.refuse("batch, ops, daemon or service")
+
+
+def _read_task(reading: Reading, node: Node) -> None:
+    task = node.struct()
+    engine = task["Engine"].struct()
+    kind = engine["Type"].text().strip().lower()
+    params = engine["Params"].struct()
+    files = Files()
+    env_node = task["Env"]
+    _read_sources(reading, task["InputSources"], files)
+    if kind == "docker":
+        reading.form = "models.Job docker"
+        read_docker(reading, params, env_node, files)
+        read_outputs(reading, task["ResultPaths"], "Path")
+    elif kind == "wasm":
+        _read_wasm(reading, params, env_node, files)
+        # Bacalhau mounts a wasm output at its name: pkg/executor/wasm/executor.go.
+        read_outputs(reading, task["ResultPaths"], "Name")
+    else:
+        raise engine["Type"].refuse("docker or wasm")
+    read_network(reading, task["Network"])
+    task.pass_over("Name", "Publisher", "Meta", "Resources", "Timeouts")
+    for struct in (task, engine, params):
+        reading.ignore(struct.unknown())
+
+
+def _read_sources(reading: Reading, sources: Node, files: Files) -> None:
+    for item in sources.elements():
+        source, fields = _source(item)
+        if source.target.is_empty:
+            raise source.target.refuse("the path where the source lands")
+        place(reading, source, files)
+        fields.pass_over("Alias")
+        reading.ignore([*fields.unknown(), *source.params.unknown()])
+
+
+def _source(node: Node) -> tuple[Source, Struct]:
+    fields = node.struct()
+    inner = fields["Source"].struct()
+    source = Source(inner["Type"], inner["Params"].struct(), fields["Target"])
+    return source, fields
+
+
+def _read_wasm(reading: Reading, params: Struct, env_node: Node, files: Files) -> None:
+    entry = params["EntryModule"]
+    modules = params["ImportModules"].elements()
+    if isinstance(entry.value, str):
+        reading.form = "models.Job wasm v1.7"
+        env = merge_env(reading, env_node, {})
+        main = _by_path(reading, entry, files)
+        imports = [_by_path(reading, item, files) for item in modules]
+        for path in {module.name for module in (main, *imports)}:
+            files.drop(path)
+    else:
+        reading.form = "models.Job wasm v1.1"
+        engine_env = task_env(reading, params["EnvironmentVariables"])
+        env = merge_env(reading, env_node, engine_env)
+        main = _by_source(reading, entry)
+        imports = [_by_source(reading, item) for item in modules]
+    read_wasm(reading, params, main.code, imports, env, files)
+
+
+def _by_path(reading: Reading, node: Node, files: Files) -> Module:
+    text = reading.literal(node)
+    if text is None:
+        return Module(None)
+    path = clean_at(text, node.at)
+    if not files.may_hold(path):
+        raise DocumentError(
+            f"{path} is the target of no input source; from v1.7 a module is one",
+            at=node.at,
+        )
+    return Module(files.find(path), path)
+
+
+def _by_source(reading: Reading, node: Node) -> Module:
+    if node.is_empty:
+        raise node.refuse("the module to run: an input source, or its target path")
+    source, fields = _source(node)
+    nowhere = replace(source, target=Node(None, source.target.at))
+    code = place(reading, nowhere, Files())
+    alias = fields["Alias"].text_or()
+    reading.ignore([*fields.unknown(), *source.params.unknown()])
+    return Module(code, alias)
+
+
+def _count(node: Node) -> int:
+    count = 1 if node.is_empty else node.number()
+    if not 0 <= count <= COUNT_MAX:
+        raise node.refuse(f"a count from 0 to {COUNT_MAX}")
+    return count or 1  # 0 is what Go has where nothing is said
+
+
+def _partition(reading: Reading, index: int, count: int, at: str) -> Reading:
+    """Partition `index`: told apart by the pair that Bacalhau injects from v1.7."""
+    pair = {
+        "BACALHAU_PARTITION_INDEX": str(index),
+        "BACALHAU_PARTITION_COUNT": str(count),
+    }
+    given = reading.input
+    if given is not None:
+        given = made(at, replace, given, env={**given.env, **pair})
+    return replace(reading, input=given)

@@ -1,0 +1,199 @@
+"""Bacalhau's storage sources: what each fixes, and where it lands.
+
+    type           fixes content by          lands at
+    ipfs           CID                       the target itself
+    inline         the bytes of a data: URL  the target; an archive below it
+    urlDownload    nothing; a resolution     target/<name> (later forms)
+    s3             ChecksumSHA256 of a key   target/<base name of the key>
+    localDirectory nothing: a path of a host
+    repoClone      nothing
+
+Source: bacalhau pkg/storage/*, pkg/models/input_source.go; FORMATS 4.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+
+from invocation_spec.archive import NotPlainError, unpack
+from invocation_spec.cid import CID
+from invocation_spec.errors import DocumentError, EncodingError
+from invocation_spec.node import Node, Struct
+from invocation_spec.paths import base_name, join
+from invocation_spec.reading import Files, Reading, clean_at
+from invocation_spec.references import parse_data_url, s3_reference, url_name
+
+__all__ = ["Source", "place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source in the words of the newest form, whatever form it came from.
+
+    `target` is empty for a module of old forms, which lands nowhere.
+    """
+
+    kind: Node
+    params: Struct
+    target: Node
+
+
+def place(reading: Reading, source: Source, files: Files) -> CID | None:
+    """Put what the source brings into `files`; its CID if it is one file.
+
+    Raises:
+        DocumentError: a source of unknown type, or one that lacks its parameters.
+    """
+    name = source.kind.text().lower()
+    if name not in _TYPES:
+        raise source.kind.refuse(f"a storage source, one of {', '.join(_TYPES)}")
+    target = reading.literal(source.target) if not source.target.is_empty else ""
+    if target is not None:
+        clean_at(target, source.target.at)
+    return _TYPES[name](reading, source, target, files)
+
+
+def _ipfs(
+    reading: Reading, source: Source, target: str | None, files: Files
+) -> CID | None:
+    node = source.params["CID"]
+    text = reading.literal(node)
+    cid = None if text is None else reading.resolver.content(text, node.at, bare=True)
+    _put(files, target, cid, source)
+    return cid
+
+
+def _inline(
+    reading: Reading, source: Source, target: str | None, files: Files
+) -> CID | None:
+    node = source.params["URL"]
+    try:
+        inline = parse_data_url(node.text())
+    except EncodingError as error:
+        raise DocumentError(error.reason, at=node.at) from error
+    if inline.media_type != "application/gzip":
+        cid = CID.of_bytes(inline.data)
+        _put(files, target, cid, source)
+        return cid
+    try:
+        entries = unpack(inline.data)
+    except NotPlainError as error:
+        reading.findings.warn(node.at, "archive", str(error))
+        reading.findings.leave_unresolved(node.at, "data:application/gzip", "archive")
+        files.put(None, None, node.at)
+        return None
+    for path, cid in entries.items():
+        _put(files, None if target is None else join(target, path), cid, source)
+    return None
+
+
+def _url(
+    reading: Reading, source: Source, target: str | None, files: Files
+) -> CID | None:
+    node = source.params["URL"]
+    text = reading.literal(node)
+    if text is None:
+        files.put(None, None, node.at)
+        return None
+    by_path = url_name(text)
+    found = reading.resolver.download(text, node.at, named=by_path is None)
+    name = by_path if found is None or found.name is None else found.name
+    if name is None:
+        if found is not None:
+            reading.resolver.leave_unnamed(text, node.at)
+        target = None
+    cid = None if found is None else found.cid
+    _put(files, join(target, name) if target and name else target, cid, source)
+    return cid
+
+
+def _s3(
+    reading: Reading, source: Source, target: str | None, files: Files
+) -> CID | None:
+    params = source.params
+    bucket, key = params["Bucket"].text(), params["Key"].text_or()
+    params.pass_over("Region")
+    reference = s3_reference(
+        bucket,
+        key,
+        endpoint=params["Endpoint"].text_or(),
+        version_id=params["VersionID"].text_or(),
+    )
+    at = params["Key"].at
+    several = _several(params, key)
+    if several:
+        reading.findings.leave_unresolved(at, reference, several)
+        files.put(None, None, at)
+        return None
+    name: str | None = base_name(key)
+    cid = _checksum(params["ChecksumSHA256"])
+    if cid is None:
+        meaning = reading.resolver.s3(reference, at)
+        cid = None if meaning is None else meaning.cid
+        name = name if meaning is None or meaning.name is None else meaning.name
+    _put(files, join(target, name) if target and name else target, cid, source)
+    return cid
+
+
+def _several(params: Struct, key: str) -> str:
+    if not params["Partition"].is_empty:
+        return "s3-partition"
+    if not key or key.endswith(("/", "*")) or not params["Filter"].is_empty:
+        return "s3-prefix"
+    return ""
+
+
+def _checksum(node: Node) -> CID | None:
+    """The object's CID; a multipart checksum (`..-3`) is no hash of its bytes."""
+    text = node.text_or()
+    if not text or "-" in text:
+        return None
+    try:
+        digest = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise node.refuse("base64 of a SHA-256") from error
+    if len(digest) != 32:
+        raise node.refuse("base64 of the 32 bytes of a SHA-256")
+    return CID.of_digest(digest)
+
+
+def _host(
+    reading: Reading, source: Source, target: str | None, files: Files
+) -> CID | None:
+    source.params.pass_over("SourcePath", "ReadWrite")
+    reading.findings.call_impure(
+        source.kind.at, "host-directory", "a directory of whichever host runs it"
+    )
+    _put(files, target, None, source)
+    return None
+
+
+def _repository(
+    reading: Reading, source: Source, target: str | None, files: Files
+) -> CID | None:
+    node = source.params["Repo"]
+    reading.findings.leave_unresolved(node.at, node.text_or(), "repository")
+    _put(files, target, None, source)
+    return None
+
+
+def _put(files: Files, path: str | None, cid: CID | None, source: Source) -> None:
+    if not source.target.is_empty:
+        files.put(path, cid, source.target.at)
+
+
+_TYPES = {
+    "ipfs": _ipfs,
+    "inline": _inline,
+    "urldownload": _url,
+    "s3": _s3,
+    "localdirectory": _host,
+    "local": _host,
+    "repoclone": _repository,
+    "repoclonelfs": _repository,
+    "filecoin": _ipfs,
+    "filecoinunsealed": _ipfs,
+    "estuary": _ipfs,
+}

@@ -1,0 +1,189 @@
+"""What all of Bacalhau's job forms share: docker and wasm tasks, network, mounts.
+
+A form finds its own fields and hands them over as a `DockerTask` or `WasmTask`;
+here the words become Program and Input. Source: FORMATS 3 and 4; bacalhau
+pkg/executor/{docker,wasm}, pkg/lib/envvar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from invocation_spec.cid import CID
+from invocation_spec.containers import command, env_list, working_directory
+from invocation_spec.errors import DocumentError
+from invocation_spec.model import (
+    DEFAULT_ENTRY,
+    Import,
+    Input,
+    OciProgram,
+    WasiProgram,
+)
+from invocation_spec.node import Node, Struct
+from invocation_spec.reading import Files, Reading, clean_at, made
+
+__all__ = [
+    "Env",
+    "Module",
+    "merge_env",
+    "read_docker",
+    "read_network",
+    "read_outputs",
+    "read_wasm",
+    "task_env",
+]
+
+#: None stands for an environment that cannot be known: a template, a host's value.
+Env = Mapping[str, str] | None
+
+#: Network types that a spec can ask for; `None` is the one without.
+_NETWORKS = ("full", "host", "bridge", "http", "default")
+
+
+def read_network(reading: Reading, network: Node) -> None:
+    """Impure where the spec asks for a network; a warning where it says nothing."""
+    fields = network.struct()
+    kind = fields["Type"]
+    fields.pass_over("Domains", "Ports")
+    name = kind.text_or().lower()
+    if not name:
+        reading.findings.warn(
+            kind.at,
+            "network-by-default",
+            "the spec says nothing of a network; what a node gives then has changed"
+            " between versions, so a claim says what was available",
+        )
+    elif name in _NETWORKS:
+        reading.findings.call_impure(
+            kind.at, "network", f"asks for the network {kind.text()}"
+        )
+    elif name != "none":
+        raise kind.refuse("None, Full, Host, Bridge, HTTP or Default")
+
+
+def task_env(reading: Reading, node: Node) -> Env:
+    """A map of the environment; None if a value of it is a template."""
+    env: dict[str, str] = {}
+    complete = True
+    for name, item in node.entries():
+        text = reading.literal(item)
+        if text is None:
+            complete = False
+        else:
+            env[name] = text
+    return env if complete else None
+
+
+def _find_hosts(reading: Reading, node: Node, engine: Env) -> None:
+    """Impure for each `env:NAME`: the value, a secret mostly, of some host.
+
+    What the engine's own variables override is never looked up.
+    """
+    for name, item in node.entries():
+        if item.text().startswith("env:") and name not in (engine or {}):
+            reading.findings.call_impure(
+                item.at, "host-env", "takes its value from the node that runs it"
+            )
+
+
+def merge_env(reading: Reading, node: Node, engine: Env) -> Env:
+    """The task's environment at `node`, overridden by the engine's; None if impure.
+
+    Raises:
+        DocumentError: a name that Bacalhau keeps for itself.
+    """
+    before = len(reading.findings.impure)
+    task = task_env(reading, node)
+    _find_hosts(reading, node, engine)
+    if task is None or engine is None or len(reading.findings.impure) > before:
+        return None
+    merged = {**task, **engine}
+    for name in merged:
+        if name.upper().startswith("BACALHAU_"):
+            raise DocumentError(
+                f"{name} begins with BACALHAU_, which Bacalhau keeps for itself",
+                at=node.at,
+            )
+    return merged
+
+
+def read_docker(reading: Reading, params: Struct, env_node: Node, files: Files) -> None:
+    """The docker engine: an image, a command, an environment, a directory."""
+    image_node = params["Image"]
+    text = reading.literal(image_node)
+    image = None if text is None else reading.resolver.image(text, image_node.at)
+    if image is not None:
+        reading.program = OciProgram(image.digest)
+    entrypoint = reading.literals(params["Entrypoint"])
+    parameters = reading.literals(params["Parameters"])
+    engine_env = env_list(reading, params["EnvironmentVariables"])
+    env = merge_env(reading, env_node, engine_env)
+    cwd_node = params["WorkingDirectory"]
+    cwd = working_directory(reading, cwd_node)
+    complete = files.complete and (cwd is not None or cwd_node.is_empty)
+    if entrypoint is None or parameters is None or env is None or not complete:
+        return
+    if not entrypoint and image is None:
+        return  # the image's configuration may decide between argv and args
+    run = command(entrypoint, parameters, image, params["Entrypoint"].at)
+    reading.input = made(
+        params.at,
+        Input,
+        argv=run.argv,
+        args=run.args,
+        env=env,
+        cwd=cwd,
+        files=files.by_path,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module to link: its code, if known, and the name it is linked by."""
+
+    code: CID | None
+    name: str = ""
+
+
+def read_wasm(
+    reading: Reading,
+    params: Struct,
+    code: CID | None,
+    imports: Sequence[Module],
+    env: Env,
+    files: Files,
+) -> None:
+    """The wasm engine: a WASI command with its arguments."""
+    entry_node = params["Entrypoint"]
+    entry = DEFAULT_ENTRY if entry_node.is_empty else reading.literal(entry_node)
+    if entry_node.is_empty:
+        reading.findings.warn(
+            entry_node.at,
+            "entry-defaulted",
+            f"no entry point; read as {DEFAULT_ENTRY}, which the client writes and"
+            " the server does not",
+        )
+    linked = [
+        made(params.at, Import, item.code, item.name)
+        for item in imports
+        if item.code is not None
+    ]
+    if code is not None and entry is not None and len(linked) == len(imports):
+        reading.program = made(params.at, WasiProgram, code, entry, tuple(linked))
+    args = reading.literals(params["Parameters"])
+    if args is not None and env is not None and files.complete:
+        reading.input = made(
+            params.at, Input, args=tuple(args), env=env, files=files.by_path
+        )
+
+
+def read_outputs(reading: Reading, outputs: Node, field: str) -> None:
+    """The output directories that the spec declares: the claim's `dirs`."""
+    found: set[str] = set()
+    for item in outputs.elements():
+        fields = item.struct()
+        node = fields[field]
+        if not node.is_empty:
+            found.add(clean_at(node.text(), node.at))
+    reading.dirs = tuple(sorted(found))

@@ -1,0 +1,113 @@
+"""From a document of any network to canonical invocations.
+
+A pure function of (document, resolutions, network): same bytes in, same CIDs
+out, on every machine. The network only settles which form is meant, or refuses.
+Source: DESIGN 3; FORMATS 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from invocation_spec.adapters import FORMS, Form
+from invocation_spec.document import Document, read_document
+from invocation_spec.errors import DocumentError
+from invocation_spec.findings import Warned
+from invocation_spec.outcome import Also, Outcome
+from invocation_spec.reading import Reading
+from invocation_spec.resolutions import Resolutions
+
+__all__ = ["NETWORKS", "canonicalize"]
+
+#: Networks whose forms are read.
+NETWORKS = tuple(dict.fromkeys(form.network for form in FORMS))
+
+
+def canonicalize(
+    data: bytes,
+    resolutions: Resolutions | None = None,
+    *,
+    network: str | None = None,
+) -> tuple[Outcome, ...]:
+    """The outcomes of all tasks of a document, in its order; at least one.
+
+    Args:
+        data: the document: JSON, YAML or DAG-CBOR.
+        resolutions: what mutable references in it meant.
+        network: which network it was written for, where its form leaves a doubt.
+
+    Raises:
+        DocumentError: the document is refused: malformed, of no known form, or
+            outside the rules of its form.
+    """
+    given = resolutions or Resolutions.none()
+    document = read_document(data)
+    form = _form(document, network)
+    readings = form.read(document, given)
+    outcomes = [_outcome(form, reading) for reading in readings]
+    replaced = {key for reading in readings for key in reading.resolver.replaced}
+    if replaced:
+        before = form.read(document, given.without(replaced))
+        outcomes = [
+            _with_also(outcome, _outcome(form, reading), replaced)
+            for outcome, reading in zip(outcomes, before, strict=True)
+        ]
+    return tuple(_warned_of_unused(outcomes, given))
+
+
+def _form(document: Document, network: str | None) -> Form:
+    if network is not None and network not in NETWORKS:
+        raise DocumentError(
+            f"network {network!r} has no forms here; known: {', '.join(NETWORKS)}"
+        )
+    found = [form for form in FORMS if form.recognises(document)]
+    if network is not None:
+        of_network = [form for form in found if form.network == network]
+        if found and not of_network:
+            raise DocumentError(
+                f"this is a {found[0].name} of {found[0].network}, not of {network}"
+            )
+        found = of_network
+    if not found:
+        raise DocumentError(
+            "of no form that is known here; expected "
+            + ", ".join(f"{form.network}: {form.name}" for form in FORMS)
+        )
+    if len(found) > 1:
+        names = " or ".join(f"{form.network}: {form.name}" for form in found)
+        raise DocumentError(f"may be read as {names}; say which network it is for")
+    return found[0]
+
+
+def _outcome(form: Form, reading: Reading) -> Outcome:
+    findings = reading.findings
+    return Outcome(
+        network=form.network,
+        form=reading.form,
+        program=reading.program,
+        input=reading.input,
+        unresolved=tuple(findings.unresolved),
+        impure=tuple(findings.impure),
+        warnings=tuple(findings.warnings),
+        aliases=reading.aliases,
+        resolutions=reading.resolver.used,
+        dirs=reading.dirs,
+    )
+
+
+def _with_also(outcome: Outcome, before: Outcome, replaced: set[str]) -> Outcome:
+    now, then = outcome.invocation, before.invocation
+    if now is None or then is None or now == then:
+        return outcome
+    return replace(outcome, also=(Also(then.cid, tuple(sorted(replaced))),))
+
+
+def _warned_of_unused(outcomes: list[Outcome], given: Resolutions) -> list[Outcome]:
+    used = {key for outcome in outcomes for key in outcome.resolutions}
+    unused = tuple(
+        Warned("", "unused-resolution", f"{key} stands nowhere in the document")
+        for key in sorted(set(given.meanings) - used)
+    )
+    return [
+        replace(outcome, warnings=outcome.warnings + unused) for outcome in outcomes
+    ]

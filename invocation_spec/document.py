@@ -1,0 +1,165 @@
+"""Reading a document: bytes to a tree, with nothing guessed and nothing lost.
+
+JSON by RFC 8259, YAML where 1.1 and 1.2 agree, DAG-CBOR by its first byte. A
+YAML scalar that the two versions read differently is kept as `Ambiguous`, so
+that it is refused where it would reach a block and is plain text elsewhere.
+Source: FORMATS 2; the YAML 1.1 types and the YAML 1.2 core schema.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, cast
+
+from invocation_spec import dagcbor
+from invocation_spec.cid import CID
+from invocation_spec.dagcbor import DEPTH_MAX, INT_MAX, INT_MIN
+from invocation_spec.errors import DocumentError, EncodingError
+from invocation_spec.yamltext import Ambiguous, read_yaml
+
+__all__ = ["DOCUMENT_BYTES_MAX", "Document", "Syntax", "Tree", "read_document"]
+
+#: Jobs carry small modules and archives inline; whole data sets belong elsewhere.
+DOCUMENT_BYTES_MAX = 16 << 20
+
+Syntax: TypeAlias = Literal["json", "yaml", "dag-cbor"]
+
+_Leaf: TypeAlias = bool | int | float | str | bytes | CID | Ambiguous | None
+Tree: TypeAlias = "_Leaf | Sequence[Tree] | Mapping[str, Tree]"
+
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A tree and the syntax that it was written in."""
+
+    tree: Tree
+    syntax: Syntax
+
+
+def read_document(data: bytes) -> Document:
+    """The tree of a document, by its own first bytes.
+
+    Raises:
+        DocumentError: too large or too deep, not UTF-8 text nor DAG-CBOR, not
+            well-formed, a key twice, more than one YAML document, tags.
+    """
+    if len(data) > DOCUMENT_BYTES_MAX:
+        raise DocumentError(
+            f"{len(data)} bytes; a document has at most {DOCUMENT_BYTES_MAX}"
+        )
+    if data[:1] and 0xA0 <= data[0] <= 0xBF:
+        return Document(_read_dag_cbor(data), "dag-cbor")
+    text = _text(data)
+    first = text.lstrip(" \t\r\n")[:1]
+    if not first:
+        raise DocumentError("empty; expected a job, a task or a bundle")
+    if first in "{[":
+        return Document(_read_json(text), "json")
+    tree = read_yaml(text, depth_max=DEPTH_MAX)
+    if "*" in text:  # an alias may nest what its anchor nests already
+        _check_depth(tree)
+    return Document(cast("Tree", tree), "yaml")
+
+
+def _text(data: bytes) -> str:
+    if data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise DocumentError("begins with a byte order mark; save as UTF-8 without")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        if data[1:8] == b"\xa2eroots":
+            raise DocumentError("a CAR; expected one document, not blocks") from error
+        raise DocumentError(
+            f"not UTF-8 at byte {error.start}, and no DAG-CBOR map or tag"
+        ) from error
+
+
+def _read_dag_cbor(data: bytes) -> Tree:
+    try:
+        return dagcbor.decode(data, floats=True, bytes_max=DOCUMENT_BYTES_MAX)
+    except EncodingError as error:
+        raise DocumentError(error.reason) from error
+
+
+def _read_json(text: str) -> Tree:
+    try:
+        tree = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_constant,
+        )
+    except json.JSONDecodeError as error:
+        raise DocumentError(
+            f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from error
+    except RecursionError as error:
+        raise DocumentError(f"nested deeper than {DEPTH_MAX} levels") from error
+    if text.count("[") + text.count("{") > DEPTH_MAX:
+        _check_depth(tree)
+    if _SURROGATE.search(text):
+        _check_surrogates(tree)
+    return cast("Tree", tree)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise DocumentError(f"key {twice!r} stands twice in one object")
+    return found
+
+
+def _integer(literal: str) -> int | float:
+    if literal == "-0":
+        raise DocumentError("-0 is refused; write 0")
+    if len(literal) > 20:
+        return _float(literal)
+    number = int(literal)
+    return number if INT_MIN <= number <= INT_MAX else _float(literal)
+
+
+def _float(literal: str) -> float:
+    number = float(literal)
+    if not math.isfinite(number):
+        raise DocumentError(f"number {literal[:40]} overflows float64")
+    if number == 0 and literal.startswith("-"):
+        raise DocumentError(f"{literal[:40]} is -0.0, which is refused; write 0.0")
+    return number
+
+
+def _constant(literal: str) -> float:
+    raise DocumentError(f"{literal} is not JSON")
+
+
+def _check_depth(tree: object) -> None:
+    stack = [(tree, 1)]
+    while stack:
+        item, depth = stack.pop()
+        if isinstance(item, dict):
+            children: Sequence[object] = tuple(item.values())
+        elif isinstance(item, list):
+            children = item
+        else:
+            continue
+        if depth > DEPTH_MAX:
+            raise DocumentError(f"nested deeper than {DEPTH_MAX} levels")
+        stack.extend((child, depth + 1) for child in children)
+
+
+def _check_surrogates(tree: object) -> None:
+    try:
+        json.dumps(tree, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise DocumentError(
+            f"escape \\u{ord(error.object[error.start]):04x} is a lone surrogate,"
+            " no character"
+        ) from error

@@ -1,0 +1,208 @@
+"""A place in a document: its value, and the JSON pointer that names it.
+
+    job["Tasks"].element(0)["Engine"]     ->  Node at /tasks/0/Engine
+
+Adapters ask nodes for what a form expects there; a node refuses anything else
+and says where, in the document's own spelling of the keys. Networks written in
+Go match keys without regard to ASCII case, so their nodes `fold`.
+Source: RFC 6901; Go's encoding/json; FORMATS 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from invocation_spec.cid import CID
+from invocation_spec.document import Tree
+from invocation_spec.errors import DocumentError
+from invocation_spec.yamltext import Ambiguous, AmbiguousKey
+
+__all__ = ["Node", "Struct", "escape", "kind_of"]
+
+
+class _Absent:
+    __slots__ = ()
+
+
+_ABSENT = _Absent()
+
+
+def escape(key: str) -> str:
+    """One reference token of a JSON pointer (RFC 6901 section 3)."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def kind_of(value: object) -> str:
+    """What a person calls a value of a document."""
+    if isinstance(value, Ambiguous):
+        return f"the bare word {value.text!r}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return f"the number {value!r}"
+    if isinstance(value, str):
+        return f"the string {value if len(value) <= 60 else value[:57] + '...'!r}"
+    if isinstance(value, CID):
+        return f"the link {value}"
+    if isinstance(value, bytes):
+        return "bytes"
+    return "a map" if isinstance(value, Mapping) else "a list"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One place in a document.
+
+    `at` is its JSON pointer, `""` for the whole; `fold` says that keys below
+    match without regard to ASCII case.
+    """
+
+    value: Tree | _Absent
+    at: str = ""
+    fold: bool = False
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the document says nothing here."""
+        return self.value is _ABSENT
+
+    @property
+    def is_null(self) -> bool:
+        """Whether the place is absent or null."""
+        return self.value is _ABSENT or self.value is None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it is absent, null, "", [] or {}: all one to a Go struct."""
+        return self.is_null or (
+            isinstance(self.value, str | list | dict) and not self.value
+        )
+
+    def refuse(self, expected: str) -> DocumentError:
+        """The error that says what stands here and what was expected."""
+        if self.is_absent:
+            return DocumentError(f"missing; expected {expected}", at=self.at or None)
+        hint = ""
+        if isinstance(self.value, Ambiguous):
+            hint = ", which YAML 1.1 and YAML 1.2 read differently"
+        mend = "; quote it" if isinstance(self.value, Ambiguous | int | float) else ""
+        if "string" not in expected:
+            mend = ""
+        return DocumentError(
+            f"found {kind_of(self.value)}{hint}; expected {expected}{mend}",
+            at=self.at or None,
+        )
+
+    def text(self) -> str:
+        """The string here."""
+        if not isinstance(self.value, str):
+            raise self.refuse("a string")
+        return self.value
+
+    def text_or(self, default: str = "") -> str:
+        """The string here, or `default` where the place is empty."""
+        return default if self.is_empty else self.text()
+
+    def number(self) -> int:
+        """The integer here; a float with an integral value is not one."""
+        if type(self.value) is not int:
+            raise self.refuse("an integer")
+        return self.value
+
+    def flag(self) -> bool:
+        """The boolean here, false where the place is empty."""
+        if self.is_empty:
+            return False
+        if not isinstance(self.value, bool):
+            raise self.refuse("true or false")
+        return self.value
+
+    def elements(self) -> list[Node]:
+        """The elements of the list here; none where the place is empty."""
+        if self.is_empty:
+            return []
+        if not isinstance(self.value, list):
+            raise self.refuse("a list")
+        return [
+            Node(item, f"{self.at}/{index}", self.fold)
+            for index, item in enumerate(self.value)
+        ]
+
+    def texts(self) -> list[str]:
+        """The list of strings here; none where the place is empty."""
+        return [item.text() for item in self.elements()]
+
+    def entries(self) -> Iterator[tuple[str, Node]]:
+        """Keys and places of the map here, keys as written; never folded."""
+        if self.is_empty:
+            return
+        if not isinstance(self.value, Mapping):
+            raise self.refuse("a map")
+        for key, item in self.value.items():
+            at = f"{self.at}/{escape(key)}"
+            if isinstance(key, AmbiguousKey):
+                raise DocumentError(
+                    f"the key {str(key)!r} is no string to every YAML; quote it", at=at
+                )
+            yield key, Node(item, at, self.fold)
+
+    def text_map(self) -> dict[str, str]:
+        """The map of strings here."""
+        return {key: item.text() for key, item in self.entries()}
+
+    def struct(self) -> Struct:
+        """The fields of the map here; an empty place has none."""
+        if self.is_empty:
+            return Struct({}, self.at, self.fold)
+        if not isinstance(self.value, Mapping):
+            raise self.refuse("a map")
+        fields: dict[str, Node] = {}
+        for key, item in self.value.items():
+            at = f"{self.at}/{escape(key)}"
+            name = _folded(key) if self.fold else str(key)
+            if name in fields:
+                raise DocumentError(
+                    f"a second spelling of {fields[name].at}; keys match"
+                    " without regard to case, so keep one",
+                    at=at,
+                )
+            fields[name] = Node(item, at, self.fold)
+        return Struct(fields, self.at, self.fold)
+
+
+class Struct:
+    """The fields of one map of a form, by the names that the form gives them."""
+
+    __slots__ = ("_asked", "_fields", "at", "fold")
+
+    def __init__(self, fields: dict[str, Node], at: str, fold: bool) -> None:
+        self._fields = fields
+        self._asked: set[str] = set()
+        self.at = at
+        self.fold = fold
+
+    def __getitem__(self, name: str) -> Node:
+        """The place of a field; an absent one has the pointer it would have."""
+        key = _folded(name) if self.fold else name
+        self._asked.add(key)
+        found = self._fields.get(key)
+        if found is None:
+            return Node(_ABSENT, f"{self.at}/{escape(name)}", self.fold)
+        return found
+
+    def __contains__(self, name: str) -> bool:
+        return (_folded(name) if self.fold else name) in self._fields
+
+    def pass_over(self, *names: str) -> None:
+        """Say that the form knows these fields and that they are not identity."""
+        self._asked.update(_folded(name) if self.fold else name for name in names)
+
+    def unknown(self) -> list[Node]:
+        """The fields that nobody has asked for."""
+        return [node for key, node in self._fields.items() if key not in self._asked]
+
+
+def _folded(key: str) -> str:
+    # Go folds ASCII only here: FORMATS 2. `str.lower` would fold the Kelvin sign.
+    return key.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")

@@ -1,0 +1,255 @@
+"""Resolutions: what the references of a document meant, said by somebody.
+
+    {"oci:docker.io/library/python:3.11": "sha256:9f2c..",
+     "https://example.org/a.csv": {"cid": "bafkrei..", "name": "a.csv"}}
+
+A document that holds mutable references has no content address by itself; with
+resolutions it has, and whoever claims says by which. Source: FORMATS 4.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+from invocation_spec.cid import CID, SHA3_BY_BYTES
+from invocation_spec.document import Tree, read_document
+from invocation_spec.errors import CidError, DocumentError, EncodingError
+from invocation_spec.findings import Json
+from invocation_spec.node import Node
+from invocation_spec.references import (
+    parse_image,
+    parse_ipfs,
+    parse_sha256,
+    parse_url,
+)
+
+__all__ = [
+    "RESOLUTIONS_MAX",
+    "FileMeaning",
+    "ImageMeaning",
+    "Meaning",
+    "PackageMeaning",
+    "Resolutions",
+]
+
+#: Entries of one resolutions document.
+RESOLUTIONS_MAX = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ImageMeaning:
+    """An image by digest, and its configuration as far as it is stated."""
+
+    digest: CID
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    workdir: str | None = None
+    platform: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileMeaning:
+    """A file by CID; `name` is what the download is called, "" for the target."""
+
+    cid: CID
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackageMeaning:
+    """A Golem package: a WASI module, several by entry point, or an OCI image."""
+
+    code: CID | None = None
+    entries: Mapping[str, CID] | None = None
+    image: CID | None = None
+
+
+Meaning: TypeAlias = ImageMeaning | FileMeaning | PackageMeaning
+
+
+@dataclass(frozen=True, slots=True)
+class Resolutions:
+    """Normalised reference -> meaning, and the JSON each was read from."""
+
+    meanings: Mapping[str, Meaning]
+    source: Mapping[str, Json]
+
+    @classmethod
+    def none(cls) -> Resolutions:
+        """No resolutions at all."""
+        return cls({}, {})
+
+    @classmethod
+    def parse(cls, data: bytes) -> Resolutions:
+        """Read a resolutions document.
+
+        Raises:
+            DocumentError: not a JSON map, a key of no known kind, a malformed
+                value, two keys that normalise alike.
+        """
+        document = read_document(data)
+        if document.syntax != "json":
+            raise DocumentError("resolutions are a JSON map of reference to meaning")
+        return cls.of(document.tree)
+
+    @classmethod
+    def of(cls, tree: Tree) -> Resolutions:
+        """The resolutions that a decoded JSON map holds.
+
+        Raises:
+            DocumentError: as `parse`.
+        """
+        meanings: dict[str, Meaning] = {}
+        source: dict[str, Json] = {}
+        entries = list(Node(tree).entries())
+        if len(entries) > RESOLUTIONS_MAX:
+            raise DocumentError(f"more than {RESOLUTIONS_MAX} resolutions")
+        for key, node in entries:
+            try:
+                normal, meaning = _entry(key, node)
+            except (EncodingError, CidError) as error:
+                raise DocumentError(error.reason, at=node.at) from error
+            if normal in meanings:
+                raise DocumentError(f"a second key for {normal}", at=node.at)
+            meanings[normal] = meaning
+            source[normal] = cast("Json", node.value)
+        return cls(meanings, source)
+
+    def without(self, references: set[str]) -> Resolutions:
+        """The same but for some references."""
+        return Resolutions(
+            {key: item for key, item in self.meanings.items() if key not in references},
+            {key: item for key, item in self.source.items() if key not in references},
+        )
+
+    def to_json(self) -> str:
+        """The document again, normalised and sorted."""
+        return json.dumps(dict(self.source), sort_keys=True, ensure_ascii=False)
+
+
+def _entry(key: str, node: Node) -> tuple[str, Meaning]:
+    for prefix, read in _KINDS.items():
+        if key.startswith(prefix):
+            return read(key, node)
+    raise node.refuse(f"a key that begins with one of {', '.join(_KINDS)}")
+
+
+def _oci(key: str, node: Node) -> tuple[str, Meaning]:
+    normal = str(parse_image(key.removeprefix("oci:")))
+    if isinstance(node.value, str):
+        return normal, ImageMeaning(_oci_digest(node))
+    fields = node.struct()
+    meaning = ImageMeaning(
+        _oci_digest(fields["digest"]),
+        entrypoint=_command(fields["entrypoint"]),
+        cmd=_command(fields["cmd"]),
+        workdir=_optional(fields["workdir"]),
+        platform=_optional(fields["platform"]),
+    )
+    _refuse_unknown(fields.unknown())
+    return normal, meaning
+
+
+def _url(key: str, node: Node) -> tuple[str, Meaning]:
+    return parse_url(key), _file(node)
+
+
+def _s3(key: str, node: Node) -> tuple[str, Meaning]:
+    if not re.fullmatch(
+        r"s3://[^/?#]+/[^?#]+(\?(endpoint=[^&]+(&versionId=[^&]+)?|versionId=[^&]+))?",
+        key,
+    ):
+        raise EncodingError("expected s3://BUCKET/KEY?endpoint=&versionId=, in order")
+    return key, _file(node)
+
+
+def _ipfs(key: str, node: Node) -> tuple[str, Meaning]:
+    found = parse_ipfs("ipfs://" + key.removeprefix("ipfs:"))
+    return str(found), FileMeaning(_link(node))
+
+
+def _ipns(key: str, node: Node) -> tuple[str, Meaning]:
+    found = parse_ipfs("ipns://" + key.removeprefix("ipns:"))
+    return str(found), FileMeaning(_link(node))
+
+
+def _gftp(key: str, node: Node) -> tuple[str, Meaning]:
+    return key, FileMeaning(_link(node))
+
+
+def _golem(key: str, node: Node) -> tuple[str, Meaning]:
+    match = re.fullmatch(r"golem:sha3-(\d{3}):([0-9a-f]+)", key)
+    if match is None or int(match[1]) != 4 * len(match[2]):
+        raise EncodingError("expected golem:sha3-<bits>:<that many bits in hex>")
+    if int(match[1]) // 8 not in SHA3_BY_BYTES:
+        raise EncodingError(f"sha3-{match[1]} is no SHA-3 of FIPS 202")
+    fields = node.struct()
+    kind = fields["kind"].text()
+    if kind == "wasi" and "entries" in fields:
+        meaning = PackageMeaning(
+            entries={name: _link(item) for name, item in fields["entries"].entries()}
+        )
+    elif kind == "wasi":
+        meaning = PackageMeaning(code=_link(fields["code"]))
+    elif kind == "oci":
+        meaning = PackageMeaning(image=_oci_digest(fields["digest"]))
+    else:
+        raise fields["kind"].refuse('"wasi" or "oci"')
+    _refuse_unknown(fields.unknown())
+    return key, meaning
+
+
+_KINDS: Mapping[str, Callable[[str, Node], tuple[str, Meaning]]] = {
+    "oci:": _oci,
+    "https://": _url,
+    "http://": _url,
+    "s3://": _s3,
+    "ipfs:": _ipfs,
+    "ipns:": _ipns,
+    "golem:": _golem,
+    "gftp:": _gftp,
+}
+
+
+def _file(node: Node) -> FileMeaning:
+    if isinstance(node.value, str):
+        return FileMeaning(_link(node))
+    fields = node.struct()
+    cid = _link(fields["cid"])
+    name = None if fields["name"].is_absent else fields["name"].text()
+    _refuse_unknown(fields.unknown())
+    if name is not None and ("/" in name or "\0" in name or name in (".", "..")):
+        raise fields["name"].refuse("the name of a file, without `/`")
+    return FileMeaning(cid, name)
+
+
+def _link(node: Node) -> CID:
+    text = node.text()
+    try:
+        return CID.parse(text)
+    except CidError as error:
+        raise DocumentError(error.reason, at=node.at) from error
+
+
+def _oci_digest(node: Node) -> CID:
+    try:
+        return CID.of_digest(parse_sha256(node.text()))
+    except EncodingError as error:
+        raise DocumentError(error.reason, at=node.at) from error
+
+
+def _command(node: Node) -> tuple[str, ...] | None:
+    return None if node.is_absent else tuple(node.texts())
+
+
+def _optional(node: Node) -> str | None:
+    return None if node.is_absent else node.text()
+
+
+def _refuse_unknown(nodes: list[Node]) -> None:
+    if nodes:
+        raise DocumentError("unknown field of a resolution", at=nodes[0].at)
