@@ -92,6 +92,7 @@ def _outcome(form: Form, reading: Reading) -> Outcome:
         aliases=reading.aliases,
         resolutions=reading.resolver.used,
         dirs=reading.dirs,
+        result_names=reading.result_names,
     )
 
 

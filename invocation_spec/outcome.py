@@ -43,6 +43,7 @@ class Outcome:
     `program` and `input` are None while something in them has no content
     address. `dirs` are the output directories that the document declares: no
     identity, but a claim says them, for an empty one can hide what it covers.
+    `result_names` says what the network calls them in its result folders.
     """
 
     network: str
@@ -56,6 +57,7 @@ class Outcome:
     resolutions: Mapping[str, Json] = field(default_factory=dict)
     also: tuple[Also, ...] = ()
     dirs: tuple[str, ...] = ()
+    result_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> Name:

@@ -48,6 +48,7 @@ class Reading:
     input: Input | None = None
     aliases: dict[str, str] = field(default_factory=dict)
     dirs: tuple[str, ...] = ()
+    result_names: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def start(cls, form: str, resolutions: Resolutions) -> Reading:

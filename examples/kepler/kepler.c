@@ -8,7 +8,7 @@
  *
  * Everything is computed and summed in double precision. Building with
  * -DREAL=float keeps the sums in single precision: a mistake that compiles
- * without a warning, runs, and gives another answer from the seventh digit on.
+ * without a warning, runs, and gives another answer from the seventh decimal on.
  */
 #include <errno.h>
 #include <math.h>

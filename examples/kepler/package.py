@@ -20,6 +20,7 @@ MANIFEST = {
 
 
 def main() -> None:
+    """Writes package.zip beside this file."""
     members = {
         "manifest.json": (json.dumps(MANIFEST, indent=2) + "\n").encode(),
         "kepler.wasm": (HERE / "kepler.wasm").read_bytes(),

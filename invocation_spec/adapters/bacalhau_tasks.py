@@ -179,11 +179,17 @@ def read_wasm(
 
 
 def read_outputs(reading: Reading, outputs: Node, field: str) -> None:
-    """The output directories that the spec declares: the claim's `dirs`."""
-    found: set[str] = set()
+    """The output directories that the spec declares: the claim's `dirs`.
+
+    `field` names where each stands: docker mounts at Path, wasm at Name.
+    """
     for item in outputs.elements():
         fields = item.struct()
-        node = fields[field]
+        fields.pass_over("StorageSource", "CID", "URL", "Metadata", "S3")
+        node, name = fields[field], fields["Name"]
+        fields.pass_over("Path")
         if not node.is_empty:
-            found.add(clean_at(node.text(), node.at))
-    reading.dirs = tuple(sorted(found))
+            path = clean_at(node.text(), node.at)
+            reading.result_names[name.text_or(path.lstrip("/"))] = path
+        reading.ignore(fields.unknown())
+    reading.dirs = tuple(sorted(set(reading.result_names.values())))

@@ -1,0 +1,56 @@
+# The commands of the house. Each needs Python 3.11+ and make, nothing else of ours.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup demo test fast format lint types floors schemas cover bench clean
+
+help: ## Say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## Make .venv and install what the rest needs
+
+$(READY): pyproject.toml requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Octostore needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.11" >&2; exit 1; }
+	@echo "setting up $(VENV) (once; about a minute)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## Tell the story: one program, three networks, who got which result
+	@$(BIN)/octostore demo
+
+test: lint types floors schemas cover ## Everything that must hold
+
+fast: $(READY) ## The tests alone, stop at the first failure
+	@$(BIN)/pytest -x -q
+
+format: $(READY) ## Write all code in one style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: $(READY) ## Style and common mistakes
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(READY) ## mypy --strict over everything
+	@$(BIN)/mypy
+
+floors: $(READY) ## Imports point down
+	@$(BIN)/lint-imports
+
+schemas: $(READY) ## Generated schemas are what the code would generate
+	@$(BIN)/python -m octostore_server.schemas --check
+
+cover: $(READY) ## All tests, with branch coverage
+	@$(BIN)/pytest --cov --cov-report=term
+
+bench: $(READY) ## Benchmarks, as JSON
+	@$(BIN)/python -m benchmarks.who
+
+clean: ## Remove what setup and tests made
+	@rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

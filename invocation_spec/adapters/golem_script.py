@@ -1,0 +1,343 @@
+"""What a Golem activity is told to do: the ExeScript.
+
+    [{"deploy": {}}, {"start": {"args": []}},
+     {"transfer": {"from": "http://example.org/a", "to": "container:/in/a"}},
+     {"run": {"entry_point": "/bin/sh", "args": ["-c", "wc -c /in/a"]}},
+     {"transfer": {"from": "container:/out/b", "to": "gftp://0xb3df../w1cR.."}},
+     {"terminate": {}}]
+
+What goes into the container and what runs there, in order, is the input. The
+rest is plumbing: transfers out, captures, networks between nodes, progress.
+Fields that the exe-unit does not know it drops, `env` among them.
+Source: ya-client model/src/activity/exe_script_command.rs; yagna
+exe-unit/src/exe_unit.rs (the order of commands), exe-unit/components/transfer/src/
+{location,transfer,container,cache}.rs; research: golem 1.3 and 4.
+"""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from invocation_spec.adapters.golem_package import parse_inside
+from invocation_spec.cid import CID
+from invocation_spec.errors import CidError, DocumentError
+from invocation_spec.node import Node, Struct
+from invocation_spec.reading import Files, Reading, clean_at, made
+from invocation_spec.references import (
+    GolemHash,
+    IpfsPath,
+    parse_golem_package,
+    parse_ipfs,
+    parse_url,
+)
+
+__all__ = ["Command", "Inputs", "Script", "read_script"]
+
+
+class Inputs:
+    """The content that the bundle says a URL gave: `inputs`, by normal URL."""
+
+    __slots__ = ("_by_url", "_used")
+
+    def __init__(self, node: Node) -> None:
+        self._by_url: dict[str, Node] = {}
+        self._used: set[str] = set()
+        for key, item in node.entries():
+            if key.lower().startswith("hash:"):
+                raise DocumentError(
+                    "a hashed source fixes its content; for another CID of it, resolve"
+                    " ipfs:<CID>",
+                    at=item.at,
+                )
+            url = _normal(key, item.at)
+            if url in self._by_url:
+                raise DocumentError(
+                    f"a second spelling of {self._by_url[url].at}", at=item.at
+                )
+            _check_cid(item)
+            self._by_url[url] = item
+
+    def find(self, url: str) -> Node | None:
+        """The CID of what a normal URL gave."""
+        self._used.add(url)
+        return self._by_url.get(url)
+
+    def warn_of_unused(self, reading: Reading) -> None:
+        """Warn of content that no transfer needs."""
+        for url in self._by_url.keys() - self._used:
+            reading.findings.warn(
+                self._by_url[url].at, "unused-input", "no transfer needs it"
+            )
+
+
+def _check_cid(node: Node) -> None:
+    if isinstance(node.value, Mapping) and "path" in node.value:
+        raise DocumentError(
+            "a path is read by the command line only, which hashes the file;"
+            " expected its CID",
+            at=node.at,
+        )
+    text = node.text()
+    try:
+        named = parse_ipfs(text) or parse_ipfs(f"ipfs://{text}")
+    except CidError as error:
+        raise DocumentError(error.reason, at=node.at) from error
+    if not isinstance(named, IpfsPath):
+        raise node.refuse("a CID")
+
+
+def _normal(text: str, at: str) -> str:
+    """A URL in its one spelling; what follows `gftp:` stays as it is."""
+    if text[:5].lower() == "gftp:":
+        return f"gftp:{text[5:]}"
+    return made(at, parse_url, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One run: the path of a program in an image, or the ID of an entry point."""
+
+    entry_point: str
+    args: tuple[str, ...]
+    at: str
+
+
+@dataclass(slots=True)
+class Script:
+    """What was put before each run, and after the last; `incomplete` if more was."""
+
+    runs: list[Command] = field(default_factory=list)
+    puts: list[Files] = field(default_factory=lambda: [Files()])
+    dirs: set[str] = field(default_factory=set)
+    incomplete: bool = False
+
+
+def read_script(reading: Reading, node: Node, inputs: Inputs, activity: str) -> Script:
+    """The script of a whole activity: an array, its text, or `{"text": ..}`.
+
+    Raises:
+        DocumentError: an unknown command, one that cannot follow the last, or
+            nothing that is run.
+    """
+    reader = _Reader(reading, inputs, activity)
+    for item in _commands(node):
+        reader.read(item)
+    script = reader.script
+    if not script.runs and not reading.findings.impure:
+        raise DocumentError("nothing is run; expected a run command", at=node.at)
+    return script
+
+
+def _commands(node: Node) -> list[Node]:
+    if isinstance(node.value, Mapping):  # the body of the Activity API's POST
+        body = node.struct()
+        node = body["text"]
+        for unknown in body.unknown():
+            raise DocumentError("unknown; expected text alone", at=unknown.at)
+    if isinstance(node.value, str):
+        node = parse_inside(node.value.encode(), node.at)
+    if not isinstance(node.value, list):
+        raise node.refuse("an array of commands, or its text")
+    return node.elements()
+
+
+def _list(node: Node) -> list[Node]:
+    if not node.is_null and not isinstance(node.value, list):
+        raise node.refuse("a list of strings")
+    return node.elements()
+
+
+#: The state that a command needs, and the one it leaves; None is any.
+_STATES = {
+    "deploy": ("initialized", "deployed"),
+    "start": ("deployed", "ready"),
+    "run": ("ready", "ready"),
+    "transfer": ("ready", "ready"),
+    "sign": (None, None),
+    "terminate": (None, "terminated"),
+}
+
+
+class _Reader:
+    """Follows an activity from command to command, as the exe-unit does."""
+
+    def __init__(self, reading: Reading, inputs: Inputs, activity: str) -> None:
+        self.script = Script()
+        self._reading = reading
+        self._inputs = inputs
+        self._activity = activity
+        self._state = "initialized"
+
+    def read(self, node: Node) -> None:
+        entries = list(node.entries())
+        if len(entries) != 1 or entries[0][0] not in _STATES:
+            raise node.refuse(f"one command: {', '.join(_STATES)}")
+        ((name, body),) = entries
+        needed, left = _STATES[name]
+        if self._state == "initialized" and needed in ("deployed", "ready"):
+            self._miss_earlier_batch(node.at)
+        elif needed is not None and needed != self._state:
+            raise DocumentError(
+                f"{name} where the activity is {self._state}; it has to be {needed}",
+                at=node.at,
+            )
+        self._state = left or self._state
+        fields = body.struct()
+        if name in _READ:
+            _READ[name](self, fields)
+        self._reading.ignore(fields.unknown())
+
+    def _miss_earlier_batch(self, at: str) -> None:
+        # Batches of one activity share its file system: what an earlier one left
+        # there is an input that this script does not state.
+        reference = ":".join(filter(None, ("golem-activity", self._activity)))
+        self._reading.findings.leave_unresolved(at, reference, "earlier-batch")
+        self.script.incomplete = True
+
+    def deploy(self, fields: Struct) -> None:
+        fields.pass_over("net", "hosts", "hostname", "progress")
+        self._drop_env(fields["env"])
+        volumes = fields["volumes"]
+        if isinstance(volumes.value, list):
+            paths = [(item.text(), item) for item in volumes.elements()]
+        else:
+            paths = list(volumes.entries())
+            for _, item in paths:
+                kinds = [kind for kind, _ in item.entries()]
+                if len(kinds) != 1 or kinds[0] not in ("host", "ram", "storage"):
+                    raise item.refuse("one of host, ram and storage")
+        # All kinds are new and empty for each activity; `host` is where the
+        # provider keeps them, not a directory of its own.
+        for path, item in paths:
+            self.script.dirs.add(clean_at(path, item.at))
+
+    def start(self, fields: Struct) -> None:
+        for item in _list(fields["args"]):
+            if item.text() != "start-entrypoint":
+                raise item.refuse("start-entrypoint, or nothing")
+            self.script.incomplete = True
+            self._reading.findings.call_impure(
+                item.at,
+                "start-entrypoint",
+                "the image's own entrypoint runs beside the script",
+            )
+
+    def run(self, fields: Struct) -> None:
+        fields.pass_over("capture")
+        self._drop_env(fields["env"])
+        entry = fields["entry_point"]
+        if not entry.text():
+            raise entry.refuse("a path in the image, or the ID of an entry point")
+        args = tuple(item.text() for item in _list(fields["args"]))
+        self.script.runs.append(Command(entry.text(), args, fields.at))
+        self.script.puts.append(Files())
+
+    def transfer(self, fields: Struct) -> None:
+        fields.pass_over("progress")
+        source, target = fields["from"], fields["to"]
+        hashed = made(source.at, parse_golem_package, source.text().strip())
+        place = source.text().strip() if hashed is None else hashed.url
+        taken = _container_path(place, source)
+        path = _container_path(target.text().strip(), target)
+        archive = [
+            fields[name]
+            for name in ("format", "depth", "fileset")
+            if not fields[name].is_null
+        ]
+        if taken is None and path is None:
+            raise target.refuse("a path in the container, at one end at least")
+        if path is None:
+            return  # out of the container: which outputs are collected
+        if taken is not None:
+            self.script.incomplete = True
+            self._reading.findings.call_impure(
+                fields.at, "container-transfer", "copies what an earlier command left"
+            )
+            return
+        if path == "/":
+            raise target.refuse("the path of a file")
+        if archive:
+            path = None
+            cid = self._leave_packed(hashed, source, archive[0])
+        else:
+            cid = self._content(hashed, source)
+        self.script.puts[-1].put(path, cid, target.at)
+
+    def _leave_packed(
+        self, hashed: GolemHash | None, source: Node, archive: Node
+    ) -> None:
+        if hashed is None:
+            reference = _normal(source.text().strip(), source.at)
+            self._inputs.find(reference)
+        else:
+            reference = str(IpfsPath(hashed.cid))
+        self._reading.findings.leave_unresolved(archive.at, reference, "archive")
+
+    def _content(self, hashed: GolemHash | None, source: Node) -> CID | None:
+        resolver = self._reading.resolver
+        if hashed is not None:
+            return resolver.cid(hashed.cid)
+        text = source.text().strip()
+        scheme = text.partition(":")[0].lower()
+        if scheme not in ("http", "https", "gftp"):
+            raise source.refuse("hash:sha3:<hex>:<url>, http:, https: or gftp:")
+        url = _normal(text, source.at)
+        stated = None if _is_content(url) else self._inputs.find(url)
+        if stated is not None:
+            return resolver.content(stated.text(), stated.at, bare=True)
+        if scheme == "gftp":
+            return resolver.gftp(url, source.at)
+        return resolver.content(text, source.at)
+
+    def _drop_env(self, node: Node) -> None:
+        if not node.is_empty:
+            self._reading.findings.warn(
+                node.at,
+                "env-dropped",
+                "Golem drops it: the image alone sets the environment",
+            )
+
+
+_READ: Mapping[str, Callable[[_Reader, Struct], None]] = {
+    "deploy": _Reader.deploy,
+    "start": _Reader.start,
+    "run": _Reader.run,
+    "transfer": _Reader.transfer,
+}
+
+
+def _is_content(url: str) -> bool:
+    """Whether the URL is a CID by itself, at a gateway on the list."""
+    try:
+        return isinstance(parse_ipfs(url), IpfsPath)
+    except CidError:
+        return False
+
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+
+
+def _container_path(text: str, node: Node) -> str | None:
+    """The clean path of a place in the container, None for a place elsewhere.
+
+    A place without a scheme is in the container. The path is decoded as a URL's;
+    what a URL parser would cut off or read as a host is refused.
+    """
+    if not text:
+        raise node.refuse("a URL, or a path in the container")
+    scheme = _SCHEME.match(text)
+    if scheme is not None and scheme[1].lower() != "container":
+        return None
+    path = text if scheme is None else text[scheme.end() :]
+    if re.search(r"[?#\x00-\x1f]", path) or re.match(r"//[^/]", path):
+        raise node.refuse("container:/path, without host, query or fragment")
+    try:
+        plain = urllib.parse.unquote(path, errors="strict")
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{text!r} is not UTF-8 when decoded", at=node.at) from (
+            error
+        )
+    return clean_at(plain, node.at)

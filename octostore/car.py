@@ -1,0 +1,267 @@
+"""CAR v1: a header with roots, then blocks, each under its CID.
+
+    3a a2 65 "roots" 81 d82a5825 00 <36>  67 "version" 01     varint, header
+    <varint: bytes of CID and block> <CID> <block>            and so on
+
+Read as a stream, one block in memory at a time. Every block is hashed; one that
+is not what its CID says, or that we cannot take, comes out as `Damaged` and the
+reading goes on, because the frame around it is sound. A frame that is not sound
+raises. Source: the CAR v1 specification of IPLD.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import BinaryIO, Final, NamedTuple
+
+from invocation_spec import dagcbor
+from invocation_spec.cid import CID
+from invocation_spec.dagcbor import BLOCK_BYTES_MAX, Ipld
+from invocation_spec.errors import CidError, EncodingError, OctostoreError
+from octostore.errors import BlockMismatchError, CarError
+
+__all__ = [
+    "HEADER_BYTES_MAX",
+    "Block",
+    "CarReader",
+    "Damaged",
+    "chunks",
+    "write",
+]
+
+#: A header is a block; one of this size holds some 25,000 roots.
+HEADER_BYTES_MAX: Final = BLOCK_BYTES_MAX
+
+#: No varint of multiformats is longer (unsigned-varint specification).
+_VARINT_BYTES_MAX: Final = 9
+
+#: Longest CID of a block: four varints, and a digest of at most 64 bytes; an
+#: identity CID, which holds what it names, may be as long as this.
+_CID_BYTES_MAX: Final = 256
+
+_SKIP_BYTES: Final = 1 << 16
+_CIDV0_HEAD: Final = b"\x12\x20"
+_CIDV0_BYTES: Final = 34
+
+
+class Block(NamedTuple):
+    """Bytes that hash to their CID."""
+
+    cid: CID
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A section whose block cannot be taken, and why.
+
+    `cid` is the CID as it was written; `at` is the byte where the section begins.
+    """
+
+    cid: bytes
+    at: int
+    error: OctostoreError = field(compare=False)
+
+    @property
+    def text(self) -> str:
+        """The CID in base32, even one of a kind that we do not accept."""
+        try:
+            return str(CID.from_bytes(self.cid))
+        except CidError:
+            return "b" + base64.b32encode(self.cid).decode().lower().rstrip("=")
+
+
+class CarReader:
+    """The roots of a CAR, and its blocks as they are read.
+
+    Memory stays below one block and the header, whatever lengths are declared.
+
+    Raises:
+        CarError: the header is not that of a CAR v1; while iterating: the file
+            breaks off, or a length or a CID is malformed.
+    """
+
+    roots: tuple[CID, ...]
+
+    def __init__(
+        self, stream: BinaryIO, *, block_bytes_max: int = BLOCK_BYTES_MAX
+    ) -> None:
+        self._stream = stream
+        self._block_bytes_max = block_bytes_max
+        self._at = 0
+        self.roots = self._read_header()
+
+    @property
+    def offset(self) -> int:
+        """Bytes read so far."""
+        return self._at
+
+    def __iter__(self) -> Iterator[Block | Damaged]:
+        while True:
+            at = self._at
+            length = self._length()
+            if length is None:
+                return
+            yield self._section(at, length)
+
+    def _read_header(self) -> tuple[CID, ...]:
+        length = self._length()
+        if length is None:
+            raise CarError("an empty file; expected a CAR v1", at="byte 0")
+        if not 0 < length <= HEADER_BYTES_MAX:
+            raise CarError(
+                f"a header of {length} bytes; expected 1 to {HEADER_BYTES_MAX}."
+                " Is this a CAR?",
+                at="byte 0",
+            )
+        try:
+            return _roots(dagcbor.decode(self._read(length)))
+        except EncodingError as error:
+            raise CarError(f"the header is {error.reason}", at="byte 0") from error
+
+    def _section(self, at: int, length: int) -> Block | Damaged:
+        head = self._read(min(length, _CID_BYTES_MAX))
+        raw = head[: _cid_bytes(head, at)]
+        size = length - len(raw)
+        if size > self._block_bytes_max:
+            self._skip(length - len(head))
+            return Damaged(
+                raw,
+                at,
+                EncodingError(
+                    f"{size} bytes; a block has at most {self._block_bytes_max}"
+                ),
+            )
+        data = head[len(raw) :] + self._read(length - len(head))
+        return _checked(raw, data, at)
+
+    def _length(self) -> int | None:
+        """The next varint, or None where the file ends before one begins."""
+        at, value = self._at, 0
+        for index in range(_VARINT_BYTES_MAX):
+            byte = self._stream.read(1)
+            if not byte:
+                if index == 0:
+                    return None
+                raise CarError("breaks off inside a length", at=f"byte {at}")
+            self._at += 1
+            value |= (byte[0] & 0x7F) << 7 * index
+            if byte[0] < 0x80:
+                if byte[0] == 0 and index > 0:
+                    raise CarError("a length with spare bytes", at=f"byte {at}")
+                return value
+        raise CarError(
+            f"a length of more than {_VARINT_BYTES_MAX} bytes", at=f"byte {at}"
+        )
+
+    def _read(self, count: int) -> bytes:
+        parts = []
+        missing = count
+        while missing:
+            part = self._stream.read(missing)
+            if not part:
+                raise CarError(
+                    f"breaks off; {missing} of {count} bytes are missing",
+                    at=f"byte {self._at}",
+                )
+            parts.append(part)
+            missing -= len(part)
+            self._at += len(part)
+        return b"".join(parts)
+
+    def _skip(self, count: int) -> None:
+        while count:
+            count -= len(self._read(min(count, _SKIP_BYTES)))
+
+
+def chunks(
+    roots: Iterable[CID], blocks: Iterable[tuple[CID, bytes]]
+) -> Iterator[bytes]:
+    """A CAR v1 piece by piece: the header, then one piece for each block."""
+    header = dagcbor.encode({"roots": list(roots), "version": 1})
+    yield _varint(len(header)) + header
+    for cid, data in blocks:
+        yield _varint(len(cid.raw) + len(data)) + cid.raw + data
+
+
+def write(
+    stream: BinaryIO, roots: Iterable[CID], blocks: Iterable[tuple[CID, bytes]]
+) -> None:
+    """Write a CAR v1 of these roots and blocks, in the order given."""
+    for chunk in chunks(roots, blocks):
+        stream.write(chunk)
+
+
+def _roots(header: Ipld) -> tuple[CID, ...]:
+    if not isinstance(header, Mapping):
+        raise CarError("the header is not a map; is this a CAR?", at="byte 0")
+    version = header.get("version")
+    if version == 2 and type(version) is int:
+        raise CarError(
+            "CAR version 2; expected version 1 (for example `ipfs dag export`)",
+            at="byte 0",
+        )
+    if (
+        header.keys() != {"roots", "version"}
+        or type(version) is not int
+        or version != 1
+    ):
+        raise CarError("expected a header {roots, version: 1}", at="byte 0")
+    roots = header["roots"]
+    if not isinstance(roots, list) or not roots:
+        raise CarError("expected a list of one root or more", at="byte 0")
+    for root in roots:
+        if not isinstance(root, CID):
+            raise CarError("a root is not a link", at="byte 0")
+    return tuple(roots)
+
+
+def _cid_bytes(head: bytes, at: int) -> int:
+    """How many bytes of a section are its CID, whatever its hash."""
+    if head[:2] == _CIDV0_HEAD and len(head) >= _CIDV0_BYTES:
+        return _CIDV0_BYTES
+    version, end = _read_varint(head, 0, at)
+    if version != 1:
+        raise CarError("a section does not begin with a CID", at=f"byte {at}")
+    _codec, end = _read_varint(head, end, at)
+    _hash, end = _read_varint(head, end, at)
+    size, end = _read_varint(head, end, at)
+    if end + size > len(head):
+        raise CarError(f"a CID with a digest of {size} bytes", at=f"byte {at}")
+    return end + size
+
+
+def _checked(raw: bytes, data: bytes, at: int) -> Block | Damaged:
+    try:
+        cid = CID.from_bytes(raw)
+        if cid.matches(data):
+            return Block(cid, data)
+    except CidError as error:
+        return Damaged(raw, at, error)
+    return Damaged(
+        raw,
+        at,
+        BlockMismatchError("the bytes hash to another CID", at=str(cid)),
+    )
+
+
+def _read_varint(raw: bytes, start: int, at: int) -> tuple[int, int]:
+    value = 0
+    for index, byte in enumerate(raw[start : start + _VARINT_BYTES_MAX]):
+        value |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:
+            if byte == 0 and index > 0:
+                break
+            return value, start + index + 1
+    raise CarError("a section does not begin with a CID", at=f"byte {at}")
+
+
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)

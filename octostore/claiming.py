@@ -1,0 +1,232 @@
+"""From a canonical outcome and a result to a claim, and what it publishes.
+
+A claim makes its invocation public: arguments, environment and file names stand
+in the input block. Environment values that look like secrets are refused here,
+before anything is signed. Source: FORMATS 5 and 6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+from invocation_spec.cid import CID
+from invocation_spec.findings import Json
+from invocation_spec.model import Input, Invocation, Program
+from invocation_spec.outcome import Outcome
+from invocation_spec.references import GolemHash, parse_image, parse_sha256
+from octostore.contents import cid_of_file, files_below
+from octostore.errors import RecordError
+from octostore.records import Claim, Failure, Limits, Link
+from octostore.records.claim import Withheld
+from octostore.records.resolutions import Resolution
+from octostore.records.shape import RecordBase
+from octostore.result import Result
+from octostore.statement import Statement
+
+__all__ = [
+    "RESULT_EXIT_BYTES_MAX",
+    "Prepared",
+    "Reported",
+    "closure",
+    "credentials",
+    "links",
+    "outputs_of",
+    "prepare",
+    "results_of",
+]
+
+#: The text of an exit status; Bacalhau writes at most four bytes.
+RESULT_EXIT_BYTES_MAX: Final = 16
+
+_SECRET_NAME: Final = re.compile(
+    r"(?i)(^|_)(secret|token|passw(or)?d|passphrase|credentials?|api_?key"
+    r"|access_?key(_?id)?|private_?key)(_|$)"
+)
+_SECRET_VALUE: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{36,}"
+    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|\bxox[baprs]-[\w-]{10,}|://[^/\s:@]+:[^/\s@]+@"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a node says of one run: a result or a failure, and its circumstances.
+
+    Times are Unix seconds. `executor` and `job` are the network's own names.
+    """
+
+    network: str
+    result: Result | None = None
+    failure: Failure | None = None
+    executor: str | None = None
+    job: str | None = None
+    platform: str | None = None
+    started: int | None = None
+    finished: int | None = None
+    limits: Limits | None = None
+    at: tuple[str, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A claim that is ready to be signed, and the blocks that it publishes."""
+
+    claim: Claim
+    program: Program
+    input: Input
+    invocation: Invocation
+    result: Result | None
+
+    @property
+    def blocks(self) -> tuple[tuple[CID, bytes], ...]:
+        """The claim's closure: claim, invocation, result, program and input."""
+        parts: list[tuple[CID, bytes]] = [
+            (self.claim.cid, self.claim.block),
+            (self.invocation.cid, self.invocation.block),
+        ]
+        if self.result is not None:
+            parts.append((self.result.cid, self.result.block))
+        if "program" not in self.claim.withheld:
+            parts.append((self.program.cid, self.program.block))
+        if "input" not in self.claim.withheld:
+            parts.append((self.input.cid, self.input.block))
+        return tuple(parts)
+
+
+def prepare(outcome: Outcome, reported: Reported) -> Prepared:
+    """The claim that `reported` makes about a canonical outcome.
+
+    Raises:
+        RecordError: the outcome is not canonical, or what was reported breaks a
+            rule of claims.
+    """
+    invocation = outcome.invocation
+    if invocation is None or outcome.program is None or outcome.input is None:
+        raise RecordError(f"the spec is {outcome.name}; only a canonical one has claims")
+    result = reported.result
+    claim = Claim(
+        invocation=invocation.cid,
+        network=reported.network,
+        result=None if result is None else result.cid,
+        failure=reported.failure,
+        executor=reported.executor,
+        job=reported.job,
+        platform=reported.platform,
+        dirs=outcome.dirs,
+        started=reported.started,
+        finished=reported.finished,
+        limits=reported.limits,
+        # The same JSON: `Resolutions` has checked it as the claim does again.
+        resolutions=cast("Mapping[str, Resolution]", outcome.resolutions),
+        at=reported.at,
+        withheld=tuple(sorted(set(reported.withheld))),
+    )
+    return Prepared(claim, outcome.program, outcome.input, invocation, result)
+
+
+def links(outcome: Outcome) -> tuple[Link, ...]:
+    """What the resolutions say of content that had an address already.
+
+    A claim under the new address is found under the old one through these.
+    """
+    replaced = {key for also in outcome.also for key in also.without}
+    found = (_link(key, outcome.resolutions.get(key)) for key in sorted(replaced))
+    return tuple(link for link in found if link is not None)
+
+
+def _link(reference: str, meaning: Json) -> Link | None:
+    if reference.startswith("ipfs:") and isinstance(meaning, str):
+        a, b = sorted((CID.parse(reference.removeprefix("ipfs:")), CID.parse(meaning)))
+        return Link(a=a, b=b, means="same-bytes", how="stated by a resolution")
+    if not isinstance(meaning, dict):
+        return None
+    digest, platform = meaning.get("digest"), meaning.get("platform")
+    if not isinstance(digest, str):
+        return None
+    to = CID.of_digest(parse_sha256(digest))
+    if reference.startswith("golem:"):
+        bits, hexadecimal = reference.removeprefix("golem:sha3-").split(":")
+        image = GolemHash(bytes.fromhex(hexadecimal), "").cid
+        return Link(a=image, b=to, means="built-from", how=f"sha3-{bits}, resolved")
+    index = parse_image(reference.removeprefix("oci:")).digest
+    if index is None or not isinstance(platform, str) or index == to.digest:
+        return None
+    return Link(a=CID.of_digest(index), b=to, means="selects", platform=platform)
+
+
+def credentials(input: Input) -> list[str]:
+    """Names of environment variables whose name or value looks like a secret."""
+    return [
+        name
+        for name, value in input.env.items()
+        if value and (_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))
+    ]
+
+
+def outputs_of(name: str, value: CID | Path) -> Iterator[tuple[str, CID]]:
+    """The outputs that `NAME=VALUE` gives: one, or a folder's files by path."""
+    if isinstance(value, CID):
+        yield name, value
+    elif value.is_dir():
+        for path in files_below(value):
+            inner = path.relative_to(value).as_posix()
+            yield f"{name.rstrip('/')}/{inner}", cid_of_file(path)
+    else:
+        yield name, cid_of_file(value)
+
+
+def results_of(folder: Path, names: Mapping[str, str]) -> Result:
+    """The result in a folder laid out as Bacalhau lays out results.
+
+        stdout  stderr  exitCode  outputs/residuals.csv
+
+    `names` tells at which guest path the folder of each name was; one that it
+    does not list stood at `/<name>`. stderr is never an output.
+
+    Raises:
+        RecordError: no such folder, or an exitCode that is no number.
+        ResultError: names that no result can have.
+    """
+    if not folder.is_dir():
+        raise RecordError("not a folder; expected stdout, exitCode and outputs in it",
+                          at=str(folder))
+    outputs: dict[str, CID] = {}
+    for path in files_below(folder):
+        first, *rest = path.relative_to(folder).parts
+        if rest:
+            root = names.get(first, f"/{first}")
+            outputs["/".join([root.rstrip("/"), *rest])] = cid_of_file(path)
+        elif first == "stdout":
+            outputs["stdout"] = cid_of_file(path)
+    return Result(outputs, exit=_exit_code(folder / "exitCode"))
+
+
+def _exit_code(path: Path) -> int | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        text = stream.read(RESULT_EXIT_BYTES_MAX + 1).decode("ascii", "replace").strip()
+    try:
+        code = int(text)
+    except ValueError as error:
+        raise RecordError(f"{text!r} is no exit status", at=str(path)) from error
+    # A WASI command that returns has no status; Bacalhau writes -1 (FORMATS 5).
+    return 0 if code == -1 else code
+
+
+def closure(
+    statement: Statement, prepared: Sequence[Prepared | RecordBase]
+) -> dict[CID, bytes]:
+    """All blocks that a statement needs to be logged, the envelope first."""
+    blocks = {statement.envelope_cid: statement.envelope}
+    for item in prepared:
+        parts = (
+            item.blocks if isinstance(item, Prepared) else ((item.cid, item.block),)
+        )
+        blocks.update(parts)
+    return blocks

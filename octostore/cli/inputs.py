@@ -1,0 +1,125 @@
+"""What people name on the command line: CIDs, files, documents, `-` for stdin."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from invocation_spec import Outcome, Resolutions, canonicalize
+from invocation_spec.cid import CID
+from invocation_spec.document import DOCUMENT_BYTES_MAX
+from invocation_spec.errors import CidError, DocumentError
+from invocation_spec.references import IpfsPath, parse_ipfs
+from octostore.cli.rim import UsageError
+from octostore.contents import cid_of_file
+
+__all__ = [
+    "From",
+    "ResolutionsFile",
+    "cid_or_path",
+    "one_canonical",
+    "outcomes_of",
+    "read_file",
+]
+
+ResolutionsFile: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--resolutions",
+        metavar="FILE",
+        help="JSON: what mutable references in the spec meant.",
+    ),
+]
+From: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="NETWORK", help="The network that the spec was written for."
+    ),
+]
+
+
+def read_file(name: str, bytes_max: int) -> bytes:
+    """The bytes of a file, or of stdin for `-`; no more than a limit is read.
+
+    Raises:
+        DocumentError: it is larger.
+        UsageError: it cannot be read.
+    """
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(bytes_max + 1)
+        else:
+            with Path(name).open("rb") as stream:
+                data = stream.read(bytes_max + 1)
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", at=name) from error
+    if len(data) > bytes_max:
+        raise DocumentError(f"more than {bytes_max} bytes; a document is smaller")
+    return data
+
+
+def cid_or_path(text: str) -> CID:
+    """The CID that `text` spells, or the raw sha2-256 CID of the file it names.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        found = parse_ipfs(text if "/" in text else f"ipfs://{text}")
+    except CidError as error:
+        reason = error.reason
+    else:
+        if isinstance(found, IpfsPath) and not found.path:
+            return found.cid
+        reason = "not a CID"
+    path = Path(text)
+    if path.is_file():
+        return cid_of_file(path)
+    if path.is_dir():
+        raise UsageError("a folder has no raw CID; name a file in it", at=text)
+    raise UsageError(f"{reason}, and no file of that name is here", at=text)
+
+
+def outcomes_of(
+    spec: str, resolutions: str | None, network: str | None
+) -> tuple[Outcome, ...]:
+    """Canonicalise the document that a file holds.
+
+    Raises:
+        DocumentError: the document, or the resolutions, are refused.
+        UsageError: a file cannot be read.
+    """
+    data = read_file(spec, DOCUMENT_BYTES_MAX)
+    given = None
+    if resolutions is not None:
+        try:
+            given = Resolutions.parse(read_file(resolutions, DOCUMENT_BYTES_MAX))
+        except DocumentError as error:
+            raise DocumentError(
+                f"in the resolutions: {error.reason}", at=error.at
+            ) from error
+    return canonicalize(data, given, network=network)
+
+
+def one_canonical(
+    outcomes: tuple[Outcome, ...], task: int | None
+) -> Outcome | tuple[Outcome, ...]:
+    """The one outcome to act on; all of them if it is not canonical.
+
+    Raises:
+        UsageError: several tasks and none chosen, or no such task.
+    """
+    if task is not None:
+        if not 0 <= task < len(outcomes):
+            raise UsageError(f"there are tasks 0 to {len(outcomes) - 1}", at="--task")
+        chosen = outcomes[task]
+    elif len(outcomes) > 1:
+        raise UsageError(
+            f"the document holds {len(outcomes)} tasks; choose one with --task N"
+        )
+    else:
+        chosen = outcomes[0]
+    return chosen if chosen.name == "canonical" else (chosen,)

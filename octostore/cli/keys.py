@@ -1,0 +1,52 @@
+"""`octostore key`: make and show the key that signs."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from octostore.cli.rim import AsJson, console, print_json
+from octostore.keyfile import KeyFile
+from octostore.keys import SecretKey
+
+__all__ = ["KeyOption", "app"]
+
+app = typer.Typer(
+    name="key", help="Make and show the keys that sign.", no_args_is_help=True
+)
+
+KeyOption = Annotated[
+    Path, typer.Option("--key", metavar="FILE", help="The key file that signs.")
+]
+
+_File = Annotated[Path, typer.Argument(metavar="FILE", help="The key file.")]
+
+
+@app.command("new")
+def new_command(file: _File, as_json: AsJson = False) -> None:
+    """Write a new Ed25519 key to FILE, readable by you alone, and print its DID.
+
+    Example: octostore key new bristol.key
+    """
+    made = KeyFile.create(file, SecretKey.generate(secrets.token_bytes))
+    _show(made, as_json=as_json)
+
+
+@app.command("show")
+def show_command(file: _File, as_json: AsJson = False) -> None:
+    """Print the DID of a key file.
+
+    Example: octostore key show bristol.key
+    """
+    _show(KeyFile.open(file), as_json=as_json)
+
+
+def _show(key_file: KeyFile, *, as_json: bool) -> None:
+    did = str(key_file.key.public.did)
+    if as_json:
+        print_json({"did": did, "file": str(key_file.path)})
+    else:
+        console().print(did)

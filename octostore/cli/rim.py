@@ -1,0 +1,165 @@
+"""The rim: exit codes, errors in one line, JSON, the options all commands share.
+
+    0  done                        4  impure
+    1  it holds; the answer is no  5  a signature, proof or encoding does not hold
+    2  usage, or refused document  6  named by its identifier and not there
+    3  unresolved                  7  our disk, or a server that cannot be reached
+
+Source: DESIGN 6.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, ClassVar, Final, NoReturn, TypeAlias
+
+import typer
+from rich.console import Console
+
+from invocation_spec.errors import (
+    CidError,
+    DocumentError,
+    EncodingError,
+    OctostoreError,
+)
+from octostore.client import RemoteError
+from octostore.errors import (
+    BlockMismatchError,
+    CarError,
+    DidError,
+    KeyFileError,
+    NotFoundError,
+    ProofError,
+    RecordError,
+    StatementError,
+    StoreError,
+)
+from octostore.runner import RunError
+
+__all__ = [
+    "DONE",
+    "EXIT_CODES",
+    "NO",
+    "NOT_THERE",
+    "UNSOUND",
+    "AsJson",
+    "Server",
+    "StorePath",
+    "UsageError",
+    "console",
+    "exit_code",
+    "leave",
+    "print_json",
+    "report",
+    "store_path",
+]
+
+DONE: Final = 0
+NO: Final = 1
+USAGE: Final = 2
+UNRESOLVED: Final = 3
+IMPURE: Final = 4
+UNSOUND: Final = 5
+NOT_THERE: Final = 6
+OUR_DISK: Final = 7
+
+
+class UsageError(OctostoreError):
+    """The command line asks for something that cannot be meant."""
+
+    code: ClassVar[str] = "usage"
+
+
+#: The one table of exit codes; the nearest ancestor decides.
+EXIT_CODES: Final[Mapping[type[OctostoreError], int]] = {
+    UsageError: USAGE,
+    CidError: USAGE,
+    DocumentError: USAGE,
+    DidError: USAGE,
+    KeyFileError: USAGE,
+    RunError: USAGE,
+    EncodingError: UNSOUND,
+    RecordError: UNSOUND,
+    StatementError: UNSOUND,
+    CarError: UNSOUND,
+    BlockMismatchError: UNSOUND,
+    ProofError: UNSOUND,
+    NotFoundError: NOT_THERE,
+    StoreError: OUR_DISK,
+    RemoteError: OUR_DISK,
+}
+
+OUTCOME_CODES: Final = {"canonical": DONE, "unresolved": UNRESOLVED, "impure": IMPURE}
+
+AsJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout.")
+]
+StorePath: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="PATH",
+        envvar="OCTOSTORE_PATH",
+        help="The store; by default in the user's data directory.",
+    ),
+]
+Server: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        envvar="OCTOSTORE_SERVER",
+        help="Ask this server, and verify what it says.",
+    ),
+]
+
+
+def exit_code(error: OctostoreError) -> int:
+    """The exit code of an error: that of its nearest ancestor in the table."""
+    for kind in type(error).__mro__:
+        if kind in EXIT_CODES:
+            return EXIT_CODES[kind]
+    raise LookupError(type(error).__name__)
+
+
+def report(error: OctostoreError, *, as_json: bool, **more: str) -> int:
+    """Say an error: one line on stderr, and with `--json` an object on stdout."""
+    if as_json:
+        place = {} if error.at is None else {"at": error.at}
+        print_json({**more, "error": error.code, **place, "reason": error.reason})
+    print(f"octostore: {_one_line(str(error))}", file=sys.stderr)
+    return exit_code(error)
+
+
+def _one_line(text: str) -> str:
+    # A document may hold terminal escapes; a message must not obey them.
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object; keys in the order that the format gives them."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def console() -> Console:
+    """Where people read; made anew, since tests and pipes replace stdout."""
+    width = None if sys.stdout.isatty() else 200
+    return Console(highlight=False, markup=False, soft_wrap=True, width=width)
+
+
+def leave(code: int) -> NoReturn:
+    """End the command with an exit code."""
+    raise typer.Exit(code)
+
+
+def store_path(given: Path | None) -> Path:
+    """The store to use: as given, else in the user's data directory (XDG)."""
+    if given is not None:
+        return given
+    data = os.environ.get("XDG_DATA_HOME")
+    base = Path(data) if data else Path.home() / ".local" / "share"
+    return base / "octostore"

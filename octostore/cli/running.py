@@ -1,0 +1,139 @@
+"""`octostore run`: run a WASI invocation here, as deterministically as can be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from invocation_spec import Outcome
+from octostore.cli.inputs import From, ResolutionsFile, one_canonical, outcomes_of
+from octostore.cli.rim import (
+    DONE,
+    NO,
+    AsJson,
+    StorePath,
+    console,
+    leave,
+    print_json,
+    store_path,
+)
+from octostore.cli.specs import leave_not_canonical
+from octostore.contents import Contents
+from octostore.execution import Executed, execute, write_results
+from octostore.runner import FUEL, MEMORY_BYTES, TIME_S, RunLimits
+from octostore.store import Octostore
+
+__all__ = ["run_command"]
+
+
+def run_command(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec; - for stdin.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--files", metavar="DIR", help="A folder or file that holds code or data."
+        ),
+    ] = None,
+    output_dir: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output-dir",
+            metavar="PATH",
+            help="A guest directory to collect, beside those that the spec declares.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Write the outputs here."),
+    ] = None,
+    fuel: Annotated[int, typer.Option(help="Instructions, about.")] = FUEL,
+    memory: Annotated[
+        int, typer.Option(metavar="BYTES", help="Most memory of the guest.")
+    ] = MEMORY_BYTES,
+    time: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Longest run.")
+    ] = TIME_S,
+    task: Annotated[
+        int | None, typer.Option(help="Which task of the spec, from 0.")
+    ] = None,
+    network: From = None,
+    resolutions: ResolutionsFile = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a WASI invocation locally and print its result.
+
+    Code and files are found by CID, in the folders given or in the store.
+
+    Example: octostore run job.yaml --files . --out results
+    """
+    outcome = one_canonical(outcomes_of(spec, resolutions, network), task)
+    if not isinstance(outcome, Outcome):
+        leave_not_canonical(outcome, as_json=as_json)
+    limits = RunLimits(fuel=fuel, memory_bytes=memory, time_s=time)
+    done = _execute(outcome, files or [], output_dir or [], limits, store)
+    if out is not None and done.result is not None:
+        write_results(out, done.report, outcome.result_names)
+    if as_json:
+        print_json(_json(outcome, done))
+    else:
+        _print(outcome, done)
+    leave(DONE if done.result is not None else NO)
+
+
+def _execute(
+    outcome: Outcome,
+    files: list[Path],
+    output_dirs: list[str],
+    limits: RunLimits,
+    store: Path | None,
+) -> Executed:
+    program, input = outcome.program, outcome.input
+    if program is None or input is None:
+        raise AssertionError("a canonical outcome has both")
+    dirs = (*outcome.dirs, *output_dirs)
+    path = store_path(store)
+    if not path.exists():
+        return execute(
+            program, input, Contents(files), output_dirs=dirs, limits=limits
+        )
+    with Octostore.open(path, readonly=True) as blocks:
+        contents = Contents(files, blocks)
+        return execute(program, input, contents, output_dirs=dirs, limits=limits)
+
+
+def _json(outcome: Outcome, done: Executed) -> dict[str, object]:
+    invocation = outcome.invocation
+    found: dict[str, object] = {
+        "invocation": None if invocation is None else str(invocation.cid)
+    }
+    if done.result is not None:
+        found["result"] = str(done.result.cid)
+        found["outputs"] = {
+            name: str(cid) for name, cid in sorted(done.result.outputs.items())
+        }
+        found["exit"] = done.result.exit
+    if done.report.failure is not None:
+        failure = done.report.failure
+        found["failure"] = {"kind": failure.kind, "message": failure.message}
+    return found | {
+        "fuel_used": done.report.fuel_used,
+        "engine": done.report.engine,
+        "stderr": done.report.stderr.decode(errors="replace"),
+    }
+
+
+def _print(outcome: Outcome, done: Executed) -> None:
+    say = console().print
+    if outcome.invocation is not None:
+        say(f"invocation  {outcome.invocation.cid}")
+    if done.report.failure is not None:
+        say(f"failed      {done.report.failure.kind}: {done.report.failure.message}")
+    if done.result is not None:
+        say(f"result      {done.result.cid}  exit {done.result.exit}")
+        for name, cid in sorted(done.result.outputs.items()):
+            say(f"  {name:<24}{cid}")
+    for line in done.report.stderr.decode(errors="replace").splitlines():
+        say(f"stderr      {line}")

@@ -1,0 +1,128 @@
+"""`octostore canonicalize` and `octostore cid`: what was asked, by content."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from invocation_spec import CID, Outcome
+from invocation_spec.errors import DocumentError
+from octostore.cli.inputs import From, ResolutionsFile, outcomes_of
+from octostore.cli.rim import (
+    OUTCOME_CODES,
+    AsJson,
+    StorePath,
+    UsageError,
+    console,
+    leave,
+    print_json,
+    report,
+    store_path,
+)
+from octostore.cli.words import mend, outcome_lines, outcomes_json
+from octostore.contents import cid_of_file, files_below
+from octostore.errors import StoreError
+from octostore.store import BYTES_MAX, Octostore
+
+__all__ = ["canonicalize_command", "cid_command", "leave_not_canonical"]
+
+
+def canonicalize_command(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A spec; - for stdin.")],
+    network: From = None,
+    resolutions: ResolutionsFile = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="DIR", help="Write the blocks by CID."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give the canonical invocation of a job, whichever network it is for.
+
+    Example: octostore canonicalize job.yaml
+    """
+    try:
+        outcomes = outcomes_of(file, resolutions, network)
+    except DocumentError as error:
+        leave(report(error, as_json=as_json, outcome="refused"))
+    if out is not None:
+        _write_blocks(outcomes, out)
+    if as_json:
+        print_json(outcomes_json(outcomes))
+    else:
+        for outcome in outcomes:
+            for line in outcome_lines(outcome):
+                console().print(line)
+    leave(max(OUTCOME_CODES[outcome.name] for outcome in outcomes))
+
+
+def leave_not_canonical(outcomes: Sequence[Outcome], *, as_json: bool) -> NoReturn:
+    """End a command that needs a canonical spec and was given another.
+
+    The full answer on stdout with `--json`; on stderr a line for each finding.
+    """
+    if as_json:
+        print_json(outcomes_json(outcomes))
+    for outcome in outcomes:
+        for found in outcome.unresolved:
+            print(f"octostore: {mend(found)}", file=sys.stderr)
+        for part in outcome.impure:
+            print(f"octostore: {part.at}: {part.reason}", file=sys.stderr)
+    leave(max(OUTCOME_CODES[outcome.name] for outcome in outcomes))
+
+
+def _write_blocks(outcomes: Sequence[Outcome], folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for outcome in outcomes:
+            for value in outcome.blocks:
+                (folder / f"{value.cid}.dag-cbor").write_bytes(value.block)
+    except OSError as error:
+        raise StoreError(f"not written: {error.strerror}", at=str(folder)) from error
+
+
+def cid_command(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file or a folder.")],
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Also keep the bytes in the store, to serve."),
+    ] = False,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the raw sha2-256 CID of a file, or of each file of a folder.
+
+    Example: octostore cid planets.csv
+    """
+    if not path.exists():
+        raise UsageError("no such file or folder", at=str(path))
+    found = {file: _hashed(file) for file in files_below(path)}
+    if keep:
+        with Octostore.open(store_path(store)) as open_store:
+            for file in found:
+                open_store.add_bytes(_kept(file), bytes_max=BYTES_MAX)
+    if as_json:
+        print_json({str(file): str(cid) for file, cid in found.items()})
+        return
+    for file, cid in found.items():
+        console().print(f"{cid}  {file}" if path.is_dir() else str(cid))
+
+
+def _hashed(file: Path) -> CID:
+    try:
+        return cid_of_file(file)
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", at=str(file)) from error
+
+
+def _kept(file: Path) -> bytes:
+    size = file.stat().st_size
+    if size > BYTES_MAX:
+        raise UsageError(
+            f"{size} bytes; the store keeps files of at most {BYTES_MAX}", at=str(file)
+        )
+    return file.read_bytes()

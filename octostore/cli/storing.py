@@ -1,0 +1,119 @@
+"""`octostore ingest`: take statements that others signed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, BinaryIO, NoReturn, cast
+
+import typer
+
+from octostore.cli.rim import (
+    DONE,
+    NOT_THERE,
+    UNSOUND,
+    AsJson,
+    Server,
+    StorePath,
+    UsageError,
+    console,
+    leave,
+    print_json,
+    store_path,
+)
+from octostore.client import Remote
+from octostore.receipt import Receipt
+from octostore.store import Octostore
+
+__all__ = ["ingest_command", "leave_with", "receipt_lines"]
+
+
+def ingest_command(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="CARs; - for stdin.")
+    ],
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the statements of CAR files and put them into the store.
+
+    Example: octostore ingest bristol.car caltech.car
+    """
+    receipts = _send(files, server) if server else _ingest(files, store)
+    if as_json:
+        print_json(_merged(receipts))
+    else:
+        for name, receipt in zip(files, receipts, strict=True):
+            console().print(name)
+            for line in receipt_lines(receipt):
+                console().print(line)
+    leave(max(_code(receipt) for receipt in receipts))
+
+
+def _ingest(files: Sequence[str], store: Path | None) -> list[Receipt]:
+    with Octostore.open(store_path(store)) as open_store:
+        return [_each(name, open_store.ingest_car) for name in files]
+
+
+def _send(files: Sequence[str], server: str) -> list[Receipt]:
+    with Remote(server) as remote:
+        return [_each(name, remote.send) for name in files]
+
+
+def _each(name: str, take: Callable[[BinaryIO], Receipt]) -> Receipt:
+    if name == "-":
+        return take(sys.stdin.buffer)
+    try:
+        stream = Path(name).open("rb")  # noqa: SIM115 - an error here is the user's
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", at=name) from error
+    with stream:
+        return take(stream)
+
+
+def _code(receipt: Receipt) -> int:
+    if not receipt.sound:
+        return UNSOUND
+    return NOT_THERE if receipt.pending else DONE
+
+
+def leave_with(receipt: Receipt) -> NoReturn:
+    """End with the exit code that a receipt means."""
+    leave(_code(receipt))
+
+
+def receipt_lines(receipt: Receipt) -> list[str]:
+    """A receipt as lines: each statement with what became of it."""
+    lines = [
+        f"  {word:<12}{cid}"
+        for word, cids in (
+            ("accepted", receipt.accepted),
+            ("known", receipt.known),
+            ("pending", receipt.pending),
+        )
+        for cid in cids
+    ]
+    lines += [
+        f"  {'quarantined':<12}{item.cid}  {item.reason}" for item in receipt.quarantined
+    ]
+    lines += [
+        f"  {'skipped':<12}{item.record}  {item.reason}" for item in receipt.skipped
+    ]
+    if receipt.malformed is not None:
+        lines.append(f"  {'malformed':<12}{receipt.malformed}")
+    lines.append(f"  log of {receipt.checkpoint.size} entries")
+    return lines
+
+
+def _merged(receipts: Sequence[Receipt]) -> dict[str, object]:
+    """The receipts of several files as one, the checkpoint of the last."""
+    parts = [receipt.to_json() for receipt in receipts]
+    merged: dict[str, object] = {
+        name: [item for part in parts for item in cast("list[object]", part[name])]
+        for name in ("accepted", "known", "pending", "quarantined", "skipped")
+    }
+    merged["checkpoint"] = parts[-1]["checkpoint"]
+    broken = [part["malformed"] for part in parts if "malformed" in part]
+    return merged | ({"malformed": "; ".join(map(str, broken))} if broken else {})

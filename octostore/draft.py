@@ -1,0 +1,116 @@
+"""Changes in the making: laid over a snapshot, then committed as one batch.
+
+Nothing is open for writing while a delivery is verified; only `commit` writes.
+A draft that is dropped has changed nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Final, Self
+
+from invocation_spec.cid import CID
+from octostore import tables
+from octostore.engine import Engine, Row, Snapshot
+from octostore.view import View
+
+__all__ = ["GROUP_BYTES", "GROUP_ROWS", "Draft"]
+
+#: A batch is committed when it is so large: statements share a commit (one sync
+#: for thousands of claims), and memory stays bounded.
+GROUP_BYTES: Final = 1 << 23
+GROUP_ROWS: Final = 1 << 16
+
+
+class Draft:
+    """A snapshot with changes over it. `get` sees them, `scan` and `last` do not."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._changes: dict[tuple[str, bytes], bytes | None] = {}
+        self._bytes = 0
+        self._open = ExitStack()
+        self._base: Snapshot = self._open.enter_context(engine.snapshot())
+        self.view = View(self)
+        last = self._base.last(tables.BLOCKS.name)
+        self._next = tables.BLOCKS.key.decode(last[0])[0] + 1 if last else 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """The value as changed, or as it was."""
+        try:
+            return self._changes[table, key]
+        except KeyError:
+            return self._base.get(table, key)
+
+    def scan(
+        self, table: str, prefix: bytes = b"", *, after: bytes = b""
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Rows as they were at the last commit."""
+        return self._base.scan(table, prefix, after=after)
+
+    def last(self, table: str, prefix: bytes = b"") -> tuple[bytes, bytes] | None:
+        """The last row as it was at the last commit."""
+        return self._base.last(table, prefix)
+
+    def put(self, table: str, key: bytes, value: bytes) -> None:
+        """Set one row."""
+        self._changes[table, key] = value
+        self._bytes += len(key) + len(value)
+
+    def delete(self, table: str, key: bytes) -> None:
+        """Take one row away."""
+        self._changes[table, key] = None
+        self._bytes += len(key)
+
+    def add_block(self, block: bytes) -> int:
+        """The number of this block, a new one if it was not there."""
+        key = tables.AT.key.encode(hashlib.sha256(block).digest())
+        found = self.get(tables.AT.name, key)
+        if found is not None:
+            return tables.NUMBER.decode(found)[0]
+        number, self._next = self._next, self._next + 1
+        self.put(tables.BLOCKS.name, tables.BLOCKS.key.encode(number), block)
+        self.put(tables.AT.name, key, tables.NUMBER.encode(number))
+        return number
+
+    def number(self, cid: CID) -> int:
+        """The number of a block that is known to be there."""
+        number = self.view.number(cid)
+        assert number is not None, f"{cid} was to be added first"  # noqa: S101
+        return number
+
+    def commit_if_large(self) -> None:
+        """Commit when it is time; scans that are under way end there."""
+        if self._bytes >= GROUP_BYTES or len(self._changes) >= GROUP_ROWS:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write all changes as one batch; go on over what is there then.
+
+        Raises:
+            StoreFullError: no space; nothing of the batch is there.
+            StoreError: the disk failed.
+        """
+        if not self._changes:
+            return
+        self._open.close()  # the map can grow only while no snapshot is open
+        self._engine.commit(
+            Row(table, key, value) for (table, key), value in self._changes.items()
+        )
+        self._changes.clear()
+        self._bytes = 0
+        self._base = self._open.enter_context(self._engine.snapshot())

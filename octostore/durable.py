@@ -1,0 +1,57 @@
+"""Files that survive a power loss: on the disk when the call returns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+__all__ = ["replace_file", "write_new"]
+
+#: For its owner only: what is written here holds secrets or guards them.
+_MODE: Final = 0o600
+
+
+def write_new(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
+    """Create a file that is not there yet, mode 0600, and fsync it and its name.
+
+    `content` is told the status of the new file, still empty.
+
+    Raises:
+        FileExistsError: it is there; nothing was touched.
+        OSError: the disk.
+    """
+    _write(path, content)
+    _sync_directory(path.parent)
+
+
+def replace_file(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
+    """Put a new file in the place of `path`: readers see the old one or the new.
+
+    Raises:
+        OSError: the disk; `path` is whole, but may be either of the two.
+    """
+    beside = path.with_name(path.name + ".new")
+    with suppress(FileNotFoundError):
+        beside.unlink()
+    _write(beside, content)
+    beside.replace(path)
+    _sync_directory(path.parent)
+
+
+def _write(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, _MODE), "wb") as file:
+        file.write(content(os.fstat(file.fileno())))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,90 @@
+"""What the store asks of a database: ordered bytes, snapshots, atomic batches.
+
+    engine.commit([Row("log", key, value), Row("pending", key, None)])
+    with engine.snapshot() as rows:
+        rows.get("log", key)
+        for key, value in rows.scan("claims", prefix=invocation): ...
+
+That is all: rows of one table are ordered by their keys as bytes, keys are
+unique, an index is a table whose values are empty. Statements are immutable,
+content-addressed and idempotent, so an engine of many machines can hold them
+behind the same few methods. tests/octostore/engine_suite.py is what each must
+pass. Source: DESIGN 4; ADR on the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Final, NamedTuple, Protocol
+
+__all__ = ["KEY_BYTES_MAX", "Engine", "Row", "Snapshot", "Table"]
+
+#: Longest key of any engine; LMDB's, as it is built by default.
+KEY_BYTES_MAX: Final = 511
+
+
+class Table(NamedTuple):
+    """A table by name; `append` promises that keys only ever grow."""
+
+    name: str
+    append: bool = False
+
+
+class Row(NamedTuple):
+    """One change of a batch: put the value, or delete the key if it is None."""
+
+    table: str
+    key: bytes
+    value: bytes | None
+
+
+class Snapshot(Protocol):
+    """The rows as one commit left them; later commits do not show."""
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        """The value, or None if there is no such key."""
+        ...
+
+    def scan(
+        self, table: str, prefix: bytes = b"", *, after: bytes = b""
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """The rows whose key begins with `prefix`, in order; none if none does.
+
+        With `after`, only keys greater than it. Use the iterator inside the
+        snapshot; it reads as it goes.
+        """
+        ...
+
+    def last(self, table: str, prefix: bytes = b"") -> tuple[bytes, bytes] | None:
+        """The row with the greatest key that begins with `prefix`, or None."""
+        ...
+
+
+class Engine(Protocol):
+    """An ordered map of bytes per table, on disk."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """A consistent view; many at once, beside a commit, from any thread.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        ...
+
+    def commit(self, batch: Iterable[Row]) -> None:
+        """Apply the whole batch or nothing; on return it is on the disk.
+
+        Of two rows with one key the later wins; a put over an equal row and a
+        delete of a missing key do nothing. Not from inside a snapshot of the
+        same thread. Killed half-way, nothing of the batch is there.
+
+        Raises:
+            StoreFullError: no space; nothing of the batch is there.
+            StoreError: opened for reading only, or the disk failed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the files; twice is harmless."""
+        ...

@@ -1,0 +1,107 @@
+"""Running a canonical invocation here: content by CID, then the runner.
+
+Source: DESIGN 6; FORMATS 3 and 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from invocation_spec.cid import CID
+from invocation_spec.model import Input, Program, WasiProgram
+from octostore.contents import Contents
+from octostore.errors import StoreError
+from octostore.result import Result
+from octostore.runner import RunError, RunLimits, RunReport, run_wasi
+
+__all__ = ["EXIT_FILE", "STDERR_FILE", "Executed", "execute", "write_results"]
+
+#: Names in a result folder, as Bacalhau has them (pkg/executor/results.go).
+EXIT_FILE: Final = "exitCode"
+STDERR_FILE: Final = "stderr"
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What a run gave: the report, and the canonical result unless it failed."""
+
+    report: RunReport
+    result: Result | None
+
+
+def execute(
+    program: Program,
+    input: Input,
+    contents: Contents,
+    *,
+    output_dirs: tuple[str, ...] = (),
+    limits: RunLimits | None = None,
+    seed: bytes = b"",
+) -> Executed:
+    """Run a `wasi` invocation with the content that its CIDs name.
+
+    Raises:
+        NotFoundError: code or a file is not among the contents.
+        RunError: a program of another kind, or one of several steps.
+    """
+    if not isinstance(program, WasiProgram):
+        raise RunError(
+            f"a program of kind {program.kind}; only wasi programs run here"
+        )
+    if input.steps:
+        raise RunError("an input of several steps; only single runs are run here")
+    report = run_wasi(
+        _bytes(contents, program.code),
+        entry=program.entry,
+        imports=[(item.name, _bytes(contents, item.code)) for item in program.imports],
+        args=[str(item) for item in input.args],
+        env=input.env,
+        files={path: contents.get(cid) for path, cid in input.files.items()},
+        stdin=b"" if input.stdin is None else _bytes(contents, input.stdin),
+        output_dirs=output_dirs,
+        limits=limits or RunLimits(),
+        seed=seed,
+    )
+    result = None
+    if report.failure is None:
+        outputs = {name: CID.of_bytes(data) for name, data in report.outputs.items()}
+        result = Result(outputs, exit=report.exit)
+    return Executed(report, result)
+
+
+def _bytes(contents: Contents, cid: CID) -> bytes:
+    found = contents.get(cid)
+    return found.read_bytes() if isinstance(found, Path) else found
+
+
+def write_results(folder: Path, report: RunReport, names: Mapping[str, str]) -> None:
+    """Write what a run gave as Bacalhau does, so that `claim --results` reads it.
+
+    `names` maps a folder name to the guest path of its output directory.
+
+    Raises:
+        StoreError: the folder is not empty, or cannot be written.
+    """
+    roots = {path: name for name, path in names.items()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise StoreError("not empty; results are never mixed", at=str(folder))
+        (folder / STDERR_FILE).write_bytes(report.stderr)
+        (folder / EXIT_FILE).write_text(f"{report.exit}")
+        for name, data in report.outputs.items():
+            target = folder / _place(name, roots)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    except OSError as error:
+        raise StoreError(f"not written: {error.strerror}", at=str(folder)) from error
+
+
+def _place(name: str, roots: Mapping[str, str]) -> str:
+    for path, folder in roots.items():
+        if name.startswith(path.rstrip("/") + "/"):
+            return folder + name[len(path.rstrip("/")) :]
+    return name.lstrip("/")

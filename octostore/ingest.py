@@ -1,0 +1,267 @@
+"""The one door for statements: stage all, verify each, commit groups, receipt.
+
+    accepted     newly logged: its signature holds and its closure is here
+    known        its signed part was logged before, under this envelope or another
+    pending      its closure is not here yet; its blocks are kept, and it is logged
+                 by itself when a later delivery brings the rest
+    quarantined  does not decode, hash or verify, or passes a limit
+    skipped      the invalid records of an accepted statement
+
+One bad element never stops the others. A block is taken for a statement if it is
+a root or begins as an envelope does; a block that is part of no statement's
+closure is ignored, and so is whatever cannot be (another codec or hash), sound
+or not. A delivery that breaks off is malformed: what was whole is taken.
+Source: FORMATS 7; docs/spec/log.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from invocation_spec import dagcbor
+from invocation_spec.cid import CID
+from invocation_spec.dagcbor import BLOCK_BYTES_MAX
+from invocation_spec.errors import CidError, EncodingError
+from octostore import tables
+from octostore.car import Damaged
+from octostore.closure import Closure, Needs
+from octostore.draft import Draft
+from octostore.engine import Engine
+from octostore.errors import CarError, StatementError
+from octostore.index import append_entry, index_statement
+from octostore.receipt import Quarantined, Receipt, Skipped
+from octostore.spool import Spool
+from octostore.statement import ReceivedStatement, Statement
+
+__all__ = [
+    "DAMAGED_MAX",
+    "PENDING_MAX",
+    "QUARANTINE_BLOCK_BYTES_MAX",
+    "QUARANTINE_MAX",
+    "Delivery",
+    "ingest",
+]
+
+Delivery: TypeAlias = Iterable[tuple[CID, bytes] | Damaged]
+
+#: Statements that may wait; each has a signature, but anybody can make keys.
+PENDING_MAX: Final = 10_000
+
+#: Quarantined blocks that are kept as evidence, and how large one may be: at most
+#: 64 MiB. Past that the reason is still reported, once.
+QUARANTINE_MAX: Final = 1024
+QUARANTINE_BLOCK_BYTES_MAX: Final = 1 << 16
+
+#: Damaged blocks of one delivery that are reported before it is given up.
+DAMAGED_MAX: Final = 1 << 16
+
+#: An array of two whose first element is 64 bytes: only envelopes begin so.
+_ENVELOPE_HEAD: Final = b"\x82\x58\x40"
+
+
+def ingest(
+    engine: Engine, folder: Path, delivery: Delivery, roots: Sequence[CID]
+) -> Receipt:
+    """Take what a delivery holds; one call at a time on one engine.
+
+    On return everything the receipt says is on the disk. If the disk fails on
+    the way, whole groups are there or not; delivering again completes them.
+
+    Raises:
+        StoreFullError: no space; earlier groups are kept.
+        StoreError: the disk failed.
+    """
+    with Spool(folder) as spool, Draft(engine) as draft:
+        door = _Door(draft, spool)
+        envelopes = door.stage(delivery, roots)
+        for envelope in envelopes:
+            door.take(envelope)
+        door.complete()
+        draft.commit()
+        return door.receipt()
+
+
+class _Door:
+    """One delivery on its way in."""
+
+    def __init__(self, draft: Draft, spool: Spool) -> None:
+        self._draft = draft
+        self._spool = spool
+        self._closure = Closure(self._find)
+        self._accepted: dict[CID, None] = {}
+        self._known: dict[CID, None] = {}
+        self._pending: dict[CID, None] = {}
+        self._quarantined: dict[Quarantined, None] = {}
+        self._skipped: list[Skipped] = []
+        self._malformed: str | None = None
+        self._waiting_before = sum(1 for _ in draft.scan(tables.PENDING.name))
+        self._quarantined_before = sum(1 for _ in draft.scan(tables.QUARANTINE.name))
+
+    def stage(self, delivery: Delivery, roots: Sequence[CID]) -> list[CID]:
+        """Lay all blocks down, hashed; returns those to take for statements."""
+        absent = dict.fromkeys(roots)
+        envelopes: dict[CID, None] = {}
+        try:
+            for item in delivery:
+                cid = _cid_of(item)
+                is_root = cid in absent or cid in envelopes
+                absent.pop(cid, None)  # type: ignore[arg-type] # None is no root
+                if cid is None or not (is_root or tables.is_ours(cid)):
+                    continue
+                if self._lay_down(cid, item, is_root=is_root):
+                    envelopes[cid] = None
+                if len(self._quarantined) > DAMAGED_MAX:
+                    raise CarError(f"more than {DAMAGED_MAX} damaged blocks; gave up")
+        except CarError as error:
+            self._malformed = str(error)
+        if absent and self._malformed is None:
+            self._malformed = f"root {next(iter(absent))} is not in the delivery"
+        return list(envelopes)
+
+    def take(self, envelope: CID) -> None:
+        """Decide about one block that should be a statement."""
+        block = self._find(envelope)
+        assert block is not None, "staged before"  # noqa: S101
+        try:
+            statement = ReceivedStatement.from_block(block).verify()
+        except (EncodingError, StatementError) as error:
+            self._quarantine(envelope, str(error), block)
+            return
+        self._decide(statement)
+
+    def complete(self) -> None:
+        """Try again what waited for blocks of this delivery."""
+        if not self._waiting_before:
+            return
+        for missing in self._spool:
+            prefix = tables.WAITING.key.prefix(missing)
+            for key, _ in list(self._draft.scan(tables.WAITING.name, prefix)):
+                self._retry(tables.WAITING.key.decode(key)[1])
+                self._draft.delete(tables.WAITING.name, key)
+
+    def receipt(self) -> Receipt:
+        """What became of it all."""
+        return Receipt(
+            accepted=tuple(self._accepted),
+            known=tuple(self._known),
+            pending=tuple(self._pending),
+            quarantined=tuple(self._quarantined),
+            skipped=tuple(self._skipped),
+            checkpoint=self._draft.view.checkpoint(),
+            malformed=self._malformed,
+        )
+
+    def _find(self, cid: CID) -> bytes | None:
+        block = self._spool.find(cid)
+        return self._draft.view.find_block(cid) if block is None else block
+
+    def _lay_down(
+        self, cid: CID, item: tuple[CID, bytes] | Damaged, *, is_root: bool
+    ) -> bool:
+        """Spool a block if it is sound; whether it is to be taken for a statement."""
+        if isinstance(item, Damaged):
+            self._quarantine(cid, str(item.error), None)
+            return False
+        block = item[1]
+        if len(block) > BLOCK_BYTES_MAX:
+            reason = f"{len(block)} bytes; a block has at most {BLOCK_BYTES_MAX}"
+            self._quarantine(cid, reason, None)
+            return False
+        if not tables.is_ours(cid):
+            self._quarantine(cid, "a root is no statement: not dag-cbor", block)
+            return False
+        if not cid.matches(block):
+            self._quarantine(cid, "the bytes hash to another CID", block)
+            return False
+        self._spool.add(cid, block)
+        return is_root or block.startswith(_ENVELOPE_HEAD)
+
+    def _decide(self, statement: Statement) -> None:
+        if self._draft.view.index(statement.cid) is not None:
+            self._known[statement.cid] = None
+            return
+        needs = self._closure.needs(statement.part)
+        if needs.missing:
+            self._hold(statement, needs)
+        else:
+            self._accept(statement, needs)
+
+    def _accept(self, statement: Statement, needs: Needs) -> None:
+        held = self._held(statement.cid)
+        if held is not None:  # its first valid envelope is the one to log
+            statement = ReceivedStatement.from_block(held).verify()
+            self._draft.delete(
+                tables.PENDING.name, tables.PENDING.key.encode(statement.cid)
+            )
+        self._keep_blocks(statement, needs)
+        index = self._draft.view.frontier().size
+        self._skipped += index_statement(self._draft, self._closure, statement, index)
+        append_entry(self._draft, statement)
+        self._accepted[statement.cid] = None
+        self._draft.commit_if_large()
+
+    def _hold(self, statement: Statement, needs: Needs) -> None:
+        """Keep what came of an incomplete statement, and what it waits for."""
+        key = tables.PENDING.key.encode(statement.cid)
+        if self._held(statement.cid) is None:
+            if self._waiting_before + len(self._pending) >= PENDING_MAX:
+                self._quarantine(
+                    statement.envelope_cid,
+                    f"incomplete, and {PENDING_MAX} statements wait already;"
+                    " send it with its blocks",
+                    None,
+                )
+                return
+            self._draft.put(
+                tables.PENDING.name,
+                key,
+                tables.BLOCK_VALUE.encode(statement.envelope_cid),
+            )
+        self._keep_blocks(statement, needs)
+        for missing in needs.missing:
+            waiting = tables.WAITING.key.encode(missing, statement.cid)
+            self._draft.put(tables.WAITING.name, waiting, b"")
+        self._pending[statement.cid] = None
+        self._draft.commit_if_large()
+
+    def _retry(self, part: CID) -> None:
+        held = self._held(part)
+        if held is not None:
+            self._decide(ReceivedStatement.from_block(held).verify())
+
+    def _held(self, part: CID) -> bytes | None:
+        """The envelope of a statement that waits, or None."""
+        row = self._draft.get(tables.PENDING.name, tables.PENDING.key.encode(part))
+        if row is None:
+            return None
+        return self._draft.view.get(tables.BLOCK_VALUE.decode(row)[0])
+
+    def _keep_blocks(self, statement: Statement, needs: Needs) -> None:
+        self._draft.add_block(statement.envelope)
+        for cid in needs.present:
+            block = self._spool.find(cid)
+            if block is not None:
+                self._draft.add_block(block)
+                self._draft.commit_if_large()
+
+    def _quarantine(self, cid: CID, reason: str, block: bytes | None) -> None:
+        self._quarantined[Quarantined(cid, reason)] = None
+        row: dict[str, dagcbor.Ipld] = {"cid": cid, "reason": reason}
+        if block is not None and len(block) <= QUARANTINE_BLOCK_BYTES_MAX:
+            row["block"] = block
+        key = hashlib.sha256(cid.raw + (block or b"")).digest()
+        if self._quarantined_before + len(self._quarantined) <= QUARANTINE_MAX:
+            self._draft.put(tables.QUARANTINE.name, key, dagcbor.encode(row))
+
+
+def _cid_of(item: tuple[CID, bytes] | Damaged) -> CID | None:
+    """The CID a block came under; None if it is of a kind that we do not accept."""
+    if not isinstance(item, Damaged):
+        return item[0]
+    try:
+        return CID.from_bytes(item.cid)
+    except CidError:
+        return None

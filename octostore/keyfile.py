@@ -1,0 +1,138 @@
+"""A key on disk.
+
+    FILE        {"did": "did:key:z6Mk..", "secretKeyMultibase": "z3u2.."}
+    FILE.state  the next place in the chain that it signs (octostore.chain)
+
+Both have mode 0600. `FILE` is written once and never again; whoever signs holds
+a lock on it, so that two processes with one key take turns.
+`secretKeyMultibase` is that of W3C Multikey. Source: FORMATS 7.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from octostore.chain import SigningChain
+from octostore.durable import write_new
+from octostore.errors import DidError, KeyFileError
+from octostore.keys import SecretKey
+
+__all__ = ["FILE_BYTES_MAX", "KeyFile"]
+
+#: A key file is some two hundred bytes; more is another file.
+FILE_BYTES_MAX: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key and the path it came from."""
+
+    path: Path
+    key: SecretKey
+
+    @classmethod
+    def create(cls, path: Path, key: SecretKey) -> Self:
+        """Write a new key file; one that is there already is never touched.
+
+        Raises:
+            KeyFileError: the file exists, or cannot be written.
+        """
+        content = {
+            "did": str(key.public.did),
+            "secretKeyMultibase": key.to_multibase(),
+        }
+        text = json.dumps(content, indent=2).encode() + b"\n"
+        try:
+            write_new(path, lambda _: text)
+        except FileExistsError as error:
+            raise KeyFileError(
+                "exists; a key file is never overwritten", at=str(path)
+            ) from error
+        except OSError as error:
+            raise KeyFileError(
+                f"not written: {error.strerror}", at=str(path)
+            ) from error
+        return cls(path, key)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read a key file that only its owner can read.
+
+        Raises:
+            KeyFileError: it is not there, others may read it, or it is no key.
+        """
+        try:
+            with path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                if not stat.S_ISREG(mode):
+                    raise KeyFileError("not a regular file", at=str(path))
+                if mode & 0o077:
+                    raise KeyFileError(
+                        f"others may read it (mode {stat.S_IMODE(mode):04o});"
+                        f" run: chmod 600 {path}",
+                        at=str(path),
+                    )
+                text = file.read(FILE_BYTES_MAX)
+        except OSError as error:
+            raise KeyFileError(f"not read: {error.strerror}", at=str(path)) from error
+        return cls(path, _key_of(text, path))
+
+    @property
+    def state_path(self) -> Path:
+        """Where the state of the chain is kept."""
+        return self.path.with_name(self.path.name + ".state")
+
+    @contextmanager
+    def signing(
+        self, randomness: Callable[[int], bytes] = secrets.token_bytes
+    ) -> Iterator[SigningChain]:
+        """Hold the key for signing; another process that wants it waits.
+
+        Raises:
+            KeyFileError: the key file is gone, or cannot be locked.
+        """
+        try:
+            # The lock is on the key file: the state file is replaced by rename,
+            # and a lock on what was replaced keeps nobody out.
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise KeyFileError(
+                f"not opened: {error.strerror}", at=str(self.path)
+            ) from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                raise KeyFileError(
+                    f"not locked: {error.strerror}; keep it on a local disk",
+                    at=str(self.path),
+                ) from error
+            yield SigningChain(self.state_path, self.key, randomness)
+        finally:
+            os.close(descriptor)
+
+
+def _key_of(text: bytes, path: Path) -> SecretKey:
+    try:
+        content = json.loads(text)
+        key = SecretKey.from_multibase(content["secretKeyMultibase"])
+        did = content["did"]
+    except (ValueError, TypeError, KeyError, RecursionError, DidError) as error:
+        # The cause may quote the secret, so the message says only what is due.
+        raise KeyFileError(
+            'no key file; expected JSON {"did", "secretKeyMultibase"}', at=str(path)
+        ) from error
+    if did != str(key.public.did):
+        raise KeyFileError(
+            f"says {did!r}, but its key is {key.public.did}", at=str(path)
+        )
+    return key

@@ -1,0 +1,343 @@
+"""The embedded engine: LMDB, one writer, many readers, every commit on the disk.
+
+    store/               0700
+      data.mdb           0600, the tables
+      lock.mdb           LMDB's table of readers
+      writer.lock        held (flock) by the one writer; its process id inside
+
+The only module that knows LMDB. Durability flags stay at LMDB's defaults: data
+and meta page are synced before `commit` returns. Source: DESIGN 4; LMDB 0.9.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Self
+
+import lmdb
+
+from octostore.engine import Row, Snapshot, Table
+from octostore.errors import (
+    StoreCorruptError,
+    StoreError,
+    StoreFullError,
+    StoreVersionError,
+)
+from octostore.locks import SnapshotGate, WriterLock
+
+__all__ = ["MAP_BYTES", "MAP_BYTES_MAX", "READERS_MAX", "LmdbEngine"]
+
+#: Address space to begin with; it grows by doubling and costs no disk.
+MAP_BYTES: Final = 1 << 28
+
+#: Where growing stops: 16 TiB, an eighth of what 47 bits can address.
+MAP_BYTES_MAX: Final = 1 << 44
+
+#: Snapshots open at once over all processes; a slot is 64 bytes.
+READERS_MAX: Final = 1024
+
+_DATA: Final = "data.mdb"
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+#: LMDB reports a write cut short by a full disk as EIO. If less than this is
+#: free beyond the batch itself, it was the disk that was full.
+_SLACK_BYTES: Final = 1 << 20
+
+
+class LmdbEngine:
+    """An `Engine` in a folder. Make it with `open`, once per process and folder."""
+
+    def __init__(
+        self,
+        path: Path,
+        env: lmdb.Environment,
+        tables: Sequence[Table],
+        lock: WriterLock | None,
+        *,
+        readonly: bool,
+    ) -> None:
+        self._path = path
+        self._readonly = readonly
+        self._env = env
+        self._lock = lock
+        self._gate = SnapshotGate()
+        self._append = {table.name for table in tables if table.append}
+        self._dbs = _open_tables(env, tables, readonly=readonly)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        tables: Sequence[Table],
+        *,
+        readonly: bool = False,
+        map_bytes: int = MAP_BYTES,
+    ) -> Self:
+        """Open the folder, making it if it is missing and not `readonly`.
+
+        A reader works beside the writer. Where it may not write LMDB's table of
+        readers, it keeps writers out while it is open, because nothing else
+        would keep the pages that it reads. A table that a reader does not find
+        is empty.
+
+        Raises:
+            StoreLockedError: another process writes here (or a reader keeps
+                writers out).
+            StoreFullError: no space to begin with.
+            StoreVersionError: a data file of another LMDB.
+            StoreError: not a store, not ours to open, open in this process.
+        """
+        _check_folder(path, readonly=readonly)
+        lock = None if readonly else WriterLock.take(path)
+        env: lmdb.Environment | None = None
+        try:
+            env, lock = _open_env(path, lock, len(tables), map_bytes, readonly=readonly)
+            return cls(path, env, tables, lock, readonly=readonly)
+        except BaseException as error:
+            if env is not None:
+                env.close()
+            if lock is not None:
+                lock.release()
+            if isinstance(error, lmdb.Error):
+                raise _store_error(error, path, "open") from error
+            raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """A consistent view, as `Engine.snapshot` says."""
+        while True:
+            with self._gate.shared():
+                txn = self._begin()
+                if txn is not None:
+                    try:
+                        yield _LmdbSnapshot(self._path, txn, self._dbs)
+                    finally:
+                        txn.abort()
+                    return
+            with self._gate.exclusive(self._path):
+                self._env.set_mapsize(0)  # take the size of the data file
+
+    def commit(self, batch: Iterable[Row]) -> None:
+        """Apply the batch or nothing, as `Engine.commit` says."""
+        if self._readonly:
+            raise StoreError("opened for reading only", at=str(self._path))
+        rows = {(row.table, row.key): row.value for row in batch}
+        while True:
+            try:
+                self._apply(rows)
+                return
+            except lmdb.MapFullError:
+                self._grow()
+            except lmdb.Error as error:
+                raise _store_error(error, self._path, "write", _size(rows)) from error
+
+    def close(self) -> None:
+        """Let go of the files and of the writer's place."""
+        with self._gate.exclusive(self._path):
+            self._env.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _begin(self) -> lmdb.Transaction[bytes] | None:
+        """A transaction, or None if another process has grown the map."""
+        try:
+            return self._env.begin()
+        except lmdb.MapResizedError:
+            return None
+        except lmdb.Error as error:
+            raise _store_error(error, self._path, "read") from error
+
+    def _apply(self, rows: dict[tuple[str, bytes], bytes | None]) -> None:
+        puts: dict[str, list[tuple[bytes, bytes]]] = {}
+        with self._env.begin(write=True) as txn:
+            for (table, key), value in sorted(rows.items(), key=lambda row: row[0]):
+                if value is None:
+                    txn.delete(key, db=self._dbs[table])
+                else:
+                    puts.setdefault(table, []).append((key, value))
+            for table, items in puts.items():
+                with txn.cursor(self._dbs[table]) as cursor:
+                    _, added = cursor.putmulti(items, append=table in self._append)
+                if added < len(items):
+                    raise StoreCorruptError(
+                        f"table {table} only grows, but a key of the batch is not"
+                        " greater than its last",
+                        at=str(self._path),
+                    )
+
+    def _grow(self) -> None:
+        size = self._env.info()["map_size"] * 2
+        if size > MAP_BYTES_MAX:
+            raise StoreFullError(
+                f"the store has reached {MAP_BYTES_MAX} bytes", at=str(self._path)
+            )
+        with self._gate.exclusive(self._path):
+            self._env.set_mapsize(size)
+
+
+class _LmdbSnapshot:
+    """A `Snapshot` over one read transaction."""
+
+    def __init__(
+        self,
+        path: Path,
+        txn: lmdb.Transaction[bytes],
+        dbs: dict[str, lmdb._Database | None],
+    ) -> None:
+        self._path = path
+        self._txn = txn
+        self._dbs = dbs
+
+    def get(self, table: str, key: bytes) -> bytes | None:
+        db = self._dbs[table]
+        if db is None:
+            return None
+        try:
+            return self._txn.get(key, db=db)
+        except lmdb.Error as error:
+            raise _store_error(error, self._path, "read") from error
+
+    def scan(
+        self, table: str, prefix: bytes = b"", *, after: bytes = b""
+    ) -> Iterator[tuple[bytes, bytes]]:
+        db = self._dbs[table]
+        if db is None:
+            return
+        try:
+            with self._txn.cursor(db) as cursor:
+                found = cursor.set_range(max(prefix, after))
+                if found and after and cursor.key() == after:
+                    found = cursor.next()
+                while found and cursor.key().startswith(prefix):
+                    yield cursor.item()
+                    found = cursor.next()
+        except lmdb.Error as error:
+            raise _store_error(error, self._path, "read") from error
+
+    def last(self, table: str, prefix: bytes = b"") -> tuple[bytes, bytes] | None:
+        db = self._dbs[table]
+        if db is None:
+            return None
+        try:
+            with self._txn.cursor(db) as cursor:
+                beyond = _successor(prefix)
+                if beyond is not None and cursor.set_range(beyond):
+                    found = cursor.prev()
+                else:
+                    found = cursor.last()
+                if found and cursor.key().startswith(prefix):
+                    return cursor.item()
+                return None
+        except lmdb.Error as error:
+            raise _store_error(error, self._path, "read") from error
+
+
+def _size(rows: dict[tuple[str, bytes], bytes | None]) -> int:
+    return sum(len(key) + len(value or b"") for (_, key), value in rows.items())
+
+
+def _successor(prefix: bytes) -> bytes | None:
+    """The least key greater than every key with this prefix; None if there is none."""
+    body = prefix.rstrip(b"\xff")
+    return body[:-1] + bytes((body[-1] + 1,)) if body else None
+
+
+def _check_folder(path: Path, *, readonly: bool) -> None:
+    try:
+        if not path.exists() and not readonly:
+            path.mkdir(mode=0o700, parents=True)
+        names = {item.name for item in path.iterdir()}
+    except FileNotFoundError as error:
+        raise StoreError("no store here; `ingest` makes one", at=str(path)) from error
+    except NotADirectoryError as error:
+        raise StoreError("a file; a store is a folder", at=str(path)) from error
+    except OSError as error:
+        raise _os_error(error, path) from error
+    if _DATA not in names and (readonly or names - {"writer.lock", "lock.mdb"}):
+        raise StoreError("this folder is not a store; name another", at=str(path))
+
+
+def _open_env(
+    path: Path,
+    lock: WriterLock | None,
+    tables: int,
+    map_bytes: int,
+    *,
+    readonly: bool,
+) -> tuple[lmdb.Environment, WriterLock | None]:
+    def opened(*, reader_table: bool) -> lmdb.Environment:
+        return lmdb.open(
+            str(path),
+            map_size=map_bytes,
+            readonly=readonly,
+            create=not readonly,
+            mode=0o600,
+            max_dbs=tables,
+            max_readers=READERS_MAX,
+            lock=reader_table,
+        )
+
+    try:
+        env = opened(reader_table=True)
+    except lmdb.Error as error:
+        if not readonly or error.code not in _DENIED:
+            raise
+        shared = WriterLock.keep_out(path)
+        return opened(reader_table=False), shared
+    if not readonly:
+        env.reader_check()  # slots of readers that were killed keep old pages
+    return env, lock
+
+
+def _open_tables(
+    env: lmdb.Environment, tables: Sequence[Table], *, readonly: bool
+) -> dict[str, lmdb._Database | None]:
+    dbs: dict[str, lmdb._Database | None] = {}
+    for table in tables:
+        try:
+            dbs[table.name] = env.open_db(table.name.encode(), create=not readonly)
+        except (lmdb.NotFoundError, lmdb.ReadonlyError):
+            dbs[table.name] = None
+    return dbs
+
+
+def _store_error(
+    error: lmdb.Error, path: Path, doing: str, size: int = 0
+) -> StoreError:
+    at = str(path)
+    if _is_full(error, path, size):
+        return StoreFullError("no space left; free some and try again", at=at)
+    if isinstance(error, lmdb.VersionMismatchError):
+        return StoreVersionError(f"a data file of another LMDB: {error}", at=at)
+    if isinstance(error, lmdb.InvalidError):
+        return StoreError(f"{_DATA} is no data file of a store", at=at)
+    if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError):
+        return StoreCorruptError(f"cannot {doing}: {error}", at=at)
+    if error.code in _DENIED:
+        return StoreError(f"cannot {doing}: permission denied", at=at)
+    return StoreError(f"cannot {doing}: {error}", at=at)
+
+
+def _is_full(error: lmdb.Error, path: Path, size: int) -> bool:
+    if error.code in _FULL or isinstance(error, lmdb.DiskError):
+        return True
+    if error.code != errno.EIO or not size:
+        return False
+    needed = size + _SLACK_BYTES
+    largest = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    if largest != resource.RLIM_INFINITY:
+        return (path / _DATA).stat().st_size + needed > largest
+    return shutil.disk_usage(path).free < needed
+
+
+def _os_error(error: OSError, path: Path) -> StoreError:
+    if error.errno in _FULL:
+        return StoreFullError("no space left; free some and try again", at=str(path))
+    return StoreError(f"{os.strerror(error.errno or 0)}", at=str(path))

@@ -1,0 +1,158 @@
+"""The append-only Merkle log of everything accepted, as RFC 6962 hashes it.
+
+    00 | 01 71 12 20 <32 bytes>      an entry: kind, CID of the envelope block
+    sha256(00 | entry)               its leaf hash
+    sha256(01 | left | right)        a node
+
+All here is pure. A checkpoint is the size and root of the log; it is not signed
+here: signed notes, tiles and the map (entries of kind 1) build on it.
+Source: RFC 6962 section 2.1; FORMATS 7; docs/spec/log.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import Final, Self
+
+from invocation_spec.cid import CID, DAG_CBOR, SHA2_256
+from octostore.errors import StatementError, StoreCorruptError
+
+__all__ = [
+    "EMPTY_ROOT",
+    "ENTRY_BYTES",
+    "KIND_MAP_HEAD",
+    "KIND_STATEMENT",
+    "Checkpoint",
+    "Entry",
+    "Frontier",
+    "leaf_hash",
+    "node_hash",
+]
+
+KIND_STATEMENT: Final = 0
+KIND_MAP_HEAD: Final = 1
+
+#: A kind byte and the 36 bytes of a dag-cbor, sha2-256 CID.
+ENTRY_BYTES: Final = 37
+
+_HASH_BYTES: Final = 32
+_SIZE_BYTES: Final = 6
+
+#: The root of a log without entries.
+EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """RFC 6962: sha256 of 0x00 and the bytes of the entry."""
+    return hashlib.sha256(b"\x00" + entry).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """RFC 6962: sha256 of 0x01 and both children."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: a statement (by its envelope block) or a map head.
+
+    Raises:
+        StatementError: an unknown kind, or a CID that no block of ours has.
+    """
+
+    kind: int
+    block: CID
+
+    def __post_init__(self) -> None:
+        if self.kind not in (KIND_STATEMENT, KIND_MAP_HEAD):
+            raise StatementError(f"log entry of kind {self.kind}; expected 0 or 1")
+        if self.block.codec != DAG_CBOR or self.block.hash_code != SHA2_256:
+            raise StatementError(
+                f"log entry of {self.block}; expected a dag-cbor, sha2-256 CID"
+            )
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """The entry whose 37 bytes these are.
+
+        Raises:
+            StatementError: another length or kind, or not such a CID.
+            CidError: the last 36 bytes are no CID.
+        """
+        if len(raw) != ENTRY_BYTES:
+            raise StatementError(f"log entry of {len(raw)} bytes; it has {ENTRY_BYTES}")
+        return cls(raw[0], CID(raw[1:]))
+
+    def __bytes__(self) -> bytes:
+        return bytes((self.kind,)) + self.block.raw
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How many entries a log has, and the root over them; unsigned."""
+
+    size: int
+    root: bytes
+
+    def to_json(self) -> dict[str, object]:
+        """`{size, root}`, the root in base64 as a checkpoint note writes it."""
+        return {"size": self.size, "root": base64.b64encode(self.root).decode()}
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """What a log must remember to grow: the roots of its full subtrees.
+
+    `peaks` has one hash for each bit set in `size`, the largest subtree first.
+    """
+
+    size: int = 0
+    peaks: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.size.bit_count() != len(self.peaks):
+            raise StoreCorruptError(
+                f"a log of {self.size} entries with {len(self.peaks)} subtrees;"
+                f" expected {self.size.bit_count()}"
+            )
+
+    def append(self, leaf: bytes) -> Frontier:
+        """The frontier after one more leaf hash."""
+        peaks, size = list(self.peaks), self.size
+        while size & 1:
+            leaf = node_hash(peaks.pop(), leaf)
+            size >>= 1
+        return Frontier(self.size + 1, (*peaks, leaf))
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """Size and root of the log."""
+        if not self.peaks:
+            return Checkpoint(0, EMPTY_ROOT)
+        root = self.peaks[-1]
+        for peak in self.peaks[-2::-1]:
+            root = node_hash(peak, root)
+        return Checkpoint(self.size, root)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """Read what `bytes` wrote: the size in six bytes, then the peaks.
+
+        Raises:
+            StoreCorruptError: the bytes contradict themselves.
+        """
+        hashes = raw[_SIZE_BYTES:]
+        if len(raw) < _SIZE_BYTES or len(hashes) % _HASH_BYTES:
+            raise StoreCorruptError(f"{len(raw)} bytes are no frontier of a log")
+        return cls(
+            int.from_bytes(raw[:_SIZE_BYTES], "big"),
+            tuple(
+                hashes[at : at + _HASH_BYTES]
+                for at in range(0, len(hashes), _HASH_BYTES)
+            ),
+        )
+
+    def __bytes__(self) -> bytes:
+        return self.size.to_bytes(_SIZE_BYTES, "big") + b"".join(self.peaks)

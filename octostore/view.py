@@ -1,0 +1,205 @@
+"""One consistent look at a store: blocks by CID, statements, claims in log order.
+
+A view reads a snapshot, so all that it says belongs to one checkpoint. Every
+block is hashed again when it is read: a bit that rotted is an error, never an
+answer. Source: DESIGN 4; docs/spec/log.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from invocation_spec.cid import CID, SHA2_256
+from octostore import tables
+from octostore.engine import Snapshot
+from octostore.errors import NotFoundError, StoreCorruptError
+from octostore.keys import PublicKey
+from octostore.log import Checkpoint, Entry, Frontier
+from octostore.records import Claim, Profile, parse_record
+from octostore.statement import ReceivedStatement, Statement
+
+__all__ = ["LoggedClaim", "LoggedStatement", "View"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedStatement:
+    """What is kept at hand of a statement: where it stands, who signed it, when."""
+
+    index: int
+    cid: CID
+    issuer: PublicKey
+    issued_at_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedClaim:
+    """A claim as a statement in the log names it; the pair is its identity."""
+
+    cid: CID
+    claim: Claim
+    statement: LoggedStatement
+
+
+class View:
+    """A store as one commit left it; use it inside the snapshot."""
+
+    def __init__(self, rows: Snapshot) -> None:
+        self.rows = rows
+
+    def number(self, cid: CID) -> int | None:
+        """The arrival number of the block with these bytes, or None."""
+        if cid.hash_code != SHA2_256:
+            return None
+        raw = self.rows.get(tables.AT.name, cid.digest)
+        return None if raw is None else tables.NUMBER.decode(raw)[0]
+
+    def block(self, number: int) -> bytes:
+        """The bytes that arrived under this number.
+
+        Raises:
+            StoreCorruptError: an index names a block that is not there.
+        """
+        block = self.rows.get(tables.BLOCKS.name, tables.BLOCKS.key.encode(number))
+        if block is None:
+            raise StoreCorruptError(f"block {number} is not there; rebuild the indexes")
+        return block
+
+    def find_block(self, cid: CID) -> bytes | None:
+        """The block this CID names, or None.
+
+        Raises:
+            StoreCorruptError: the bytes on disk have another hash.
+        """
+        number = self.number(cid)
+        if number is None:
+            return None
+        block = self.block(number)
+        if hashlib.sha256(block).digest() != cid.digest:
+            raise StoreCorruptError(
+                f"block {number} has changed on the disk", at=str(cid)
+            )
+        return block
+
+    def find(self, cid: CID) -> bytes | None:
+        """The bytes this CID names, or None; signed parts of the log too.
+
+        Raises:
+            StoreCorruptError: the bytes on disk have another hash.
+        """
+        block = self.find_block(cid)
+        if block is not None:
+            return block
+        index = self.index(cid)
+        return None if index is None else self.envelope(index)[1].signed
+
+    def get(self, cid: CID) -> bytes:
+        """The bytes this CID names.
+
+        Raises:
+            NotFoundError: they are not here.
+            StoreCorruptError: the bytes on disk have another hash.
+        """
+        block = self.find(cid)
+        if block is None:
+            raise NotFoundError("no such block here", at=str(cid))
+        return block
+
+    def frontier(self) -> Frontier:
+        """What the log needs to grow."""
+        raw = self.rows.get(tables.META.name, tables.FRONTIER)
+        return Frontier() if raw is None else Frontier.from_bytes(raw)
+
+    def checkpoint(self) -> Checkpoint:
+        """Size and root of the log."""
+        return self.frontier().checkpoint
+
+    def index(self, part: CID) -> int | None:
+        """The place in the log of the statement with this signed part, or None."""
+        if not tables.is_ours(part):
+            return None
+        raw = self.rows.get(tables.PARTS.name, tables.PARTS.key.encode(part))
+        return None if raw is None else tables.NUMBER.decode(raw)[0]
+
+    def envelope(self, index: int) -> tuple[Entry, ReceivedStatement]:
+        """The entry at this place in the log, and the envelope it names.
+
+        Raises:
+            NotFoundError: the log is shorter.
+            StoreCorruptError: the envelope is not there.
+        """
+        raw = self.rows.get(tables.LOG.name, tables.LOG.key.encode(index))
+        if raw is None:
+            raise NotFoundError("the log is shorter", at=f"entry {index}")
+        entry = Entry.from_bytes(tables.LOG_VALUE.decode(raw)[0])
+        block = self.find_block(entry.block)
+        if block is None:
+            raise StoreCorruptError(f"no envelope of log entry {index}")
+        return entry, ReceivedStatement.from_block(block)
+
+    def statement(self, cid: CID) -> Statement:
+        """The logged statement whose signed part has this CID, verified again.
+
+        Raises:
+            NotFoundError: no such statement is in the log.
+        """
+        index = self.index(cid)
+        if index is None:
+            raise NotFoundError("no such statement in the log", at=str(cid))
+        return self.envelope(index)[1].verify()
+
+    def logged(self, index: int) -> LoggedStatement:
+        """What is kept at hand of the statement at this place in the log.
+
+        Raises:
+            NotFoundError: the log is shorter.
+        """
+        raw = self.rows.get(tables.STATEMENTS.name, tables.STATEMENTS.key.encode(index))
+        if raw is None:
+            raise NotFoundError("the log is shorter", at=f"entry {index}")
+        cid, issuer, issued_at_s = tables.STATEMENT_VALUE.decode(raw)
+        return LoggedStatement(index, cid, issuer, issued_at_s)
+
+    def claims_of(
+        self, invocation: int, *, after: tuple[int, int] | None = None
+    ) -> Iterator[LoggedClaim]:
+        """All claims of the invocation with this block number, in log order.
+
+        With `after` (log index, number of the record), those that follow it.
+        """
+        keys = tables.CLAIMS.key
+        beyond = keys.encode(invocation, *after) if after else b""
+        prefix = keys.prefix(invocation)
+        for key, _ in self.rows.scan(tables.CLAIMS.name, prefix, after=beyond):
+            _, index, number = keys.decode(key)
+            block = self.block(number)
+            cid, record = CID.of_block(block), parse_record(block)
+            if self.number(cid) != number or not isinstance(record, Claim):
+                raise StoreCorruptError(f"block {number} is not the claim it was")
+            yield LoggedClaim(cid, record, self.logged(index))
+
+    def equivocations(self, statement: Statement) -> tuple[LoggedStatement, ...]:
+        """Logged statements with the same issuer, chain and seq, itself included."""
+        part = statement.part
+        prefix = tables.CHAINS.key.prefix(part.iss.key, part.chain, part.seq)
+        return tuple(
+            self.logged(tables.CHAINS.key.decode(key)[3])
+            for key, _ in self.rows.scan(tables.CHAINS.name, prefix)
+        )
+
+    def profile(self, issuer: PublicKey) -> Profile | None:
+        """What the issuer last said about itself in log order; nobody verifies it."""
+        keys = tables.PROFILES.key
+        row = self.rows.last(tables.PROFILES.name, keys.prefix(issuer))
+        if row is None:
+            return None
+        record = parse_record(self.block(keys.decode(row[0])[2]))
+        if not isinstance(record, Profile):
+            raise StoreCorruptError("a block is indexed as a profile and is none")
+        return record
+
+    def is_withdrawn(self, claim: CID, issuer: PublicKey) -> bool:
+        """Whether this issuer has taken back this claim of its own."""
+        prefix = tables.WITHDRAWALS.key.prefix(claim, issuer)
+        return any(True for _ in self.rows.scan(tables.WITHDRAWALS.name, prefix))

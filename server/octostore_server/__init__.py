@@ -1,0 +1,1 @@
+"""Octostore over HTTP: FastAPI, a page, settings from the environment."""

@@ -1,0 +1,57 @@
+"""What every route needs: the store, the settings, and the one writer's lane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, TypeAlias, cast
+
+from anyio import CapacityLimiter
+from fastapi import Depends
+from starlette.requests import Request
+
+from octostore.store import Octostore
+from octostore_server.errors import BusyError, ReadonlyError
+from octostore_server.settings import Settings
+
+__all__ = ["AtNode", "Node"]
+
+
+class Node:
+    """One store and how it is served; made once for an app.
+
+    Reads go to the threads of the server, many at once. Writes go through
+    `lane`, one at a time: the store has one writer, and a second thread that
+    waited for it would be one less that reads.
+    """
+
+    def __init__(self, store: Octostore, settings: Settings) -> None:
+        self.store = store
+        self.settings = settings
+        self.lane = CapacityLimiter(1)
+        self._deliveries = 0
+
+    @contextmanager
+    def delivery(self) -> Iterator[None]:
+        """A place among the deliveries that are received or wait.
+
+        Raises:
+            ReadonlyError: this server takes none.
+            BusyError: all places are taken.
+        """
+        if self.settings.readonly:
+            raise ReadonlyError("this server takes no statements; send them elsewhere")
+        if self._deliveries >= self.settings.deliveries_max:
+            raise BusyError("too many deliveries at once; try again later")
+        self._deliveries += 1
+        try:
+            yield
+        finally:
+            self._deliveries -= 1
+
+
+async def _node(request: Request) -> Node:
+    return cast("Node", request.app.state.node)
+
+
+AtNode: TypeAlias = Annotated[Node, Depends(_node)]

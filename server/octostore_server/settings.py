@@ -1,0 +1,70 @@
+"""What an operator may set: `OCTOSTORE_` and the name of a field, in capitals.
+
+    OCTOSTORE_PATH=/srv/octostore OCTOSTORE_PORT=8642 python -m octostore_server
+
+This is the only place of the server that reads the environment. Limits here are
+those of one node at its door; limits of validity are constants of the protocol.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from invocation_spec.document import DOCUMENT_BYTES_MAX
+
+__all__ = ["DEFAULT_PORT", "Settings"]
+
+DEFAULT_PORT: Final = 8642
+
+#: Statements of a batch come in one CAR; larger collections come in several.
+_DELIVERY_BYTES_MAX: Final = 256 << 20
+
+
+class Settings(BaseSettings):
+    """The settings of one server; nothing else changes how it behaves."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OCTOSTORE_", extra="ignore", frozen=True
+    )
+
+    path: Path = Field(description="Folder of the store.")
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on. Whoever reaches it may read and deliver.",
+    )
+    port: int = Field(
+        default=DEFAULT_PORT, ge=0, le=65535, description="0 takes any free port."
+    )
+    readonly: bool = Field(default=False, description="Answer only, take nothing.")
+    delivery_bytes_max: int = Field(
+        default=_DELIVERY_BYTES_MAX, ge=1, description="Largest CAR that is taken."
+    )
+    document_bytes_max: int = Field(
+        default=DOCUMENT_BYTES_MAX,
+        ge=1,
+        le=DOCUMENT_BYTES_MAX,
+        description="Largest document that is canonicalized.",
+    )
+    spool_memory_bytes: int = Field(
+        default=1 << 20,
+        ge=1,
+        description="A delivery up to this size stays in memory, a larger one goes"
+        " to a temporary file.",
+    )
+    deliveries_max: int = Field(
+        default=16, ge=1, description="Deliveries that are received or wait at once."
+    )
+    body_seconds_max: float = Field(
+        default=300.0, gt=0, description="Longest time that a body may take to come."
+    )
+    connections_max: int = Field(
+        default=512, ge=1, description="Connections at once; more are told to wait."
+    )
+    shutdown_seconds: int = Field(
+        default=10, ge=0, description="Time that open requests get when it stops."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,0 +1,35 @@
+"""Write did-key.json, results.json, records.json, statements.json and car.json.
+
+Made with the reference codec (dag-cbor), hashlib and the arithmetic of RFC 8032
+alone, so that the package under test has no part in what it is tested against.
+Formats change only by a new name: what a vector says of given bytes stays.
+
+    python -m tests.vectors.make
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.vectors.make import car, did_key, records, results, statements
+from tests.vectors.make.rows import Row
+
+HERE = Path(__file__).parents[1]
+
+
+def save(name: str, rows: Iterable[Row]) -> None:
+    """One vector file: a list, each with a name of its own."""
+    found = list(rows)
+    assert len({row["name"] for row in found}) == len(found), name
+    text = json.dumps(found, indent=1, ensure_ascii=True)
+    (HERE / name).write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    save("did-key.json", did_key.did_keys())
+    save("results.json", [*results.results(), *results.comparisons()])
+    save("records.json", records.records())
+    save("statements.json", statements.statements())
+    save("car.json", car.cars())
