@@ -57,7 +57,7 @@ def decode(tree: Tree, at: str = "", *, link: Link = _link) -> Ipld:
         if "/" in tree:
             return _reserved(tree, at, link)
         return {
-            key: decode(item.value, item.at, link=link)  # type: ignore[arg-type]
+            key: decode(cast("Tree", item.value), item.at, link=link)
             for key, item in Node(tree, at).entries()
         }
     if isinstance(tree, list):

@@ -107,7 +107,9 @@ def prepare(outcome: Outcome, reported: Reported) -> Prepared:
     """
     invocation = outcome.invocation
     if invocation is None or outcome.program is None or outcome.input is None:
-        raise RecordError(f"the spec is {outcome.name}; only a canonical one has claims")
+        raise RecordError(
+            f"the spec is {outcome.name}; only a canonical one has claims"
+        )
     result = reported.result
     claim = Claim(
         invocation=invocation.cid,
@@ -193,8 +195,9 @@ def results_of(folder: Path, names: Mapping[str, str]) -> Result:
         ResultError: names that no result can have.
     """
     if not folder.is_dir():
-        raise RecordError("not a folder; expected stdout, exitCode and outputs in it",
-                          at=str(folder))
+        raise RecordError(
+            "not a folder; expected stdout, exitCode and outputs in it", at=str(folder)
+        )
     outputs: dict[str, CID] = {}
     for path in files_below(folder):
         first, *rest = path.relative_to(folder).parts
@@ -225,8 +228,6 @@ def closure(
     """All blocks that a statement needs to be logged, the envelope first."""
     blocks = {statement.envelope_cid: statement.envelope}
     for item in prepared:
-        parts = (
-            item.blocks if isinstance(item, Prepared) else ((item.cid, item.block),)
-        )
+        parts = item.blocks if isinstance(item, Prepared) else ((item.cid, item.block),)
         blocks.update(parts)
     return blocks

@@ -93,9 +93,14 @@ class Draft:
         assert number is not None, f"{cid} was to be added first"  # noqa: S101
         return number
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it is time to commit."""
+        return self._bytes >= GROUP_BYTES or len(self._changes) >= GROUP_ROWS
+
     def commit_if_large(self) -> None:
         """Commit when it is time; scans that are under way end there."""
-        if self._bytes >= GROUP_BYTES or len(self._changes) >= GROUP_ROWS:
+        if self.is_large:
             self.commit()
 
     def commit(self) -> None:

@@ -48,9 +48,7 @@ def execute(
         RunError: a program of another kind, or one of several steps.
     """
     if not isinstance(program, WasiProgram):
-        raise RunError(
-            f"a program of kind {program.kind}; only wasi programs run here"
-        )
+        raise RunError(f"a program of kind {program.kind}; only wasi programs run here")
     if input.steps:
         raise RunError("an input of several steps; only single runs are run here")
     report = run_wasi(

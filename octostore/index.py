@@ -54,7 +54,8 @@ def index_statement(
 
     Returns the invalid ones. May commit what holds no place in the log.
     """
-    skipped, rows = [], []
+    skipped: list[Skipped] = []
+    rows: list[tuple[str, bytes]] = []
     for fact in closure.facts(statement.part):
         if isinstance(fact, Skipped):
             skipped.append(fact)
@@ -175,8 +176,9 @@ def _nonce_rows(
 ) -> None:
     """Let the invocation without the nonce lead to this one."""
     plain = replace(input, nonce=b"").cid
-    pair = tables.PAIRS.key.encode(tables.pair(invocation.program, plain), number)
-    draft.put(tables.PAIRS.name, pair, _NOTHING)
+    sibling = Invocation(invocation.program, plain).cid
+    key = tables.PAIRS.key.encode(sibling.digest, number)
+    draft.put(tables.PAIRS.name, key, _NOTHING)
     draft.put(
         tables.BY_INPUT.name,
         tables.BY_INPUT.key.encode(plain, number),

@@ -8,9 +8,10 @@
     skipped      the invalid records of an accepted statement
 
 One bad element never stops the others. A block is taken for a statement if it is
-a root or begins as an envelope does; a block that is part of no statement's
-closure is ignored, and so is whatever cannot be (another codec or hash), sound
-or not. A delivery that breaks off is malformed: what was whole is taken.
+a root or begins as an envelope does. A block that is part of no closure is
+ignored, unless a statement of its delivery waits; what can be part of none
+(another codec or hash) is ignored always, sound or not. A delivery that breaks
+off is malformed: what was whole is taken.
 Source: FORMATS 7; docs/spec/log.md.
 """
 
@@ -80,6 +81,7 @@ def ingest(
         for envelope in envelopes:
             door.take(envelope)
         door.complete()
+        door.keep_rest()
         draft.commit()
         return door.receipt()
 
@@ -141,6 +143,20 @@ class _Door:
             for key, _ in list(self._draft.scan(tables.WAITING.name, prefix)):
                 self._retry(tables.WAITING.key.decode(key)[1])
                 self._draft.delete(tables.WAITING.name, key)
+
+    def keep_rest(self) -> None:
+        """If a statement of this delivery waits, keep all that came with it.
+
+        What lies behind a missing block cannot be known; most likely it is here.
+        """
+        if not self._pending:
+            return
+        refused = {item.cid for item in self._quarantined}
+        for cid in self._spool:
+            block = None if cid in refused else self._spool.find(cid)
+            if block is not None:
+                self._draft.add_block(block)
+                self._draft.commit_if_large()
 
     def receipt(self) -> Receipt:
         """What became of it all."""

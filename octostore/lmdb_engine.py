@@ -300,6 +300,10 @@ def _open_tables(
     env: lmdb.Environment, tables: Sequence[Table], *, readonly: bool
 ) -> dict[str, lmdb._Database | None]:
     dbs: dict[str, lmdb._Database | None] = {}
+    with env.begin() as txn, txn.cursor() as cursor:
+        found = {bytes(name) for name in cursor.iternext(values=False)}
+    if found and not found & {table.name.encode() for table in tables}:
+        raise StoreError("the data file of another program", at=env.path())
     for table in tables:
         try:
             dbs[table.name] = env.open_db(table.name.encode(), create=not readonly)

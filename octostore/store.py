@@ -1,29 +1,82 @@
-"""Skeleton: signatures are final, bodies follow."""
+"""A store on disk: takes statements in, keeps them, says what is there.
+
+    with Octostore.open(path) as store:
+        receipt = store.ingest_car(stream)
+        who(store, Asked(program=C1, input=D1))
+
+Threads may share one store: reads run beside each other and beside a delivery,
+deliveries one after the other. Source: DESIGN 4; docs/spec/log.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Final, Self
 
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
+from invocation_spec.errors import EncodingError
+from octostore import tables
+from octostore.car import CarReader
+from octostore.draft import Draft
+from octostore.engine import Engine, Row
+from octostore.errors import (
+    CarError,
+    StoreCorruptError,
+    StoreError,
+    StoreVersionError,
+)
+from octostore.ingest import Delivery, ingest
+from octostore.lmdb_engine import LmdbEngine
 from octostore.log import Checkpoint
+from octostore.rebuild import is_unfinished, rebuild
 from octostore.receipt import Receipt
+from octostore.statement import Statement
+from octostore.view import LoggedClaim, View
 
-__all__ = ["Octostore"]
+__all__ = ["BYTES_MAX", "Octostore"]
+
+#: Largest bytes that are kept whole under one CID, and only when asked: a module
+#: or an input file. What is larger is fetched from where claims say it lies.
+BYTES_MAX: Final = 1 << 26
 
 
 class Octostore:
-    """A store on disk; threads may share one."""
+    """Statements, their blocks and their log; make it with `open`."""
+
+    def __init__(self, path: Path, engine: Engine, *, readonly: bool) -> None:
+        self.path = path
+        self.readonly = readonly
+        self._engine = engine
+        self._one_writer = threading.Lock()
 
     @classmethod
     def open(cls, path: Path, *, readonly: bool = False) -> Self:
-        """Open, or create unless `readonly`."""
-        raise NotImplementedError
+        """Open the store in this folder, making one unless `readonly`.
 
-    def close(self) -> None: ...
+        Raises:
+            StoreLockedError: another process writes to it.
+            StoreVersionError: its layout is of another version.
+            StoreError: the folder is no store, or not to be opened.
+        """
+        engine = LmdbEngine.open(path, tables.TABLES, readonly=readonly)
+        try:
+            _check_layout(engine, path, readonly=readonly)
+            store = cls(path, engine, readonly=readonly)
+            if not readonly and is_unfinished(engine):
+                store.rebuild()
+        except BaseException:
+            engine.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Let go of the files; twice is harmless."""
+        self._engine.close()
 
     def __enter__(self) -> Self:
         return self
@@ -36,31 +89,139 @@ class Octostore:
     ) -> None:
         self.close()
 
-    def ingest(
-        self, blocks: Iterable[tuple[CID, bytes]], roots: Sequence[CID] = ()
-    ) -> Receipt:
-        """Take what blocks hold; CarError from the iterable -> Receipt.malformed."""
-        raise NotImplementedError
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        """One consistent look, for questions that read more than once.
+
+        Leave it before the same thread writes.
+
+        Raises:
+            StoreError: the indexes are being rebuilt.
+        """
+        with self._engine.snapshot() as rows:
+            if rows.get(tables.META.name, tables.REBUILDING) is not None:
+                raise StoreError(
+                    "the indexes are being rebuilt; try again later", at=str(self.path)
+                )
+            yield View(rows)
+
+    def ingest(self, delivery: Delivery, roots: Sequence[CID] = ()) -> Receipt:
+        """Take blocks under their CIDs; the roots are statements, others may be.
+
+        Every block is hashed. What the receipt says is on the disk. A `CarError`
+        from the delivery itself, or a root that is absent, makes it malformed:
+        what was whole is taken.
+
+        Raises:
+            StoreFullError: no space; deliver again when there is.
+            StoreError: the store is open for reading only, or the disk failed.
+        """
+        self._check_writable()
+        with self._one_writer:
+            return ingest(self._engine, self.path, delivery, roots)
 
     def ingest_car(self, stream: BinaryIO) -> Receipt:
-        """Take what a CAR holds."""
-        raise NotImplementedError
+        """Take what a CAR v1 holds, read as a stream; see `ingest`."""
+        try:
+            reader = CarReader(stream)
+        except CarError as error:
+            return Receipt((), (), (), (), (), self.checkpoint(), str(error))
+        return self.ingest(reader, reader.roots)
 
     def add_bytes(self, data: bytes, *, bytes_max: int = BLOCK_BYTES_MAX) -> CID:
-        """Keep raw bytes (code, data, outputs); returns their raw sha2-256 CID."""
-        raise NotImplementedError
+        """Keep bytes (code, data, outputs) and return their raw sha2-256 CID.
+
+        Bytes that are there already are not written again.
+
+        Raises:
+            EncodingError: more than `bytes_max`, or than `BYTES_MAX` in any case.
+            StoreFullError: no space.
+            StoreError: the store is open for reading only, or the disk failed.
+        """
+        self._check_writable()
+        most = min(bytes_max, BYTES_MAX)
+        if len(data) > most:
+            raise EncodingError(f"{len(data)} bytes; at most {most} are kept")
+        with self._one_writer, Draft(self._engine) as draft:
+            draft.add_block(data)
+            draft.commit()
+        return CID.of_bytes(data)
 
     def get(self, cid: CID) -> bytes:
-        """The bytes; NotFoundError if missing."""
-        raise NotImplementedError
+        """The bytes this CID names: a block, a signed part, or bytes added.
+
+        Raises:
+            NotFoundError: they are not here.
+            StoreCorruptError: the bytes on disk have another hash.
+        """
+        with self.view() as view:
+            return view.get(cid)
 
     def find(self, cid: CID) -> bytes | None:
-        """The bytes, or None."""
-        raise NotImplementedError
+        """The same, None if they are not here.
+
+        Raises:
+            StoreCorruptError: the bytes on disk have another hash.
+        """
+        with self.view() as view:
+            return view.find(cid)
 
     def checkpoint(self) -> Checkpoint:
-        """Size and root of the log."""
-        raise NotImplementedError
+        """Size and root of the log; unsigned."""
+        with self.view() as view:
+            return view.checkpoint()
 
-    # statement(cid) -> octostore.statement.Statement; NotFoundError
-    # claims_of(invocation, limit, after) -> claims in log order
+    def statement(self, cid: CID) -> Statement:
+        """The logged statement whose signed part has this CID, verified again.
+
+        Raises:
+            NotFoundError: no such statement is in the log.
+        """
+        with self.view() as view:
+            return view.statement(cid)
+
+    def claims_of(self, invocation: CID) -> tuple[LoggedClaim, ...]:
+        """All claims of an invocation in log order; none if nobody claims any.
+
+        For an invocation that many thousands claim, page with `who` instead.
+        """
+        with self.view() as view:
+            number = view.number(invocation)
+            return () if number is None else tuple(view.claims_of(number))
+
+    def rebuild(self) -> None:
+        """Delete every index and derive it again from blocks and log.
+
+        Readers are refused meanwhile. Killed half-way, the next `open` for
+        writing begins again.
+
+        Raises:
+            StoreCorruptError: blocks and log contradict each other.
+            StoreError: the store is open for reading only, or the disk failed.
+        """
+        self._check_writable()
+        with self._one_writer:
+            rebuild(self._engine)
+
+    def _check_writable(self) -> None:
+        if self.readonly:
+            raise StoreError("opened for reading only", at=str(self.path))
+
+
+def _check_layout(engine: Engine, path: Path, *, readonly: bool) -> None:
+    with engine.snapshot() as rows:
+        version = rows.get(tables.META.name, tables.LAYOUT)
+        is_empty = rows.last(tables.META.name) is None
+    if version == tables.LAYOUT_VERSION:
+        return
+    if version is not None:
+        raise StoreVersionError(
+            f"layout {version.decode('ascii', 'replace')!r}; this version reads"
+            f" {tables.LAYOUT_VERSION.decode()!r}; use the version that wrote it",
+            at=str(path),
+        )
+    if readonly:
+        raise StoreError("no store here; `ingest` makes one", at=str(path))
+    if not is_empty:
+        raise StoreCorruptError("the layout is not named", at=str(path))
+    engine.commit([Row(tables.META.name, tables.LAYOUT, tables.LAYOUT_VERSION)])

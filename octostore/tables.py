@@ -21,7 +21,8 @@ What `rebuild` makes again from blocks and log:
     by_input    &input, no of invocation              -> &program flags(1)
     codes       CID of code, &program                 -> role(1)
     data        CID of data, &input                   ->
-    pairs       sha256(CID, CID), no of invocation    ->
+    pairs       sha256(code, data), no of invocation  ->
+    pairs       &invocation without nonce, no         ->
     profiles    issuer(32) index, no of record        ->
     withdrawals &claim issuer(32) index, no of record ->
     links       CID of a or b, index, no of record    ->
@@ -120,9 +121,9 @@ def is_ours(cid: CID) -> bool:
     return cid.codec == DAG_CBOR and cid.hash_code == SHA2_256
 
 
-def pair(a: CID, b: CID) -> bytes:
+def pair(code: CID, data: CID) -> bytes:
     """The key of two CIDs that one invocation holds; CIDs delimit themselves."""
-    return hashlib.sha256(a.raw + b.raw).digest()
+    return hashlib.sha256(code.raw + data.raw).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +178,7 @@ class Struct(Generic[*_Ts]):
     def prefix(self, *values: object) -> bytes:
         """What all rows begin with whose first parts are these."""
         return b"".join(
-            part.encode(value)
-            for part, value in zip(self._parts, values, strict=False)
+            part.encode(value) for part, value in zip(self._parts, values, strict=False)
         )
 
     def decode(self, raw: bytes) -> tuple[*_Ts]:
@@ -207,38 +207,38 @@ class Layout(Generic[*_Ts]):
     append: bool = False
 
 
-META: Final = Layout[bytes]("meta", Struct(_REST))
-BLOCKS: Final = Layout[int]("blocks", Struct(_NO), append=True)
-LOG: Final = Layout[int]("log", Struct(_INDEX), append=True)
-PENDING: Final = Layout[CID]("pending", Struct(_BLOCK))
-WAITING: Final = Layout[CID, CID]("waiting", Struct(_BLOCK, _BLOCK))
-QUARANTINE: Final = Layout[bytes]("quarantine", Struct(_HASH))
-AT: Final = Layout[bytes]("at", Struct(_HASH))
-PARTS: Final = Layout[CID]("parts", Struct(_BLOCK))
-STATEMENTS: Final = Layout[int]("statements", Struct(_INDEX))
-CHAINS: Final = Layout[PublicKey, bytes, int, int](
+META: Final[Layout[bytes]] = Layout("meta", Struct(_REST))
+BLOCKS: Final[Layout[int]] = Layout("blocks", Struct(_NO), append=True)
+LOG: Final[Layout[int]] = Layout("log", Struct(_INDEX), append=True)
+PENDING: Final[Layout[CID]] = Layout("pending", Struct(_BLOCK))
+WAITING: Final[Layout[CID, CID]] = Layout("waiting", Struct(_BLOCK, _BLOCK))
+QUARANTINE: Final[Layout[bytes]] = Layout("quarantine", Struct(_HASH))
+AT: Final[Layout[bytes]] = Layout("at", Struct(_HASH))
+PARTS: Final[Layout[CID]] = Layout("parts", Struct(_BLOCK))
+STATEMENTS: Final[Layout[int]] = Layout("statements", Struct(_INDEX))
+CHAINS: Final[Layout[PublicKey, bytes, int, int]] = Layout(
     "chains", Struct(_ISSUER, _CHAIN, _U64, _INDEX)
 )
-CLAIMS: Final = Layout[int, int, int]("claims", Struct(_NO, _INDEX, _NO))
-BY_PROGRAM: Final = Layout[CID, int]("by_program", Struct(_BLOCK, _NO))
-BY_INPUT: Final = Layout[CID, int]("by_input", Struct(_BLOCK, _NO))
-CODES: Final = Layout[CID, CID]("codes", Struct(_CID, _BLOCK))
-DATA: Final = Layout[CID, CID]("data", Struct(_CID, _BLOCK))
-PAIRS: Final = Layout[bytes, int]("pairs", Struct(_HASH, _NO))
-PROFILES: Final = Layout[PublicKey, int, int](
+CLAIMS: Final[Layout[int, int, int]] = Layout("claims", Struct(_NO, _INDEX, _NO))
+BY_PROGRAM: Final[Layout[CID, int]] = Layout("by_program", Struct(_BLOCK, _NO))
+BY_INPUT: Final[Layout[CID, int]] = Layout("by_input", Struct(_BLOCK, _NO))
+CODES: Final[Layout[CID, CID]] = Layout("codes", Struct(_CID, _BLOCK))
+DATA: Final[Layout[CID, CID]] = Layout("data", Struct(_CID, _BLOCK))
+PAIRS: Final[Layout[bytes, int]] = Layout("pairs", Struct(_HASH, _NO))
+PROFILES: Final[Layout[PublicKey, int, int]] = Layout(
     "profiles", Struct(_ISSUER, _INDEX, _NO)
 )
-WITHDRAWALS: Final = Layout[CID, PublicKey, int, int](
+WITHDRAWALS: Final[Layout[CID, PublicKey, int, int]] = Layout(
     "withdrawals", Struct(_BLOCK, _ISSUER, _INDEX, _NO)
 )
-LINKS: Final = Layout[CID, int, int]("links", Struct(_CID, _INDEX, _NO))
+LINKS: Final[Layout[CID, int, int]] = Layout("links", Struct(_CID, _INDEX, _NO))
 
 #: Values with parts of their own.
-NUMBER: Final = Struct[int](_NO)
-LOG_VALUE: Final = Struct[bytes, bytes](_plain(37), _HASH)
-BLOCK_VALUE: Final = Struct[CID](_BLOCK)
-STATEMENT_VALUE: Final = Struct[CID, PublicKey, int](_BLOCK, _ISSUER, _U64)
-OTHER_HALF: Final = Struct[CID, int](_BLOCK, _BYTE)
+NUMBER: Final[Struct[int]] = Struct(_NO)
+LOG_VALUE: Final[Struct[bytes, bytes]] = Struct(_plain(37), _HASH)
+BLOCK_VALUE: Final[Struct[CID]] = Struct(_BLOCK)
+STATEMENT_VALUE: Final[Struct[CID, PublicKey, int]] = Struct(_BLOCK, _ISSUER, _U64)
+OTHER_HALF: Final[Struct[CID, int]] = Struct(_BLOCK, _BYTE)
 
 _TRUTH: Final = (META, BLOCKS, LOG, PENDING, WAITING, QUARANTINE)
 

@@ -35,11 +35,15 @@ class LoggedStatement:
 
 @dataclass(frozen=True, slots=True)
 class LoggedClaim:
-    """A claim as a statement in the log names it; the pair is its identity."""
+    """A claim as a statement in the log names it; the pair is its identity.
+
+    `number` is the block number of the record, for going on after it.
+    """
 
     cid: CID
     claim: Claim
     statement: LoggedStatement
+    number: int
 
 
 class View:
@@ -177,7 +181,7 @@ class View:
             cid, record = CID.of_block(block), parse_record(block)
             if self.number(cid) != number or not isinstance(record, Claim):
                 raise StoreCorruptError(f"block {number} is not the claim it was")
-            yield LoggedClaim(cid, record, self.logged(index))
+            yield LoggedClaim(cid, record, self.logged(index), number)
 
     def equivocations(self, statement: Statement) -> tuple[LoggedStatement, ...]:
         """Logged statements with the same issuer, chain and seq, itself included."""
@@ -203,3 +207,9 @@ class View:
         """Whether this issuer has taken back this claim of its own."""
         prefix = tables.WITHDRAWALS.key.prefix(claim, issuer)
         return any(True for _ in self.rows.scan(tables.WITHDRAWALS.name, prefix))
+
+    def links_of(self, cid: CID) -> Iterator[CID]:
+        """Link records that name this CID on either side, in log order."""
+        keys = tables.LINKS.key
+        for key, _ in self.rows.scan(tables.LINKS.name, keys.prefix(cid)):
+            yield CID.of_block(self.block(keys.decode(key)[2]))

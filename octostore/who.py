@@ -1,20 +1,151 @@
-"""Skeleton: signatures are final, bodies follow."""
+"""The question: who got which result for this program on this input?
+
+    who(store, Asked(program=C1, input=D1))
+
+C1 may be a program or a code in it, D1 an input or data in it; or an invocation
+is asked for. Records of delegation, membership and revocation are not weighed
+here: an answer says who signed what, not whom to believe. Source: FORMATS 9.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Final
 
-from octostore.answer import Answer, Asked
+from invocation_spec.cid import CID
+from invocation_spec.errors import DocumentError
+from invocation_spec.model import Invocation
+from octostore import tables
+from octostore.answer import Answer, Asked, InvocationAnswer
+from octostore.claims import ClaimReader, summarize
+from octostore.search import PLACE_BYTES, Place, search
 from octostore.store import Octostore
+from octostore.tables import Known
+from octostore.view import View
 
-__all__ = ["CLAIMS_MAX", "who"]
+__all__ = ["CLAIMS_MAX", "LINKS_MAX", "LOOKS_MAX", "ONE_INVOCATION_MAX", "who"]
 
-#: Claims on one page of an answer, unless one invocation alone has more.
+#: Claims on one page. A page ends with a whole invocation.
 CLAIMS_MAX: Final = 1000
+
+#: Claims of one invocation that are compared at once; one with more goes on
+#: on the next page, and each page then speaks of its own claims.
+ONE_INVOCATION_MAX: Final = 10_000
+
+#: Candidates looked at for one page, so that a question costs a bounded time.
+LOOKS_MAX: Final = 20_000
+
+#: Link records shown with an answer.
+LINKS_MAX: Final = 100
+
+#: A place in the search, and perhaps a claim: log index and record number.
+_CURSOR_BYTES: Final = (PLACE_BYTES, PLACE_BYTES + 12)
 
 
 def who(
     store: Octostore, asked: Asked, *, limit: int = CLAIMS_MAX, after: str | None = None
 ) -> Answer:
-    """Who claims which results; an empty answer is an answer."""
-    raise NotImplementedError
+    """All claims about the invocations asked for, at one checkpoint.
+
+    An answer without invocations is an answer. `next`, given back as `after`,
+    continues a long one; the page that follows may have a later checkpoint, and
+    may be empty.
+
+    Raises:
+        DocumentError: `after` is no `next` of an answer.
+        StoreError: the store cannot be read.
+    """
+    with store.view() as view:
+        return _Page(view, asked, min(max(limit, 1), CLAIMS_MAX)).answer(after)
+
+
+class _Page:
+    """One page of an answer in the making."""
+
+    def __init__(self, view: View, asked: Asked, limit: int) -> None:
+        self._view = view
+        self._asked = asked
+        self._limit = limit
+        self._claims = ClaimReader(view)
+        self._found: list[InvocationAnswer] = []
+        self._next: str | None = None
+
+    def answer(self, after: str | None) -> Answer:
+        self._fill(after)
+        return Answer(
+            asked=self._asked,
+            checkpoint=self._view.checkpoint(),
+            invocations=tuple(self._found),
+            links=self._links(),
+            next=self._next,
+        )
+
+    def _fill(self, after: str | None) -> None:
+        place, claim = _read_cursor(after) if after is not None else (None, None)
+        count = 0
+        found = search(self._view, self._asked, place)
+        for looks, (at, number) in enumerate(found):
+            if count >= self._limit or looks >= LOOKS_MAX:
+                assert place is not None  # noqa: S101
+                self._next = _cursor(place)
+                return
+            if number is not None:
+                count += self._add(at, number, claim)
+                if self._next is not None:
+                    return
+            place, claim = at, None
+
+    def _add(self, at: Place, number: int, after: tuple[int, int] | None) -> int:
+        claims, more = self._claims.read(number, after, ONE_INVOCATION_MAX)
+        if more is not None:
+            self._next = _cursor(at, more)
+        if not claims:
+            return 0
+        block = self._view.block(number)
+        cid, invocation = CID.of_block(block), Invocation.from_block(block)
+        nonced = self._is_nonced(invocation, number)
+        self._found.append(summarize(cid, invocation, claims, nonced=nonced))
+        return len(claims)
+
+    def _is_nonced(self, invocation: Invocation, number: int) -> bool:
+        key = tables.BY_PROGRAM.key.encode(invocation.program, number)
+        row = self._view.rows.get(tables.BY_PROGRAM.name, key)
+        known = 0 if row is None else tables.OTHER_HALF.decode(row)[1]
+        return Known.NONCED in Known(known)
+
+    def _links(self) -> tuple[CID, ...]:
+        named = [self._asked.program, self._asked.input, self._asked.invocation]
+        for item in self._found:
+            named += item.invocation, item.program, item.input
+        links: dict[CID, None] = {}
+        for cid in dict.fromkeys(named):
+            if cid is None:
+                continue
+            for link in self._view.links_of(cid):
+                links[link] = None
+                if len(links) >= LINKS_MAX:
+                    return tuple(links)
+        return tuple(links)
+
+
+def _cursor(place: Place, claim: tuple[int, int] | None = None) -> str:
+    raw = bytes(place)
+    if claim is not None:
+        raw += b"".join(part.to_bytes(6, "big") for part in claim)
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _read_cursor(text: str) -> tuple[Place, tuple[int, int] | None]:
+    """Where to go on: after a place, or at it, after one of its claims."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise DocumentError("not the `next` of an answer", at="after") from error
+    if len(raw) not in _CURSOR_BYTES:
+        raise DocumentError("not the `next` of an answer", at="after")
+    place, claim = Place.from_bytes(raw[:PLACE_BYTES]), raw[PLACE_BYTES:]
+    if not claim:
+        return place, None
+    index, record = int.from_bytes(claim[:6], "big"), int.from_bytes(claim[6:], "big")
+    return place._replace(number=place.number - 1), (index, record)

@@ -25,19 +25,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from invocation_spec.adapters.golem_package import (
-    Family,
-    Package,
-    read_package,
-    read_runtime,
-    read_terms,
-)
-from invocation_spec.adapters.golem_script import (
-    Command,
-    Inputs,
-    Script,
-    read_script,
-)
+from invocation_spec.adapters.golem_package import Package, read_package
+from invocation_spec.adapters.golem_script import Command, Script, read_script
+from invocation_spec.adapters.golem_terms import Family, read_runtime, read_terms
+from invocation_spec.adapters.golem_transfer import Inputs
 from invocation_spec.cid import CID
 from invocation_spec.document import Document
 from invocation_spec.errors import DocumentError
@@ -175,8 +166,10 @@ def _input(family: Family, script: Script, at: str) -> Input | None:
     *before, after = (files.by_path for files in script.puts)
     commands = [_command(family, run) for run in script.runs]
     if len(commands) == 1 and not after:
-        name = "argv" if family == "vm" else "args"
-        return made(at, Input, files=before[0], **{name: commands[0]})
+        place = script.runs[0].at
+        if family == "vm":
+            return made(place, Input, argv=commands[0], files=before[0])
+        return made(place, Input, args=commands[0], files=before[0])
     steps: list[Step] = []
     for files, command, run in zip(before, commands, script.runs, strict=True):
         steps += _put(files, at)

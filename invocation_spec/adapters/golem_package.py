@@ -1,53 +1,35 @@
-"""What a Golem agreement fixes: the runtime, the package, the network.
+"""What a Golem provider downloads: the package, and what its manifest asks for.
 
-    {"demand": {"constraints": "(golem.runtime.name=vm)",
-                "properties": {"golem.srv.comp.task_package":
-                               "hash:sha3:9a3b5d67..:http://example.org/a.gvmi"}},
-     "offer": {"properties": {"golem.runtime": {"name": "vm", "version": "0.4.2"}}}}
+    golem.srv.comp.task_package  hash:sha3:9a3b5d67..:http://example.org/a.gvmi
+    golem.srv.comp.payload       base64 of
+        {"payload": [{"platform": {"arch": "x86_64", "os": "linux"},
+                      "urls": ["http://example.org/a.gvmi"],
+                      "hash": "sha3:9a3b5d67.."}],
+         "compManifest": {"net": {"inet": {"out": {"protocols": ["https"]}}}}, ..}
 
-Properties come flat, nested or half of each, with `@tag` for a value that has
-children too; all are read as flat names. A payload manifest beats a task
-package. A package is bytes by their SHA-3; the width follows from the length.
-Source: yagna exe-unit/src/{agreement,lib}.rs, utils/agreement-utils/src/agreement.rs,
-utils/manifest-utils/src/{manifest,util}.rs, exe-unit/components/transfer/src/
-{location,hash}.rs; research: golem 1.1 and 1.2.
+A package is bytes by their SHA-3, whose width follows from its length; the URL is
+only where they are. The manifest beats the task package. Its scripts restrict
+what may run and its signature says who wrote it: neither is identity.
+Source: yagna exe-unit/src/{agreement,lib}.rs, exe-unit/components/transfer/src/
+{location,hash}.rs, utils/manifest-utils/src/{manifest,util}.rs; GAP-4, GAP-5;
+research: golem 1.1 and 1.2.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
-from invocation_spec.document import Document, read_document
+from invocation_spec.adapters.golem_terms import Family, Terms, find
+from invocation_spec.document import read_document
 from invocation_spec.errors import DocumentError
-from invocation_spec.node import Node, Struct
+from invocation_spec.node import Node
 from invocation_spec.reading import Reading, made
 from invocation_spec.references import GolemHash, parse_golem_package
 
-__all__ = [
-    "Family",
-    "Package",
-    "Terms",
-    "parse_inside",
-    "read_package",
-    "read_runtime",
-    "read_terms",
-]
-
-#: How a package is read: as the image of a virtual machine, or as WASI modules.
-Family: TypeAlias = Literal["vm", "wasmtime"]
-
-#: `vm-nvidia` runs the images of `vm`. Others (`ya-mock-runtime` runs nothing)
-#: are refused: how they read a package is not known here.
-_FAMILIES: Mapping[str, Family] = {
-    "vm": "vm",
-    "vm-nvidia": "vm",
-    "wasmtime": "wasmtime",
-}
+__all__ = ["Package", "parse_inside", "read_package"]
 
 _PAYLOAD = "golem.srv.comp.payload"
 _TASK_PACKAGE = "golem.srv.comp.task_package"
@@ -55,22 +37,11 @@ _TASK_PACKAGE = "golem.srv.comp.task_package"
 #: Where agreements of the first wasm exe-units had it.
 _OLD_TASK_PACKAGE = "golem.srv.comp.wasm.task_package"
 
-#: What SDKs write before they ask the registry; it never reaches a provider.
+#: What SDKs take before they ask the registry; a tag never reaches a provider.
 _TAGS = ("image_tag", "imageTag")
 
-#: What providers run that say nothing else: Rust's names, `amd64` is none.
+#: Rust's names of the platform that providers have, unless an offer says another.
 _ARCH, _OS = "x86_64", "linux"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The properties of demand and offer by flat name, and the constraints."""
-
-    at: str
-    demand: Mapping[str, Node]
-    offer: Mapping[str, Node]
-    constraints: Node | None = None
-    agreement_id: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,155 +52,28 @@ class Package:
     at: str
 
 
-def read_terms(bundle: Struct) -> Terms:
-    """The terms of a bundle: of its agreement, or of a demand alone.
-
-    A demand is its properties, or `{properties, constraints}`.
-
-    Raises:
-        DocumentError: both or neither, no maps, or one property twice.
-    """
-    demand, agreement = bundle["demand"], bundle["agreement"]
-    if demand.is_null == agreement.is_null:
-        raise DocumentError(
-            "expected either a demand or an agreement",
-            at=(demand if demand.is_null else agreement).at,
-        )
-    if not agreement.is_null:
-        flat = _flatten(agreement)
-        return Terms(
-            agreement.at,
-            demand=_below(flat, "demand.properties."),
-            offer=_below(flat, "offer.properties."),
-            constraints=_find(flat, "demand.constraints"),
-            agreement_id=_find(flat, "agreementId"),
-        )
-    flat = _flatten(demand)
-    properties = _below(flat, "properties.")
-    beside = [node for name, node in flat.items() if name.startswith("golem.")]
-    if properties and beside:
-        raise DocumentError("a property beside `properties`", at=beside[0].at)
-    constraints = _find(flat, "constraints")
-    return Terms(demand.at, properties or flat, {}, constraints=constraints)
-
-
-def _flatten(root: Node) -> dict[str, Node]:
-    if not isinstance(root.value, Mapping):
-        raise root.refuse("a map")
-    found: dict[str, Node] = {}
-    _flatten_below(root, None, found)
-    return found
-
-
-def _flatten_below(node: Node, name: str | None, found: dict[str, Node]) -> None:
-    if isinstance(node.value, Mapping) and node.value:
-        for key, item in node.entries():
-            part = f".{key}".removesuffix(".@tag")
-            _flatten_below(item, part[1:] if name is None else name + part, found)
-    elif name is not None:
-        if name in found:
-            raise DocumentError(
-                f"a second spelling of {found[name].at}: nested and dotted names are"
-                " one property",
-                at=node.at,
-            )
-        found[name] = node
-
-
-def _below(flat: Mapping[str, Node], prefix: str) -> dict[str, Node]:
-    return {
-        name.removeprefix(prefix): node
-        for name, node in flat.items()
-        if name.startswith(prefix)
-    }
-
-
-def _find(flat: Mapping[str, Node], name: str) -> Node | None:
-    node = flat.get(name)
-    return None if node is None or node.is_null else node
-
-
-def read_runtime(runtime: Node, terms: Terms) -> Family:
-    """How the package is read; all places that name a runtime have to agree.
-
-    Raises:
-        DocumentError: no runtime is named, one that is not known here, or two
-            that read packages differently.
-    """
-    found: Family | None = None
-    for name, at in _runtimes(runtime, terms):
-        family = _FAMILIES.get(name)
-        if family is None:
-            raise DocumentError(
-                f"runtime {name!r}; expected one of {', '.join(_FAMILIES)}", at=at
-            )
-        if found not in (None, family):
-            raise DocumentError(f"runtime {name!r}, elsewhere {found}", at=at)
-        found = family
-    if found is None:
-        raise DocumentError(
-            "missing; expected {name}, or golem.runtime.name in an offer's properties"
-            " or a demand's constraints",
-            at=runtime.at,
-        )
-    return found
-
-
-def _runtimes(runtime: Node, terms: Terms) -> Iterator[tuple[str, str]]:
-    if not runtime.is_null:
-        fields = runtime.struct()
-        yield fields["name"].text(), fields["name"].at
-        fields.pass_over("version")
-        for unknown in fields.unknown():
-            raise DocumentError(
-                "unknown; a runtime has name and version", at=unknown.at
-            )
-    offered = _find(terms.offer, "golem.runtime.name")
-    if offered is not None:
-        yield offered.text(), offered.at
-    if terms.constraints is not None:
-        for name in _required_runtimes(terms.constraints.text()):
-            yield name, terms.constraints.at
-
-
-_TOKEN = re.compile(
-    r"\(\s*([&|!]?)|(\))"
-    r"|(?<![\w.])golem\.runtime\.name\s*=\s*([^\s()*<>=~]+)(?=\s*\))"
-)
-
-
-def _required_runtimes(constraints: str) -> Iterator[str]:
-    """Runtimes that every match has to have: those under no `|` and no `!`."""
-    operators: list[str] = []
-    for token in _TOKEN.finditer(constraints):
-        if token[2]:
-            operators = operators[:-1]
-        elif token[3]:
-            if not {"|", "!"}.intersection(operators):
-                yield token[3]
-        else:
-            operators.append(token[1])
-
-
 def read_package(reading: Reading, terms: Terms, family: Family) -> Package | None:
     """The package that is run, None if a tag stands for it; notes the network.
 
     Raises:
         DocumentError: no package, or one without a hash that yagna accepts.
     """
-    payload = _find(terms.demand, _PAYLOAD)
+    payload = find(terms.demand, _PAYLOAD)
     if payload is not None:
         manifest = _manifest(payload)
         _read_network(reading, manifest)
         return _from_manifest(reading, manifest, terms)
+    spread = find(terms.demand, f"{_PAYLOAD}.payload")
+    if spread is not None:  # a map where yagna reads text, and refuses it
+        raise spread.refuse("the manifest as one base64 text")
     _warn_of_network(reading, terms.at)
-    node = _find(terms.demand, _TASK_PACKAGE)
+    node = find(terms.demand, _TASK_PACKAGE)
     if node is None and family == "wasmtime":
-        node = _find(terms.demand, _OLD_TASK_PACKAGE)
+        node = find(terms.demand, _OLD_TASK_PACKAGE)
     if node is not None:
         return _parse(node.text(), node.at)
     for name in _TAGS:
-        tag = _find(terms.demand, name)
+        tag = find(terms.demand, name)
         if tag is not None:
             reference = f"golem-tag:{tag.text()}"
             reading.findings.leave_unresolved(tag.at, reference, "image-tag")
@@ -260,16 +104,16 @@ def _manifest(node: Node) -> Node:
         plain = base64.b64decode("".join(text.split()), validate=True)
     except ValueError:
         quoted = text.lstrip().startswith('"')
-        plain = (_unquoted(text, node.at) if quoted else text).encode()
+        plain = _unquoted(text, node.at) if quoted else text.encode()
     manifest = parse_inside(plain, node.at)
     if not isinstance(manifest.value, Mapping):
         raise node.refuse("a payload manifest: base64 of a JSON object")
     return manifest
 
 
-def _unquoted(text: str, at: str) -> str:
+def _unquoted(text: str, at: str) -> bytes:
     try:
-        return str(json.loads(text))
+        return str(json.loads(text)).encode()
     except ValueError as error:
         raise DocumentError(f"neither base64 nor JSON: {error}", at=at) from error
 
@@ -281,7 +125,7 @@ def parse_inside(data: bytes, at: str) -> Node:
         DocumentError: it is no JSON.
     """
     try:
-        inner: Document = read_document(data)
+        inner = read_document(data)
     except DocumentError as error:
         raise DocumentError(f"inside: {error}", at=at) from error
     if inner.syntax != "json":
@@ -291,7 +135,7 @@ def parse_inside(data: bytes, at: str) -> Node:
 
 def _from_manifest(reading: Reading, manifest: Node, terms: Terms) -> Package:
     """The package that a provider of the offer's platform takes: the first fit."""
-    offered = _find(terms.offer, "golem.inf.cpu.architecture")
+    offered = find(terms.offer, "golem.inf.cpu.architecture")
     ours = (_ARCH if offered is None else offered.text(), _OS)
     node = manifest.struct()["payload"]
     fit: Package | None = None

@@ -10,90 +10,22 @@ What goes into the container and what runs there, in order, is the input. The
 rest is plumbing: transfers out, captures, networks between nodes, progress.
 Fields that the exe-unit does not know it drops, `env` among them.
 Source: ya-client model/src/activity/exe_script_command.rs; yagna
-exe-unit/src/exe_unit.rs (the order of commands), exe-unit/components/transfer/src/
-{location,transfer,container,cache}.rs; research: golem 1.3 and 4.
+exe-unit/src/exe_unit.rs (the order of commands), exe-unit/src/runtime/process.rs;
+research: golem 1.3 and 4.
 """
 
 from __future__ import annotations
 
-import re
-import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from invocation_spec.adapters.golem_package import parse_inside
-from invocation_spec.cid import CID
-from invocation_spec.errors import CidError, DocumentError
+from invocation_spec.adapters.golem_transfer import Inputs, Source, container_path
+from invocation_spec.errors import DocumentError
 from invocation_spec.node import Node, Struct
-from invocation_spec.reading import Files, Reading, clean_at, made
-from invocation_spec.references import (
-    GolemHash,
-    IpfsPath,
-    parse_golem_package,
-    parse_ipfs,
-    parse_url,
-)
+from invocation_spec.reading import Files, Reading, clean_at
 
-__all__ = ["Command", "Inputs", "Script", "read_script"]
-
-
-class Inputs:
-    """The content that the bundle says a URL gave: `inputs`, by normal URL."""
-
-    __slots__ = ("_by_url", "_used")
-
-    def __init__(self, node: Node) -> None:
-        self._by_url: dict[str, Node] = {}
-        self._used: set[str] = set()
-        for key, item in node.entries():
-            if key.lower().startswith("hash:"):
-                raise DocumentError(
-                    "a hashed source fixes its content; for another CID of it, resolve"
-                    " ipfs:<CID>",
-                    at=item.at,
-                )
-            url = _normal(key, item.at)
-            if url in self._by_url:
-                raise DocumentError(
-                    f"a second spelling of {self._by_url[url].at}", at=item.at
-                )
-            _check_cid(item)
-            self._by_url[url] = item
-
-    def find(self, url: str) -> Node | None:
-        """The CID of what a normal URL gave."""
-        self._used.add(url)
-        return self._by_url.get(url)
-
-    def warn_of_unused(self, reading: Reading) -> None:
-        """Warn of content that no transfer needs."""
-        for url in self._by_url.keys() - self._used:
-            reading.findings.warn(
-                self._by_url[url].at, "unused-input", "no transfer needs it"
-            )
-
-
-def _check_cid(node: Node) -> None:
-    if isinstance(node.value, Mapping) and "path" in node.value:
-        raise DocumentError(
-            "a path is read by the command line only, which hashes the file;"
-            " expected its CID",
-            at=node.at,
-        )
-    text = node.text()
-    try:
-        named = parse_ipfs(text) or parse_ipfs(f"ipfs://{text}")
-    except CidError as error:
-        raise DocumentError(error.reason, at=node.at) from error
-    if not isinstance(named, IpfsPath):
-        raise node.refuse("a CID")
-
-
-def _normal(text: str, at: str) -> str:
-    """A URL in its one spelling; what follows `gftp:` stays as it is."""
-    if text[:5].lower() == "gftp:":
-        return f"gftp:{text[5:]}"
-    return made(at, parse_url, text)
+__all__ = ["Command", "Script", "read_script"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +106,11 @@ class _Reader:
     def read(self, node: Node) -> None:
         entries = list(node.entries())
         if len(entries) != 1 or entries[0][0] not in _STATES:
-            raise node.refuse(f"one command: {', '.join(_STATES)}")
+            names = ", ".join(name for name, _ in entries) or "nothing"
+            raise DocumentError(
+                f"found {names}; expected one command of {', '.join(_STATES)}",
+                at=node.at,
+            )
         ((name, body),) = entries
         needed, left = _STATES[name]
         if self._state == "initialized" and needed in ("deployed", "ready"):
@@ -237,12 +173,11 @@ class _Reader:
 
     def transfer(self, fields: Struct) -> None:
         fields.pass_over("progress")
-        source, target = fields["from"], fields["to"]
-        hashed = made(source.at, parse_golem_package, source.text().strip())
-        place = source.text().strip() if hashed is None else hashed.url
-        taken = _container_path(place, source)
-        path = _container_path(target.text().strip(), target)
-        archive = [
+        target = fields["to"]
+        source = Source.parse(fields["from"])
+        taken = source.path
+        path = container_path(target.text().strip(), target.at)
+        packed = [
             fields[name]
             for name in ("format", "depth", "fileset")
             if not fields[name].is_null
@@ -250,47 +185,20 @@ class _Reader:
         if taken is None and path is None:
             raise target.refuse("a path in the container, at one end at least")
         if path is None:
-            return  # out of the container: which outputs are collected
+            return  # out of the container: says which outputs are collected
         if taken is not None:
             self.script.incomplete = True
             self._reading.findings.call_impure(
                 fields.at, "container-transfer", "copies what an earlier command left"
             )
-            return
-        if path == "/":
+        elif path == "/":
             raise target.refuse("the path of a file")
-        if archive:
-            path = None
-            cid = self._leave_packed(hashed, source, archive[0])
+        elif packed:
+            source.leave_packed(self._reading, self._inputs, packed[0].at)
+            self.script.incomplete = True
         else:
-            cid = self._content(hashed, source)
-        self.script.puts[-1].put(path, cid, target.at)
-
-    def _leave_packed(
-        self, hashed: GolemHash | None, source: Node, archive: Node
-    ) -> None:
-        if hashed is None:
-            reference = _normal(source.text().strip(), source.at)
-            self._inputs.find(reference)
-        else:
-            reference = str(IpfsPath(hashed.cid))
-        self._reading.findings.leave_unresolved(archive.at, reference, "archive")
-
-    def _content(self, hashed: GolemHash | None, source: Node) -> CID | None:
-        resolver = self._reading.resolver
-        if hashed is not None:
-            return resolver.cid(hashed.cid)
-        text = source.text().strip()
-        scheme = text.partition(":")[0].lower()
-        if scheme not in ("http", "https", "gftp"):
-            raise source.refuse("hash:sha3:<hex>:<url>, http:, https: or gftp:")
-        url = _normal(text, source.at)
-        stated = None if _is_content(url) else self._inputs.find(url)
-        if stated is not None:
-            return resolver.content(stated.text(), stated.at, bare=True)
-        if scheme == "gftp":
-            return resolver.gftp(url, source.at)
-        return resolver.content(text, source.at)
+            cid = source.content(self._reading, self._inputs)
+            self.script.puts[-1].put(path, cid, target.at)
 
     def _drop_env(self, node: Node) -> None:
         if not node.is_empty:
@@ -307,37 +215,3 @@ _READ: Mapping[str, Callable[[_Reader, Struct], None]] = {
     "run": _Reader.run,
     "transfer": _Reader.transfer,
 }
-
-
-def _is_content(url: str) -> bool:
-    """Whether the URL is a CID by itself, at a gateway on the list."""
-    try:
-        return isinstance(parse_ipfs(url), IpfsPath)
-    except CidError:
-        return False
-
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-
-
-def _container_path(text: str, node: Node) -> str | None:
-    """The clean path of a place in the container, None for a place elsewhere.
-
-    A place without a scheme is in the container. The path is decoded as a URL's;
-    what a URL parser would cut off or read as a host is refused.
-    """
-    if not text:
-        raise node.refuse("a URL, or a path in the container")
-    scheme = _SCHEME.match(text)
-    if scheme is not None and scheme[1].lower() != "container":
-        return None
-    path = text if scheme is None else text[scheme.end() :]
-    if re.search(r"[?#\x00-\x1f]", path) or re.match(r"//[^/]", path):
-        raise node.refuse("container:/path, without host, query or fragment")
-    try:
-        plain = urllib.parse.unquote(path, errors="strict")
-    except UnicodeDecodeError as error:
-        raise DocumentError(f"{text!r} is not UTF-8 when decoded", at=node.at) from (
-            error
-        )
-    return clean_at(plain, node.at)

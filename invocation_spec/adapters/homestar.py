@@ -18,36 +18,32 @@ research: ipvm 1, 3, 6 and 7.
 
 from __future__ import annotations
 
-import base64
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import cast
 
 from invocation_spec import dagcbor, dagjson
-from invocation_spec.adapters.homestar_args import (
-    Arguments,
-    Links,
-    Promise,
-    find_promise,
-)
+from invocation_spec.adapters.homestar_args import Links
 from invocation_spec.adapters.homestar_ids import (
-    ability,
     hashed_instruction,
     hashed_task,
     native_cid,
     ran_cid,
     workflow_cid,
 )
+from invocation_spec.adapters.homestar_instruction import (
+    Call,
+    close,
+    read_instruction,
+)
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import Ipld
-from invocation_spec.document import Document
-from invocation_spec.errors import DocumentError, EncodingError
-from invocation_spec.model import Await, Input, Invocation, WasmFunctionProgram
-from invocation_spec.node import Node, Struct
+from invocation_spec.document import Document, Tree
+from invocation_spec.errors import DocumentError
+from invocation_spec.model import Await, Input, Invocation
+from invocation_spec.node import Node
 from invocation_spec.reading import Reading, made
-from invocation_spec.references import parse_data_url
 from invocation_spec.resolutions import Resolutions
 
 __all__ = ["TASKS_MAX", "is_homestar", "read_homestar"]
@@ -55,47 +51,42 @@ __all__ = ["TASKS_MAX", "is_homestar", "read_homestar"]
 #: Tasks of one workflow; each is an invocation of its own.
 TASKS_MAX = 10_000
 
-_OP = "wasm/run"
-
-#: 12 bytes (xid) or 16 (UUID) in base32hex, lower case, no padding.
-_NONCE_TEXT = re.compile(r"[0-9a-v]{20}|[0-9a-v]{26}")
-
 
 def is_homestar(document: Document) -> bool:
     """Whether the document has the marks of Homestar: `rsc`, or tasks that `run`."""
     root = document.tree
     if not isinstance(root, Mapping):
         return False
-    if "rsc" in root or isinstance(root.get("run"), Mapping | CID):
+    if "rsc" in root or _runs(root):
         return True
     inner = root.get("workflow")
     tasks = (inner if isinstance(inner, Mapping) else root).get("tasks")
-    if not isinstance(tasks, list) or not tasks:
-        return False
-    return isinstance(tasks[0], Mapping) and "run" in tasks[0]
+    return isinstance(tasks, list) and bool(tasks) and _runs(tasks[0])
+
+
+def _runs(task: Tree) -> bool:
+    """Whether a value has the marks of a task: it runs an instruction, or a link."""
+    run = task.get("run") if isinstance(task, Mapping) else None
+    return isinstance(run, CID) or (
+        isinstance(run, Mapping) and any(key in run for key in ("rsc", "input", "/"))
+    )
 
 
 @dataclass(slots=True)
 class _Task:
-    """One instruction on its way; `hashed` and `cid` are Homestar's own."""
+    """One task on its way; `hashed` and `cid` are its instruction's for Homestar.
+
+    `node` is the task, or the instruction again where nothing is around it;
+    `invocation` is ours, once it is known to be canonical.
+    """
 
     node: Node
     run: Node
     reading: Reading
-    args: list[Ipld] | None = None
-    nonce: bytes | None = None
-    promises: Mapping[tuple[int | str, ...], Promise] = field(default_factory=dict)
+    call: Call
     hashed: Mapping[str, Ipld] | None = None
     cid: CID | None = None
-
-    @property
-    def invocation(self) -> CID | None:
-        """The canonical invocation, if the task has one."""
-        program, given = self.reading.program, self.reading.input
-        findings = self.reading.findings
-        if findings.unresolved or findings.impure or program is None or given is None:
-            return None
-        return Invocation(program.cid, given.cid).cid
+    invocation: CID | None = None
 
 
 def read_homestar(document: Document, resolutions: Resolutions) -> list[Reading]:
@@ -108,56 +99,143 @@ def read_homestar(document: Document, resolutions: Resolutions) -> list[Reading]
     tree = document.tree
     if document.syntax != "dag-cbor":
         tree = dagjson.decode(tree, link=links)
-    form, tasks = _tasks(Node(tree), resolutions)
-    template = any(
-        isinstance(task.run.value, Mapping) and "name" in task.run.value
-        for task in tasks
-    )
-    for task in tasks:
-        _read_instruction(task, links, template=template)
-        _identify(task, links)
-    by_cid = _by_cid(tasks)
-    awaited = {
-        at: {by_cid[promise.target] for promise in task.promises.values()
-             if promise.target in by_cid}
-        for at, task in enumerate(tasks)
-    }
-    for at in _in_order(awaited):
-        _fill(tasks[at], tasks, by_cid)
-    _add_aliases(form, tasks, links)
+    form, nodes = _task_nodes(Node(tree))
+    template = any(_has_name(run) for _, run in nodes)
+    tasks = [
+        _task(node, run, Reading.start(form, resolutions), links, template=template)
+        for node, run in nodes
+    ]
+    known = _by_cid(tasks)
+    for at in _in_order([_awaited(task, known) for task in tasks]):
+        _fill(tasks[at], known)
+    _add_aliases(tasks, links)
     return [task.reading for task in tasks]
 
 
-def _tasks(root: Node, resolutions: Resolutions) -> tuple[str, list[_Task]]:
+def _task_nodes(root: Node) -> tuple[str, list[tuple[Node, Node]]]:
+    """The name of the form, and each task with its instruction."""
     fields = root.struct()
     if "rsc" in fields:
-        form = "Homestar 0.2 instruction"
-        return form, [_Task(root, root, Reading.start(form, resolutions))]
+        return "Homestar 0.2 instruction", [(root, root)]
     if "run" in fields:
-        form = "Homestar 0.2 task"
-        return form, [_task(root, form, resolutions)]
+        return "Homestar 0.2 task", [(root, _run(root))]
     if "workflow" in fields:
         fields.pass_over("name")
         inner = fields["workflow"].struct()
-        _close(fields, "name and workflow")
+        close(fields, "name and workflow")
         fields = inner
-    form = "Homestar 0.2 workflow"
-    nodes = fields["tasks"].elements()
-    _close(fields, "tasks")
+    tasks = fields["tasks"]
+    close(fields, "tasks")
+    nodes = tasks.elements()
     if len(nodes) > TASKS_MAX:
-        raise fields["tasks"].refuse(f"at most {TASKS_MAX} tasks")
-    return form, [_task(node, form, resolutions) for node in nodes]
+        raise tasks.refuse(f"at most {TASKS_MAX} tasks")
+    return "Homestar 0.2 workflow", [(node, _run(node)) for node in nodes]
 
 
-def _task(node: Node, form: str, resolutions: Resolutions) -> _Task:
+def _run(node: Node) -> Node:
     fields = node.struct()
     fields.pass_over("cause", "meta", "prf")
     run = fields["run"]
-    _close(fields, "run, cause, meta and prf")
-    return _Task(node, run, Reading.start(form, resolutions))
+    close(fields, "run, cause, meta and prf")
+    return run
 
 
-def _close(fields: Struct, names: str) -> None:
-    unknown = fields.unknown()
-    if unknown:
-        raise DocumentError(f"no field of the form; it has {names}", at=unknown[0].at)
+def _has_name(run: Node) -> bool:
+    return isinstance(run.value, Mapping) and "name" in run.value
+
+
+def _task(
+    node: Node, run: Node, reading: Reading, links: Links, *, template: bool
+) -> _Task:
+    call = read_instruction(reading, run, links, template=template)
+    task = _Task(node, run, reading, call)
+    if reading.findings.impure or not links.are_as_written(run.at):
+        return task  # an unrendered text, or bytes that nothing here keeps
+    task.hashed = hashed_instruction(cast("Mapping[str, Ipld]", run.value))
+    if task.hashed is not None:
+        task.cid = made(run.at, native_cid, task.hashed)
+    return task
+
+
+def _by_cid(tasks: Iterable[_Task]) -> Mapping[CID, tuple[int, _Task]]:
+    """The tasks that a promise can name.
+
+    Raises:
+        DocumentError: an instruction twice: Homestar refuses the workflow.
+    """
+    known: dict[CID, tuple[int, _Task]] = {}
+    for index, task in enumerate(tasks):
+        if task.cid is None:
+            continue
+        if task.cid in known:
+            first = known[task.cid][1].run.at
+            raise DocumentError(
+                f"the instruction of {first} again; Homestar refuses a workflow"
+                " that has one twice, so give it a nonce or leave it out",
+                at=task.run.at,
+            )
+        known[task.cid] = index, task
+    return known
+
+
+def _awaited(task: _Task, known: Mapping[CID, tuple[int, _Task]]) -> set[int]:
+    targets = {promise.target for promise in task.call.promises.values()}
+    return {known[cid][0] for cid in targets if isinstance(cid, CID) and cid in known}
+
+
+def _in_order(awaited: Sequence[set[int]]) -> Iterable[int]:
+    """The positions of tasks, each after those that it awaits.
+
+    Raises:
+        DocumentError: a cycle. An instruction's CID covers its promises, so only
+            a broken hash function makes one.
+    """
+    try:
+        return tuple(TopologicalSorter(dict(enumerate(awaited))).static_order())
+    except CycleError as error:
+        raise DocumentError(f"tasks {error.args[1]} await each other") from error
+
+
+def _fill(task: _Task, known: Mapping[CID, tuple[int, _Task]]) -> None:
+    """Make the input, once all awaited tasks have been."""
+    awaits: list[Await] = []
+    call, reading = task.call, task.reading
+    for path, promise in call.promises.items():
+        found = known.get(promise.target) if isinstance(promise.target, CID) else None
+        invocation = None if found is None else found[1].invocation
+        if invocation is None:
+            reading.findings.leave_unresolved(promise.at, str(promise.target), "await")
+        else:
+            awaits.append(Await(path, promise.when, invocation))
+    if call.args is None or call.nonce is None or len(awaits) < len(call.promises):
+        return
+    at = task.run.at
+    given = made(
+        at, Input, args=tuple(call.args), nonce=call.nonce, awaits=tuple(awaits)
+    )
+    made(at, dagcbor.encode, given.to_ipld(), floats=True)  # it may be too large
+    reading.input = given
+    reading.finish(at)
+    findings = reading.findings
+    if reading.program and not findings.unresolved and not findings.impure:
+        task.invocation = Invocation(reading.program.cid, given.cid).cid
+
+
+def _add_aliases(tasks: Sequence[_Task], links: Links) -> None:
+    """Homestar's own names, where Homestar would give one."""
+    hashed: list[Mapping[str, Ipld]] = []
+    for task in tasks:
+        if task.cid is None or task.hashed is None:
+            continue
+        task.reading.aliases["homestar-instruction"] = str(task.cid)
+        if task.node is task.run or not links.are_as_written(task.node.at):
+            continue
+        whole = hashed_task(cast("Mapping[str, Ipld]", task.node.value), task.hashed)
+        if whole is not None:
+            hashed.append(whole)
+            ran = made(task.node.at, ran_cid, whole)
+            task.reading.aliases["homestar-ran"] = str(ran)
+    if tasks[0].node.at and len(hashed) == len(tasks):
+        workflow = str(made("", workflow_cid, hashed))
+        for task in tasks:
+            task.reading.aliases["homestar-workflow"] = workflow

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from invocation_spec.adapters.homestar_ids import is_hashed_as_written
 from invocation_spec.cid import CID
@@ -25,7 +26,10 @@ from invocation_spec.model import When
 from invocation_spec.node import Node, escape
 from invocation_spec.reading import Reading
 
-__all__ = ["Arguments", "Links", "Promise", "find_promise"]
+__all__ = ["Arguments", "Links", "Path", "Promise", "find_promise"]
+
+#: A place inside the arguments: a position, then keys and positions below it.
+Path: TypeAlias = tuple[int | str, ...]
 
 _WHEN: Mapping[str, When] = {
     "await/ok": "ok",
@@ -40,15 +44,14 @@ _WHEN: Mapping[str, When] = {
 class Links:
     """Reads the links of one document.
 
-    `names` are those that name a key (IPNS) instead of content, by their place;
-    `reformed` are the places of these and of all whose bytes are not their CID's.
+    `names` are those that name a key (IPNS) instead of content, by their place.
     """
 
-    __slots__ = ("names", "reformed")
+    __slots__ = ("_around_reformed", "names")
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
-        self.reformed: set[str] = set()
+        self._around_reformed: set[str] = set()
 
     def __call__(self, text: str, at: str) -> CID | None:
         """The CID of a link; None for a name.
@@ -60,17 +63,23 @@ class Links:
             cid = CID.parse(text)
         except MutableNameError:
             self.names[at] = text
-            self.reformed.add(at)
+            self._note(at)
             return None
         except CidError as error:
             raise DocumentError(f"a link: {error.reason}", at=at or None) from error
         if not is_hashed_as_written(text, cid):
-            self.reformed.add(at)
+            self._note(at)
         return cid
 
-    def keep_below(self, at: str) -> bool:
-        """Whether all links below a place are hashed as they are written."""
-        return not any(place.startswith(f"{at}/") for place in self.reformed)
+    def _note(self, at: str) -> None:
+        while at and at not in self._around_reformed:
+            self._around_reformed.add(at)
+            at = at.rpartition("/")[0]
+        self._around_reformed.add("")
+
+    def are_as_written(self, at: str) -> bool:
+        """Whether all links at and below a place are hashed as their CIDs."""
+        return at not in self._around_reformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +124,7 @@ class Arguments:
     reading: Reading
     links: Links
     template: bool
-    promises: dict[tuple[int | str, ...], Promise] = field(default_factory=dict)
+    promises: dict[Path, Promise] = field(default_factory=dict)
     complete: bool = True
 
     def read(self, node: Node) -> list[Ipld]:
@@ -131,7 +140,7 @@ class Arguments:
             for index, item in enumerate(node.value)
         ]
 
-    def _value(self, value: Ipld, at: str, path: tuple[int | str, ...]) -> Ipld:
+    def _value(self, value: Ipld, at: str, path: Path) -> Ipld:
         if isinstance(value, CID):
             return self.reading.resolver.cid(value)
         if at in self.links.names:
@@ -147,9 +156,7 @@ class Arguments:
             return self._map(value, at, path)
         return value
 
-    def _map(
-        self, value: Mapping[str, Ipld], at: str, path: tuple[int | str, ...]
-    ) -> Ipld:
+    def _map(self, value: Mapping[str, Ipld], at: str, path: Path) -> Ipld:
         promise = find_promise(value, at, self.links)
         if promise is not None:
             self.promises[path] = promise
@@ -161,9 +168,7 @@ class Arguments:
                 "a map of one key that holds a link: data to us, a promise to Homestar",
             )
         return {
-            self._text(key, at): self._value(
-                item, f"{at}/{escape(key)}", (*path, key)
-            )
+            self._text(key, at): self._value(item, f"{at}/{escape(key)}", (*path, key))
             for key, item in value.items()
         }
 

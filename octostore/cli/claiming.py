@@ -12,6 +12,7 @@ import typer
 
 from invocation_spec import CID, CidError, Outcome
 from octostore import car
+from octostore.chain import Fresh
 from octostore.claiming import (
     Prepared,
     Reported,
@@ -30,7 +31,6 @@ from octostore.cli.rim import (
     StorePath,
     UsageError,
     console,
-    leave,
     print_json,
     store_path,
 )
@@ -38,7 +38,7 @@ from octostore.cli.specs import leave_not_canonical
 from octostore.cli.storing import leave_with, receipt_lines
 from octostore.client import Remote
 from octostore.errors import RecordError, StoreError
-from octostore.keyfile import Fresh, KeyFile
+from octostore.keyfile import KeyFile
 from octostore.receipt import Receipt
 from octostore.records import Failure, Limits, Profile
 from octostore.records.claim import Withheld
@@ -352,5 +352,3 @@ def _write_car(path: Path, root: CID, blocks: dict[CID, bytes]) -> None:
             car.write(stream, [root], blocks.items())
     except OSError as error:
         raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
-
-

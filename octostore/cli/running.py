@@ -22,7 +22,8 @@ from octostore.cli.rim import (
 from octostore.cli.specs import leave_not_canonical
 from octostore.contents import Contents
 from octostore.execution import Executed, execute, write_results
-from octostore.runner import FUEL, MEMORY_BYTES, TIME_S, RunLimits
+from octostore.runner import RunLimits
+from octostore.runner.report import FUEL, MEMORY_BYTES, TIME_S
 from octostore.store import Octostore
 
 __all__ = ["run_command"]
@@ -96,9 +97,7 @@ def _execute(
     dirs = (*outcome.dirs, *output_dirs)
     path = store_path(store)
     if not path.exists():
-        return execute(
-            program, input, Contents(files), output_dirs=dirs, limits=limits
-        )
+        return execute(program, input, Contents(files), output_dirs=dirs, limits=limits)
     with Octostore.open(path, readonly=True) as blocks:
         contents = Contents(files, blocks)
         return execute(program, input, contents, output_dirs=dirs, limits=limits)

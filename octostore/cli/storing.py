@@ -96,7 +96,8 @@ def receipt_lines(receipt: Receipt) -> list[str]:
         for cid in cids
     ]
     lines += [
-        f"  {'quarantined':<12}{item.cid}  {item.reason}" for item in receipt.quarantined
+        f"  {'quarantined':<12}{item.cid}  {item.reason}"
+        for item in receipt.quarantined
     ]
     lines += [
         f"  {'skipped':<12}{item.record}  {item.reason}" for item in receipt.skipped

@@ -49,17 +49,14 @@ def outcome_lines(outcome: Outcome) -> list[str]:
         if value is not None:
             lines.append(f"  {name:<13} {value.cid}")
     for also in outcome.also:
-        lines.append(f"  {'also':<13} {also.invocation}  without {len(also.without)}"
-                     " resolutions")
+        lines.append(
+            f"  {'also':<13} {also.invocation}  without {len(also.without)} resolutions"
+        )
     for alias, text in outcome.aliases.items():
         lines.append(f"  alias         {text}  {alias}")
     lines += [f"  unresolved    {mend(item)}" for item in outcome.unresolved]
-    lines += [
-        f"  impure        {item.at}: {item.reason}" for item in outcome.impure
-    ]
-    lines += [
-        f"  warning       {item.at}: {item.reason}" for item in outcome.warnings
-    ]
+    lines += [f"  impure        {item.at}: {item.reason}" for item in outcome.impure]
+    lines += [f"  warning       {item.at}: {item.reason}" for item in outcome.warnings]
     return lines
 
 

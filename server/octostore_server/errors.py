@@ -23,14 +23,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from invocation_spec.errors import CidError, DocumentError, EncodingError
+from invocation_spec.errors import (
+    CidError,
+    DocumentError,
+    EncodingError,
+    OctostoreError,
+)
 from octostore.errors import (
     BlockMismatchError,
     CarError,
     DidError,
     KeyFileError,
     NotFoundError,
-    OctostoreError,
     ProofError,
     RecordError,
     StatementError,

@@ -1,6 +1,6 @@
 """What an operator may set: `OCTOSTORE_` and the name of a field, in capitals.
 
-    OCTOSTORE_PATH=/srv/octostore OCTOSTORE_PORT=8642 python -m octostore_server
+    OCTOSTORE_PATH=/srv/octostore OCTOSTORE_PORT=8460 python -m octostore_server
 
 This is the only place of the server that reads the environment. Limits here are
 those of one node at its door; limits of validity are constants of the protocol.
@@ -18,7 +18,7 @@ from invocation_spec.document import DOCUMENT_BYTES_MAX
 
 __all__ = ["DEFAULT_PORT", "Settings"]
 
-DEFAULT_PORT: Final = 8642
+DEFAULT_PORT: Final = 8460
 
 #: Statements of a batch come in one CAR; larger collections come in several.
 _DELIVERY_BYTES_MAX: Final = 256 << 20

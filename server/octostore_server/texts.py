@@ -1,22 +1,89 @@
-"""Identifiers as they stand in paths and queries, parsed once, here."""
+"""Identifiers and parameters as they stand in paths and queries, parsed here."""
 
 from __future__ import annotations
 
 from typing import Annotated, Final, TypeAlias
 
-from fastapi import Query
+from fastapi import Path, Query
 
 from invocation_spec.cid import CID
-from invocation_spec.references import parse_ipfs
+from invocation_spec.errors import CidError
+from invocation_spec.references import IpfsPath, parse_ipfs
+from octostore.answer import Asked
+from octostore.who import CLAIMS_MAX
+from octostore_server.errors import QueryError
 
-__all__ = ["AfterQuery", "CidQuery", "LimitQuery", "NetworkQuery", "cid_of"]
+__all__ = [
+    "AfterText",
+    "AskedText",
+    "CidPath",
+    "LimitNumber",
+    "NetworkText",
+    "asked_of",
+    "parse_cid",
+]
 
-_QUERY_CHARACTERS_MAX: Final = 8192
+#: Longer than any CID that is accepted, in any spelling, as a gateway URL.
+_CID_CHARACTERS_MAX: Final = 5000
+_WORD_CHARACTERS_MAX: Final = 128
+_CURSOR_CHARACTERS_MAX: Final = 1024
 
-CidQuery: TypeAlias = Annotated[
+CidPath: TypeAlias = Annotated[
+    str, Path(max_length=_CID_CHARACTERS_MAX, description="A CID in any spelling")
+]
+AskedText: TypeAlias = Annotated[
     str | None,
     Query(
-        max_length=_QUERY_CHARACTERS_MAX,
-        description="A CID in any spelling, or ipfs://..",
+        max_length=_CID_CHARACTERS_MAX,
+        description="A CID in any spelling, ipfs://CID, or a gateway's URL of it",
     ),
 ]
+LimitNumber: TypeAlias = Annotated[
+    int, Query(ge=1, le=CLAIMS_MAX, description="Claims on a page")
+]
+AfterText: TypeAlias = Annotated[
+    str | None,
+    Query(max_length=_CURSOR_CHARACTERS_MAX, description="`next` of the page before"),
+]
+NetworkText: TypeAlias = Annotated[
+    str | None,
+    Query(
+        max_length=_WORD_CHARACTERS_MAX,
+        description="The network it was written for, where its form leaves a doubt",
+    ),
+]
+
+
+def parse_cid(text: str) -> CID:
+    """The CID that a text spells, bare or as an IPFS address.
+
+    Raises:
+        CidError: it spells none, or a path below one.
+    """
+    found = parse_ipfs(text if "/" in text else f"ipfs://{text}")
+    if not isinstance(found, IpfsPath) or found.path:
+        raise CidError(f"{text[:80]!r} is not a CID")
+    return found.cid
+
+
+def asked_of(program: str | None, input_: str | None, invocation: str | None) -> Asked:
+    """The question that three parameters ask.
+
+    Raises:
+        QueryError: not program and input, and not invocation alone.
+        CidError: one of them is no CID.
+    """
+    if invocation is not None:
+        if program is not None or input_ is not None:
+            raise QueryError("invocation stands alone; leave program and input out")
+        return Asked(invocation=_named("invocation", invocation))
+    if program is None or input_ is None:
+        raise QueryError("ask with program and input, or with invocation")
+    return Asked(program=_named("program", program), input=_named("input", input_))
+
+
+def _named(name: str, text: str) -> CID:
+    try:
+        return parse_cid(text)
+    except CidError as error:
+        raise CidError(error.reason, at=f"query/{name}") from error

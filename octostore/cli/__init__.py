@@ -1,0 +1,76 @@
+"""The command line: verbs, one module a group; `main` is the console script."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+import typer
+
+from invocation_spec.errors import OctostoreError
+from octostore import __version__
+from octostore.cli import keys
+from octostore.cli.asking import who_command
+from octostore.cli.claiming import claim_command, profile_command
+from octostore.cli.demonstrating import demo_command
+from octostore.cli.rim import UsageError, report
+from octostore.cli.running import run_command
+from octostore.cli.serving import serve_command
+from octostore.cli.specs import canonicalize_command, cid_command
+from octostore.cli.storing import ingest_command
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    name="octostore",
+    help="Who got which result: signed claims of compute-over-data networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo_command)
+app.command("canonicalize")(canonicalize_command)
+app.command("cid")(cid_command)
+app.add_typer(keys.app)
+app.command("run")(run_command)
+app.command("claim")(claim_command)
+app.command("profile")(profile_command)
+app.command("ingest")(ingest_command)
+app.command("who")(who_command)
+app.command("serve")(serve_command)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+) -> None:
+    if version:
+        print(f"octostore {__version__}")
+        raise typer.Exit
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Carry out a command line; every error ends as one line and an exit code."""
+    as_json = "--json" in arguments
+    try:
+        code = app(args=list(arguments), standalone_mode=False)
+    except click.ClickException as error:
+        usage = UsageError(error.format_message().replace("\n", " "))
+        return report(usage, as_json=as_json)
+    except OctostoreError as error:
+        return report(error, as_json=as_json)
+    except BrokenPipeError:
+        # Whoever read us has seen enough, like `head`; there is nobody to tell.
+        sys.stderr.close()
+        return 0
+    except (KeyboardInterrupt, click.Abort):
+        print("octostore: stopped", file=sys.stderr)
+        return 128 + 2
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,18 @@
+"""`octostore demo`: the whole story on a temporary store."""
+
+from __future__ import annotations
+
+from octostore.cli.rim import console
+
+__all__ = ["demo_command"]
+
+
+def demo_command() -> None:
+    """Tell the story: one program, three networks, who got which result.
+
+    Example: octostore demo
+    """
+    # The story runs a program; its machine is loaded when it is told.
+    from octostore.cli.story import tell
+
+    tell(console().print)

@@ -1,0 +1,200 @@
+"""A server asked over HTTP, and believed only as far as its answers verify.
+
+    with Remote("https://octostore.example") as remote:
+        found = remote.who(Asked(program=C1, input=D1))
+        found.answer, found.notes
+
+Answers come with the statements behind them and are computed again here; bytes
+are hashed. Every response has a limit. Source: DESIGN 6.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Self, cast
+
+import httpx
+
+import octostore
+from invocation_spec.cid import CID
+from octostore.answer import Asked
+from octostore.errors import BlockMismatchError, NotFoundError
+from octostore.proven import VerifiedAnswer, verify_answer
+from octostore.receipt import Receipt
+from octostore.store import BYTES_MAX
+from octostore.told import RemoteError, reading, receipt_of
+from octostore.who import CLAIMS_MAX
+
+__all__ = ["PROOF_BYTES_MAX", "TIMEOUT_S", "Remote", "RemoteError", "VerifiedAnswer"]
+
+#: Seconds without a byte before a server counts as gone; a large delivery is
+#: verified before it is answered.
+TIMEOUT_S: Final = 120.0
+
+#: A page of an answer with all its statements; ask for fewer claims if it is more.
+PROOF_BYTES_MAX: Final = 512 << 20
+
+_RECEIPT_BYTES_MAX: Final = 64 << 20
+_PROBLEM_BYTES_MAX: Final = 1 << 16
+_MEMORY_BYTES: Final = 8 << 20
+_PIECE_BYTES: Final = 1 << 16
+
+_CAR_TYPE: Final = "application/vnd.ipld.car"
+_RAW_TYPE: Final = "application/vnd.ipld.raw"
+
+
+class Remote:
+    """One server by its URL; a context manager.
+
+    Raises:
+        RemoteError: from every method: it cannot be reached, refuses, or sends
+            more than it may. `at` is its URL, or the place that it names.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._url = url.rstrip("/")
+        try:
+            self._client = httpx.Client(
+                base_url=self._url,
+                timeout=timeout_s,
+                headers={
+                    "user-agent": f"octostore/{octostore.__version__}",
+                    # A compressed response could grow without limit while it is read.
+                    "accept-encoding": "identity",
+                },
+            )
+        except httpx.InvalidURL as error:
+            raise RemoteError(f"no URL of a server: {error}", at=url) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def who(
+        self, asked: Asked, *, limit: int = CLAIMS_MAX, after: str | None = None
+    ) -> VerifiedAnswer:
+        """Who claims which results, verified here; see `verify_answer`.
+
+        Raises:
+            StatementError: a statement behind the answer does not verify.
+            ProofError: the answer is not what its statements say.
+            CarError: the proof is no CAR, or it breaks off.
+        """
+        params: dict[str, str] = {
+            **{name: str(cid) for name, cid in asked.to_json().items()},
+            "limit": str(limit),
+            "format": "car",
+        } | ({} if after is None else {"after": after})
+        request = self._client.build_request("GET", "/v1/who", params=params)
+        with self._answered(request, PROOF_BYTES_MAX) as body:
+            return verify_answer(body, asked, is_page=after is not None)
+
+    def send(self, stream: BinaryIO) -> Receipt:
+        """Deliver a CAR of statements; the receipt also of one that is refused."""
+        request = self._client.build_request(
+            "POST",
+            "/v1/statements",
+            content=_pieces(stream),
+            headers={"content-type": _CAR_TYPE},
+        )
+        with self._answered(request, _RECEIPT_BYTES_MAX, refused="receipt") as body:
+            with reading("the receipt"):
+                value = json.load(body)
+            return receipt_of(value)
+
+    def get(self, cid: CID) -> bytes:
+        """The bytes of a CID, hashed here.
+
+        Raises:
+            NotFoundError: the server does not have them.
+            BlockMismatchError: they are other bytes.
+            CidError: the hash function cannot be computed here.
+        """
+        request = self._client.build_request(
+            "GET",
+            f"/ipfs/{cid}",
+            params={"format": "raw"},
+            headers={"accept": _RAW_TYPE},
+        )
+        with self._answered(request, BYTES_MAX) as body:
+            data = body.read()
+        if not cid.matches(data):
+            raise BlockMismatchError("the server sent other bytes", at=str(cid))
+        return data
+
+    @contextmanager
+    def _answered(
+        self, request: httpx.Request, bytes_max: int, *, refused: str | None = None
+    ) -> Iterator[BinaryIO]:
+        """The body of a success, or the member `refused` of a problem."""
+        with tempfile.SpooledTemporaryFile(_MEMORY_BYTES) as file:
+            try:
+                response = self._client.send(request, stream=True)
+                try:
+                    if not response.is_success:
+                        most = _PROBLEM_BYTES_MAX if refused is None else bytes_max
+                        problem = b"".join(self._parts(response, most))
+                        file.write(_refusal(response.status_code, problem, refused))
+                    else:
+                        for part in self._parts(response, bytes_max):
+                            file.write(part)
+                finally:
+                    response.close()
+            except (httpx.HTTPError, httpx.StreamError) as error:
+                raise RemoteError(
+                    f"cannot be asked: {str(error) or type(error).__name__}",
+                    at=self._url,
+                ) from error
+            file.seek(0)
+            yield cast("BinaryIO", file)
+
+    def _parts(self, response: httpx.Response, bytes_max: int) -> Iterator[bytes]:
+        size = 0
+        for part in response.iter_raw():
+            size += len(part)
+            if size > bytes_max:
+                raise RemoteError(f"sent more than {bytes_max} bytes", at=self._url)
+            yield part
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    while piece := stream.read(_PIECE_BYTES):
+        yield piece
+
+
+def _refusal(status: int, body: bytes, member: str | None) -> bytes:
+    """The wanted member of a problem (RFC 9457); without it the problem is raised."""
+    problem = _problem(body)
+    if member is not None and member in problem:
+        return json.dumps(problem[member]).encode()
+    text = _line(problem.get("detail")) or "no reason given; is this an Octostore?"
+    at = _line(problem.get("at"))
+    if str(problem.get("type", "")).endswith(f":{NotFoundError.code}"):
+        raise NotFoundError(text, at=at)
+    raise RemoteError(f"the server refuses ({status}): {text}", at=at)
+
+
+def _problem(body: bytes) -> Mapping[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _line(text: object) -> str | None:
+    """Text of others on one line of a terminal: printable, and not too long."""
+    if not isinstance(text, str):
+        return None
+    return "".join(c if c.isprintable() else " " for c in text)[:1000]

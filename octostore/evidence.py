@@ -1,0 +1,92 @@
+"""The statements that an answer rests on, with all that verifies them.
+
+    who(store, asked) -> answer -> behind(store, answer) -> blocks_of(..)
+
+Claims, the latest profile of each issuer, withdrawals and links, each in a whole
+statement with its closure, in the order of the log: whoever ingests these blocks
+and asks again computes the same answer without trusting who gave it.
+Source: DESIGN 5 and 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from invocation_spec.cid import CID
+from octostore import tables
+from octostore.answer import Answer, ClaimAnswer
+from octostore.car import Block
+from octostore.closure import Closure
+from octostore.keys import PublicKey
+from octostore.records import Link, parse_record
+from octostore.store import Octostore
+from octostore.view import View
+
+__all__ = ["behind", "blocks_of"]
+
+
+def blocks_of(store: Octostore, statements: Iterable[CID]) -> Iterator[Block]:
+    """Each statement's envelope, then its closure; no block comes twice.
+
+    Every block is read when it is asked for, so that a slow reader holds nothing
+    of the store.
+
+    Raises:
+        NotFoundError: no such statement is in the log.
+        StoreCorruptError: a block on the disk has another hash.
+    """
+    seen: set[CID] = set()
+    closure = Closure(store.find)
+    for cid in statements:
+        statement = store.statement(cid)
+        yield Block(statement.envelope_cid, statement.envelope)
+        for part in closure.needs(statement.part).present:
+            if part not in seen:
+                seen.add(part)
+                yield Block(part, store.get(part))
+
+
+def behind(store: Octostore, answer: Answer) -> tuple[CID, ...]:
+    """The statements behind `answer` as of its checkpoint, in log order."""
+    size = answer.checkpoint.size
+    claims = [claim for item in answer.invocations for claim in item.claims]
+    with store.view() as view:
+        found = {claim.index for claim in claims}
+        for issuer in {claim.issuer for claim in claims}:
+            found.update(_profile(view, issuer.key, size))
+        for claim in claims:
+            if claim.withdrawn:
+                found.update(_withdrawal(view, claim, size))
+        for link in answer.links:
+            found.update(_link(view, link, size))
+        return tuple(view.logged(index).cid for index in sorted(found))
+
+
+def _profile(view: View, issuer: PublicKey, size: int) -> Iterator[int]:
+    """The last place where the issuer said who it is, if it did."""
+    keys = tables.PROFILES.key
+    rows = view.rows.scan(tables.PROFILES.name, keys.prefix(issuer))
+    places = [index for key, _ in rows if (index := keys.decode(key)[1]) < size]
+    yield from places[-1:]
+
+
+def _withdrawal(view: View, claim: ClaimAnswer, size: int) -> Iterator[int]:
+    """The first place where the issuer took the claim back."""
+    keys = tables.WITHDRAWALS.key
+    prefix = keys.prefix(claim.claim, claim.issuer.key)
+    rows = view.rows.scan(tables.WITHDRAWALS.name, prefix)
+    places = [index for key, _ in rows if (index := keys.decode(key)[2]) < size]
+    yield from places[:1]
+
+
+def _link(view: View, link: CID, size: int) -> Iterator[int]:
+    """The first place where somebody signed this link."""
+    record = parse_record(view.get(link))
+    if not isinstance(record, Link):
+        return
+    keys, number = tables.LINKS.key, view.number(link)
+    for key, _ in view.rows.scan(tables.LINKS.name, keys.prefix(record.a)):
+        _, index, no = keys.decode(key)
+        if no == number and index < size:
+            yield index
+            return

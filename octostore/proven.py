@@ -1,0 +1,200 @@
+"""An answer that came with its proof, computed again from what verifies.
+
+    root    raw JSON: what somebody answers (FORMATS 9)
+    then    the statements behind it, each with its closure, in log order
+
+The statements go through the one door into a store of their own, and the question
+is asked there. What the other side says must be what comes out: a claim that
+nobody signed, a name or a withdrawal that stands nowhere, a value moved or a
+conflict hidden is an error. What cannot be proven so is said in `notes`.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, Final, TypeAlias
+
+from invocation_spec.cid import CID
+from octostore.answer import Answer, Asked, ClaimAnswer, InvocationAnswer
+from octostore.car import Block, CarReader, Damaged
+from octostore.errors import CarError, ProofError, StatementError
+from octostore.receipt import Receipt
+from octostore.store import Octostore
+from octostore.told import checkpoint_of, reading
+from octostore.who import who
+
+__all__ = ["ANSWER_BYTES_MAX", "NOTES", "VerifiedAnswer", "verify_answer"]
+
+#: The JSON of one page: 10,000 claims of one invocation take some 5 MB.
+ANSWER_BYTES_MAX: Final = 64 << 20
+
+#: What no check here can show; said with every answer.
+NOTES: Final = (
+    "verified here: signatures, contents, and what the claims say together",
+    "not proven: that nothing was left out, and the places in the log",
+)
+
+_Json: TypeAlias = Mapping[str, Any]
+_Key: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedAnswer:
+    """An answer made of verified claims.
+
+    Only `checkpoint`, `next` and the `index` of claims are as the other side says;
+    `notes` says in words what is proven and what is not.
+    """
+
+    answer: Answer
+    notes: tuple[str, ...]
+
+
+def verify_answer(stream: BinaryIO, asked: Asked, *, is_page: bool) -> VerifiedAnswer:
+    """The answer in a CAR, if it is what its own statements say.
+
+    `is_page` says that the question was for a later page: then statements may
+    hold claims that belong to other pages.
+
+    Raises:
+        CarError: no CAR, or it breaks off.
+        StatementError: a statement in it does not verify.
+        ProofError: the answer says what no statement in it says, or hides what
+            one says, or answers another question.
+        RemoteError: what stands for the answer is none.
+    """
+    reader = CarReader(stream, block_bytes_max=ANSWER_BYTES_MAX)
+    blocks = iter(reader)
+    told = _answer_of(reader, next(blocks, None), asked)
+    with (
+        tempfile.TemporaryDirectory(prefix="octostore-") as folder,
+        Octostore.open(Path(folder) / "store") as store,
+    ):
+        _check(store.ingest(blocks))
+        here = _Recomputed(store, asked)
+    with reading("the answer"):
+        whole = not is_page and told.get("next") is None
+        return VerifiedAnswer(here.compare(told, whole=whole), NOTES)
+
+
+class _Recomputed:
+    """What verified statements say to a question, to hold an answer against."""
+
+    def __init__(self, store: Octostore, asked: Asked) -> None:
+        self._asked = asked
+        self._links: dict[str, CID] = {}
+        self._found: dict[str, InvocationAnswer] = {}
+        self._claims: dict[str, dict[_Key, ClaimAnswer]] = {}
+        for page in _pages(store, asked):
+            self._links |= {str(link): link for link in page.links}
+            for item in page.invocations:
+                claims = {(str(c.claim), str(c.statement)): c for c in item.claims}
+                self._found.setdefault(str(item.invocation), item)
+                self._claims.setdefault(str(item.invocation), {}).update(claims)
+
+    def compare(self, told: _Json, *, whole: bool) -> Answer:
+        """The verified answer; `whole` says that nothing else may be known."""
+        invocations = tuple(
+            self._invocation(item, whole=whole) for item in told["invocations"]
+        )
+        hidden = self._found.keys() - {str(item.invocation) for item in invocations}
+        if whole and hidden:
+            raise ProofError("its own statements claim it too", at=min(hidden))
+        for link in told["links"]:
+            if link not in self._links:
+                raise ProofError("no statement here makes this link", at=str(link))
+        return Answer(
+            asked=self._asked,
+            checkpoint=checkpoint_of(told["checkpoint"]),
+            invocations=invocations,
+            links=tuple(self._links[link] for link in told["links"]),
+            next=told.get("next"),
+        )
+
+    def _invocation(self, told: _Json, *, whole: bool) -> InvocationAnswer:
+        name = told["invocation"]
+        if name not in self._found:
+            raise ProofError("no statement here claims it", at=str(name))
+        here, known = self._found[name], self._claims[name]
+        stated = {_key(claim): claim for claim in told["claims"]}
+        claims = tuple(_claim(item, known.get(key)) for key, item in stated.items())
+        if stated.keys() == known.keys():
+            _check_same(told, here.to_json(), name)
+        elif whole:
+            hidden = min(known.keys() - stated.keys())
+            raise ProofError("a claim that is left out of the answer", at=hidden[0])
+        return replace(here, claims=claims)
+
+
+def _answer_of(reader: CarReader, first: Block | Damaged | None, asked: Asked) -> _Json:
+    if not isinstance(first, Block) or reader.roots != (first.cid,):
+        raise ProofError("the answer does not stand first, whole, and as the root")
+    with reading("the answer"):
+        told: _Json = json.loads(first.data)
+        if told["asked"] != asked.to_json():
+            raise ProofError(f"this answers another question: {told['asked']}")
+        return told
+
+
+def _check(receipt: Receipt) -> None:
+    """Only what verifies and is whole may speak."""
+    if receipt.malformed is not None:
+        raise CarError(receipt.malformed)
+    for item in receipt.quarantined:
+        raise StatementError(f"does not verify: {item.reason}", at=str(item.cid))
+    for cid in receipt.pending:
+        raise ProofError("a statement without all its blocks", at=str(cid))
+
+
+def _pages(store: Octostore, asked: Asked) -> Iterator[Answer]:
+    page = who(store, asked)
+    yield page
+    while page.next is not None:
+        page = who(store, asked, after=page.next)
+        yield page
+
+
+def _key(claim: _Json) -> _Key:
+    return (claim["claim"], claim["statement"])
+
+
+def _claim(told: _Json, here: ClaimAnswer | None) -> ClaimAnswer:
+    """The verified claim, at the place in the log that the other side names."""
+    if here is None:
+        raise ProofError("no statement here makes this claim", at=str(told["claim"]))
+    verified = here.to_json()
+    # Where it stands in the other side's log cannot be seen from here.
+    for name in sorted((told.keys() | verified.keys()) - {"index"}):
+        if told.get(name) != verified.get(name):
+            raise ProofError(
+                f"{name} is said to be {told.get(name)!r}; the statement says"
+                f" {verified.get(name)!r}",
+                at=str(here.claim),
+            )
+    return replace(here, index=int(told["index"]))
+
+
+def _check_same(told: _Json, here: _Json, at: str) -> None:
+    """What the claims say together; the order of lists has no meaning."""
+    if told["outputs"].keys() != here["outputs"].keys():
+        raise ProofError("other outputs than the results have", at=at)
+    for name, values in here["outputs"].items():
+        if _values(told["outputs"][name]) != _values(values):
+            raise ProofError(f"output {name!r} is not what the results say", at=at)
+    for name in ("program", "input", "nonced"):
+        if told.get(name) != here.get(name):
+            raise ProofError(f"another {name} than the invocation has", at=at)
+    for name in ("conflicts", "failures"):
+        if sorted(told[name]) != sorted(here[name]):
+            raise ProofError(f"other {name} than the claims have", at=at)
+
+
+def _values(values: Sequence[_Json]) -> dict[str, tuple[list[str], list[str]]]:
+    return {
+        item["value"]: (sorted(item["claims"]), sorted(item["groups"]))
+        for item in values
+    }

@@ -1,0 +1,95 @@
+"""The application: routes over one store; and serving it until told to stop.
+
+    with Octostore.open(path) as store:
+        app = create_app(store, Settings(path=path))
+
+Whoever opens the store closes it, after the app has stopped.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import suppress
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+import octostore
+from octostore.store import Octostore
+from octostore_server import errors
+from octostore_server.node import Node
+from octostore_server.routes import (
+    canonicalization,
+    gateway,
+    health,
+    pages,
+    questions,
+    statements,
+)
+from octostore_server.settings import Settings
+
+__all__ = ["HEADER_BYTES_MAX", "create_app", "serve"]
+
+#: Request line and headers together; the longest CID and an Accept fit well.
+HEADER_BYTES_MAX: Final = 16 << 10
+
+_KEEP_ALIVE_S: Final = 15
+
+_DESCRIPTION: Final = """
+Who got which result: signed claims of compute-over-data networks, by content.
+
+Blocks and statements are content-addressed and signed: verify what you get.
+Refusals are RFC 9457 problems whose `type` is stable.
+"""
+
+
+def create_app(store: Octostore, settings: Settings) -> FastAPI:
+    """The server's application over an open store."""
+    app = FastAPI(
+        title="Octostore",
+        version=octostore.__version__,
+        description=_DESCRIPTION,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.node = Node(store, settings)
+    errors.install(app)
+    for module in (questions, canonicalization, statements, gateway, health, pages):
+        app.include_router(module.router)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Open the store and answer for it until SIGTERM or Ctrl-C.
+
+    Both end it gently: no new connections, open requests get their time, a
+    delivery on its way to the disk is finished, the store is closed.
+
+    Raises:
+        StoreLockedError: another process writes to it.
+        StoreError: it cannot be opened.
+    """
+    with Octostore.open(settings.path, readonly=settings.readonly) as store:
+        config = uvicorn.Config(
+            create_app(store, settings),
+            host=settings.host,
+            port=settings.port,
+            log_level=settings.log_level,
+            access_log=settings.log_level in ("debug", "info"),
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            http="h11",
+            h11_max_incomplete_event_size=HEADER_BYTES_MAX,
+            limit_concurrency=settings.connections_max,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=settings.shutdown_seconds,
+        )
+        if threading.current_thread() is threading.main_thread():
+            # After its own shutdown uvicorn raises the signal again, which would
+            # kill us before the store is closed.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run()

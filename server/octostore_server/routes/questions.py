@@ -1,0 +1,114 @@
+"""Who got which result: by program and input, by invocation, by document.
+
+    GET  /v1/who?program=C1&input=D1        JSON
+    GET  /v1/who?program=C1&input=D1&format=car
+    POST /v1/who                            a job document, asked by its invocation
+
+The CAR proves the answer: its root is the answer as raw JSON, after it stand the
+statements that the answer rests on, with all that verifies them, in log order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from invocation_spec.cid import CID
+from octostore import car, evidence
+from octostore.answer import Answer, Asked
+from octostore.car import Block
+from octostore.store import Octostore
+from octostore.who import CLAIMS_MAX, who
+from octostore_server import models
+from octostore_server.documents import BODY, outcomes_of
+from octostore_server.errors import NotCanonicalError, problem, status_of
+from octostore_server.node import AtNode
+from octostore_server.openapi import PROBLEMS, problem_with
+from octostore_server.routes.gateway import CAR_TYPE
+from octostore_server.texts import (
+    AfterText,
+    AskedText,
+    LimitNumber,
+    NetworkText,
+    asked_of,
+)
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/who", tags=["questions"], responses=PROBLEMS)
+
+
+@router.get(
+    "",
+    summary="Who got which result",
+    response_model=models.WhoAnswer,
+    response_model_exclude_unset=True,
+    responses={200: {"content": {CAR_TYPE: {}}}},
+)
+def get_who(
+    node: AtNode,
+    program: AskedText = None,
+    input: AskedText = None,
+    invocation: AskedText = None,
+    limit: LimitNumber = CLAIMS_MAX,
+    after: AfterText = None,
+    format: Annotated[
+        Literal["json", "car"], Query(description="car: the answer and its proof")
+    ] = "json",
+) -> object:
+    """Ask with a program (or code) and an input (or data), or with an invocation."""
+    asked = asked_of(program, input, invocation)
+    answer = who(node.store, asked, limit=limit, after=after)
+    return _car(node.store, answer) if format == "car" else answer.to_json()
+
+
+@router.post(
+    "",
+    summary="Who got which result of this job",
+    response_model=models.WhoAnswer,
+    response_model_exclude_unset=True,
+    responses={422: problem_with("Without an invocation CID", "outcome", "Outcome")},
+    openapi_extra=BODY,
+)
+async def post_who(
+    request: Request,
+    node: AtNode,
+    network: NetworkText = None,
+    limit: LimitNumber = CLAIMS_MAX,
+    after: AfterText = None,
+) -> object:
+    """Ask with a document of one task; the body is that of /v1/canonicalize."""
+    found = await outcomes_of(request, node, network)
+    if len(found) > 1:
+        raise NotCanonicalError(f"{len(found)} tasks; ask for one at a time")
+    invocation = found[0].invocation
+    if invocation is None:
+        return problem(
+            NotCanonicalError.code,
+            status_of(NotCanonicalError),
+            f"the document is {found[0].name}; it has no invocation CID",
+            outcome=found[0].to_json(),
+        )
+    asked = Asked(invocation=invocation.cid)
+    answer = await run_in_threadpool(who, node.store, asked, limit=limit, after=after)
+    return answer.to_json()
+
+
+def _car(store: Octostore, answer: Answer) -> Response:
+    data = json.dumps(answer.to_json(), separators=(",", ":")).encode()
+    root = CID.of_bytes(data)
+    statements = evidence.behind(store, answer)
+
+    def blocks() -> Iterator[Block]:
+        yield Block(root, data)
+        yield from evidence.blocks_of(store, statements)
+
+    return StreamingResponse(
+        car.chunks([root], blocks()), media_type=f"{CAR_TYPE}; version=1"
+    )
