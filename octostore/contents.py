@@ -52,9 +52,10 @@ class Contents:
             return path
         data = self._blocks.find(cid) if self._blocks is not None else None
         if data is None:
-            where = ", ".join(str(folder) for folder in self._folders) or "no folder"
+            where = ", ".join(str(folder) for folder in self._folders)
             raise NotFoundError(
-                f"not in {where} nor in the store; name a folder that holds it",
+                f"its bytes are neither in {where or 'a folder (none was named)'}"
+                " nor in the store; name a folder or file that has them",
                 at=str(cid),
             )
         return data

@@ -19,6 +19,7 @@ research: ipvm 1, 3, 6 and 7.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import cast
@@ -29,8 +30,6 @@ from invocation_spec.adapters.homestar_ids import (
     hashed_instruction,
     hashed_task,
     native_cid,
-    ran_cid,
-    workflow_cid,
 )
 from invocation_spec.adapters.homestar_instruction import (
     Call,
@@ -40,7 +39,7 @@ from invocation_spec.adapters.homestar_instruction import (
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import Ipld
 from invocation_spec.document import Document, Tree
-from invocation_spec.errors import DocumentError
+from invocation_spec.errors import DocumentError, EncodingError
 from invocation_spec.model import Await, Input, Invocation
 from invocation_spec.node import Node
 from invocation_spec.reading import Reading, made
@@ -233,9 +232,13 @@ def _add_aliases(tasks: Sequence[_Task], links: Links) -> None:
         whole = hashed_task(cast("Mapping[str, Ipld]", task.node.value), task.hashed)
         if whole is not None:
             hashed.append(whole)
-            ran = made(task.node.at, ran_cid, whole)
-            task.reading.aliases["homestar-ran"] = str(ran)
+            _add_alias([task], "homestar-ran", {"task": whole})
     if tasks[0].node.at and len(hashed) == len(tasks):
-        workflow = str(made("", workflow_cid, hashed))
+        _add_alias(tasks, "homestar-workflow", {"tasks": hashed})
+
+
+def _add_alias(tasks: Iterable[_Task], name: str, value: Ipld) -> None:
+    with suppress(EncodingError):  # a level deeper than the document may be too deep
+        cid = str(native_cid(value))
         for task in tasks:
-            task.reading.aliases["homestar-workflow"] = workflow
+            task.reading.aliases[name] = cid

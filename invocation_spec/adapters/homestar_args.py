@@ -168,7 +168,9 @@ class Arguments:
                 "a map of one key that holds a link: data to us, a promise to Homestar",
             )
         return {
-            self._text(key, at): self._value(item, f"{at}/{escape(key)}", (*path, key))
+            self._text(key, f"{at}/{escape(key)}"): self._value(
+                item, f"{at}/{escape(key)}", (*path, key)
+            )
             for key, item in value.items()
         }
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID, DAG_CBOR, SHA3_BY_BYTES
@@ -31,8 +31,6 @@ __all__ = [
     "hashed_task",
     "is_hashed_as_written",
     "native_cid",
-    "ran_cid",
-    "workflow_cid",
 ]
 
 _PREFIX = bytes((1, DAG_CBOR, SHA3_BY_BYTES[32], 32))
@@ -97,16 +95,6 @@ def hashed_task(
     if cause is not None and not isinstance(cause, CID):
         return None
     return {"run": instruction, "cause": cause, "meta": task["meta"], "prf": proofs}
-
-
-def ran_cid(task: Mapping[str, Ipld]) -> CID:
-    """The CID of the invocation of a task, from `hashed_task`."""
-    return native_cid({"task": task})
-
-
-def workflow_cid(tasks: Sequence[Mapping[str, Ipld]]) -> CID:
-    """The CID of a workflow, from the `hashed_task` of all its tasks."""
-    return native_cid({"tasks": list(tasks)})
 
 
 def is_hashed_as_written(text: str, cid: CID) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-import click
 import typer
 
 from invocation_spec.errors import OctostoreError
@@ -21,6 +20,12 @@ from octostore.cli.specs import canonicalize_command, cid_command
 from octostore.cli.storing import ingest_command
 
 __all__ = ["app", "main", "run"]
+
+#: Typer carries its own click and gives names to few of its exceptions; all that
+#: complain about a command line descend from this one.
+_CommandLineError: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
 
 app = typer.Typer(
     name="octostore",
@@ -56,19 +61,25 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         code = app(args=list(arguments), standalone_mode=False)
-    except click.ClickException as error:
-        usage = UsageError(error.format_message().replace("\n", " "))
-        return report(usage, as_json=as_json)
+    except _CommandLineError as error:
+        return report(UsageError(_worded(error)), as_json=as_json)
     except OctostoreError as error:
         return report(error, as_json=as_json)
     except BrokenPipeError:
         # Whoever read us has seen enough, like `head`; there is nobody to tell.
         sys.stderr.close()
         return 0
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("octostore: stopped", file=sys.stderr)
         return 128 + 2
     return code if isinstance(code, int) else 0
+
+
+def _worded(error: Exception) -> str:
+    words = getattr(error, "format_message", error.__str__)()
+    context = getattr(error, "ctx", None)
+    hint = f"; see `{context.command_path} --help`" if context is not None else ""
+    return " ".join(str(words).split()).rstrip(".") + hint
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from invocation_spec import CID
 from octostore.answer import Answer, ClaimAnswer, InvocationAnswer
 
 __all__ = ["answer_lines"]
@@ -39,7 +40,7 @@ def answer_lines(answer: Answer) -> list[str]:
 
 
 def _invocation(item: InvocationAnswer) -> Iterable[str]:
-    claims = {claim.claim: claim for claim in item.claims}
+    by_cid = _by_cid(item.claims)
     yield f"invocation  {item.invocation}" + ("  (with a nonce)" if item.nonced else "")
     yield f"  program   {item.program}"
     yield f"  input     {item.input}"
@@ -48,7 +49,7 @@ def _invocation(item: InvocationAnswer) -> Iterable[str]:
         yield from _headed(title, conflict=name in item.conflicts)
         marks = [f"R{number}" for number in range(1, len(values) + 1)]
         yield from _table(
-            (mark, [claims[cid] for cid in value.claims])
+            (mark, [claim for cid in value.claims for claim in by_cid[cid]])
             for mark, value in zip(marks, values, strict=True)
         )
         for mark, value in zip(marks, values, strict=True):
@@ -61,12 +62,24 @@ def _invocation(item: InvocationAnswer) -> Iterable[str]:
         )
     withdrawn = [claim for claim in item.claims if claim.withdrawn]
     for title, group in (
-        ("failed, which contradicts no result", [claims[c] for c in item.failures]),
+        (
+            "failed, which contradicts no result",
+            [claim for cid in item.failures for claim in by_cid[cid]],
+        ),
         ("withdrawn by who signed it", withdrawn),
     ):
         if group:
             yield from _headed(title, conflict=False)
             yield from _table([("", group)])
+
+
+def _by_cid(claims: Iterable[ClaimAnswer]) -> dict[CID, list[ClaimAnswer]]:
+    """Claims by record: one record may be signed by several issuers."""
+    found: dict[CID, list[ClaimAnswer]] = {}
+    for claim in claims:
+        if not claim.withdrawn:
+            found.setdefault(claim.claim, []).append(claim)
+    return found
 
 
 def _headed(title: str, *, conflict: bool) -> Iterable[str]:

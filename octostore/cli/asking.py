@@ -24,8 +24,8 @@ from octostore.cli.rim import (
     Server,
     StorePath,
     UsageError,
-    console,
     print_json,
+    say,
     store_path,
 )
 from octostore.cli.specs import leave_not_canonical
@@ -86,7 +86,7 @@ def who_command(
         print_json(answer.to_json())
     else:
         for line in answer_lines(answer):
-            console().print(line)
+            say(line)
     for note in notes:
         print(f"octostore: {note}", file=sys.stderr)
 

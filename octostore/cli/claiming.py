@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -11,12 +9,9 @@ from typing import Annotated, cast, get_args
 import typer
 
 from invocation_spec import CID, CidError, Outcome
-from octostore import car
-from octostore.chain import Fresh
 from octostore.claiming import (
     Prepared,
     Reported,
-    closure,
     credentials,
     links,
     outputs_of,
@@ -25,28 +20,23 @@ from octostore.claiming import (
 )
 from octostore.cli.inputs import From, ResolutionsFile, one_canonical, outcomes_of
 from octostore.cli.keys import KeyOption
+from octostore.cli.publishing import publish
 from octostore.cli.rim import (
     AsJson,
     Server,
     StorePath,
     UsageError,
-    console,
-    print_json,
-    store_path,
+    say,
 )
 from octostore.cli.specs import leave_not_canonical
-from octostore.cli.storing import leave_with, receipt_lines
-from octostore.client import Remote
-from octostore.errors import RecordError, StoreError
+from octostore.errors import RecordError
 from octostore.keyfile import KeyFile
-from octostore.receipt import Receipt
 from octostore.records import Failure, Limits, Profile
 from octostore.records.claim import Withheld
 from octostore.records.failure import FAILURE_KINDS, FailureKind
 from octostore.records.limits import NetworkAccess
 from octostore.records.shape import RecordBase
 from octostore.result import Result
-from octostore.store import Octostore
 
 __all__ = ["claim_command", "profile_command"]
 
@@ -144,9 +134,11 @@ def claim_command(
         prepared = prepare(outcome, reported)
     except RecordError as error:
         raise UsageError(error.reason, at=error.at) from error
+    key_file = KeyFile.open(key)
     if not as_json:
-        _show(prepared, outcome)
-    _publish([prepared, *links(outcome)], key, out, store, server, as_json=as_json)
+        _show(prepared)
+    items: list[Prepared | RecordBase] = [prepared, *links(outcome)]
+    publish(items, key_file, out, store, server, as_json=as_json)
 
 
 def profile_command(
@@ -182,7 +174,7 @@ def profile_command(
         )
     except RecordError as error:
         raise UsageError(error.reason, at=error.at) from error
-    _publish([profile], key, out, store, server, as_json=as_json)
+    publish([profile], KeyFile.open(key), out, store, server, as_json=as_json)
 
 
 def _refuse_credentials(
@@ -256,9 +248,8 @@ def _withheld(names: Sequence[str]) -> tuple[Withheld, ...]:
     return cast("tuple[Withheld, ...]", tuple(sorted(set(names))))
 
 
-def _show(prepared: Prepared, outcome: Outcome) -> None:
+def _show(prepared: Prepared) -> None:
     """Say what is about to become public."""
-    say = console().print
     say("publishes")
     say(f"  invocation  {prepared.invocation.cid}")
     shown = {"program": prepared.program, "input": prepared.input}
@@ -281,74 +272,3 @@ def _brief(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_brief(item) for item in value) + "]"
     return str(value)
-
-
-def _publish(
-    items: Sequence[Prepared | RecordBase],
-    key: Path,
-    out: Path | None,
-    store: Path | None,
-    server: str | None,
-    *,
-    as_json: bool,
-) -> None:
-    """Sign the records as one statement and bring it where it belongs."""
-    if out is not None and out.exists():
-        raise UsageError("exists; a claim never overwrites a file", at=str(out))
-    records = [item.claim if isinstance(item, Prepared) else item for item in items]
-    with KeyFile.open(key).signing() as chain:
-        if chain.fresh not in (None, Fresh.MISSING):
-            typer.echo(
-                f"octostore: {key}.state was {chain.fresh}; a new chain begins",
-                err=True,
-            )
-        statement = chain.sign([record.cid for record in records], int(time.time()))
-    blocks = closure(statement, items)
-    said: dict[str, object] = {
-        "statement": str(statement.cid),
-        "records": [str(record.cid) for record in records],
-        "issuer": str(statement.part.iss),
-    }
-    if out is not None:
-        _write_car(out, statement.envelope_cid, blocks)
-        _print_said(said | {"out": str(out)}, as_json=as_json)
-        return
-    receipt = _deliver(statement.envelope_cid, blocks, store, server)
-    if as_json:
-        print_json(said | {"receipt": receipt.to_json()})
-    else:
-        _print_said(said, as_json=False)
-        for line in receipt_lines(receipt):
-            console().print(line)
-    leave_with(receipt)
-
-
-def _print_said(said: dict[str, object], *, as_json: bool) -> None:
-    if as_json:
-        print_json(said)
-        return
-    console().print(f"signed by   {said['issuer']}")
-    console().print(f"statement   {said['statement']}")
-    if "out" in said:
-        console().print(f"written to  {said['out']}")
-
-
-def _deliver(
-    root: CID, blocks: dict[CID, bytes], store: Path | None, server: str | None
-) -> Receipt:
-    if server is not None:
-        stream = io.BytesIO()
-        car.write(stream, [root], blocks.items())
-        stream.seek(0)
-        with Remote(server) as remote:
-            return remote.send(stream)
-    with Octostore.open(store_path(store)) as open_store:
-        return open_store.ingest(blocks.items(), [root])
-
-
-def _write_car(path: Path, root: CID, blocks: dict[CID, bytes]) -> None:
-    try:
-        with path.open("xb") as stream:
-            car.write(stream, [root], blocks.items())
-    except OSError as error:
-        raise StoreError(f"not written: {error.strerror}", at=str(path)) from error

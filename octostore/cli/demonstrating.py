@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from octostore.cli.rim import console
+from octostore.cli.rim import say
 
 __all__ = ["demo_command"]
 
@@ -15,4 +15,4 @@ def demo_command() -> None:
     # The story runs a program; its machine is loaded when it is told.
     from octostore.cli.story import tell
 
-    tell(console().print)
+    tell(say)

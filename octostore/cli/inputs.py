@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -57,7 +59,10 @@ def read_file(name: str, bytes_max: int) -> bytes:
     except OSError as error:
         raise UsageError(f"cannot be read: {error.strerror}", at=name) from error
     if len(data) > bytes_max:
-        raise DocumentError(f"more than {bytes_max} bytes; a document is smaller")
+        raise DocumentError(
+            f"more than {bytes_max} bytes, the most a document may have;"
+            " name large files by their CID"
+        )
     return data
 
 
@@ -92,16 +97,24 @@ def outcomes_of(
         DocumentError: the document, or the resolutions, are refused.
         UsageError: a file cannot be read.
     """
-    data = read_file(spec, DOCUMENT_BYTES_MAX)
     given = None
     if resolutions is not None:
-        try:
+        with _named(f"in the resolutions {resolutions}", always=True):
             given = Resolutions.parse(read_file(resolutions, DOCUMENT_BYTES_MAX))
-        except DocumentError as error:
-            raise DocumentError(
-                f"in the resolutions: {error.reason}", at=error.at
-            ) from error
-    return canonicalize(data, given, network=network)
+    with _named(spec, always=False):
+        data = read_file(spec, DOCUMENT_BYTES_MAX)
+        return canonicalize(data, given, network=network)
+
+
+@contextmanager
+def _named(name: str, *, always: bool) -> Iterator[None]:
+    """Name the file in refusals that point at no place in it, or in all."""
+    try:
+        yield
+    except DocumentError as error:
+        if error.at is not None and not always:
+            raise
+        raise DocumentError(f"{name}: {error.reason}", at=error.at) from error
 
 
 def one_canonical(

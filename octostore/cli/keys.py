@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from octostore.cli.rim import AsJson, console, print_json
+from octostore.cli.rim import AsJson, print_json, say
 from octostore.keyfile import KeyFile
 from octostore.keys import SecretKey
 
@@ -49,4 +49,4 @@ def _show(key_file: KeyFile, *, as_json: bool) -> None:
     if as_json:
         print_json({"did": did, "file": str(key_file.path)})
     else:
-        console().print(did)
+        say(did)

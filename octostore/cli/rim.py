@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar, Final, NoReturn, TypeAlias
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from invocation_spec.errors import (
     CidError,
@@ -50,11 +51,11 @@ __all__ = [
     "Server",
     "StorePath",
     "UsageError",
-    "console",
     "exit_code",
     "leave",
     "print_json",
     "report",
+    "say",
     "store_path",
 ]
 
@@ -145,10 +146,12 @@ def print_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def console() -> Console:
-    """Where people read; made anew, since tests and pipes replace stdout."""
-    width = None if sys.stdout.isatty() else 200
-    return Console(highlight=False, markup=False, soft_wrap=True, width=width)
+def say(line: str = "") -> None:
+    """Print a line for people; a conflict stands out on a terminal."""
+    # Text, not str: rich would read `:key:` in a DID as the name of an emoji.
+    text = Text(line)
+    text.highlight_words(["CONFLICT"], style="bold red")
+    Console(soft_wrap=True).print(text)
 
 
 def leave(code: int) -> NoReturn:

@@ -14,9 +14,9 @@ from octostore.cli.rim import (
     NO,
     AsJson,
     StorePath,
-    console,
     leave,
     print_json,
+    say,
     store_path,
 )
 from octostore.cli.specs import leave_not_canonical
@@ -125,7 +125,6 @@ def _json(outcome: Outcome, done: Executed) -> dict[str, object]:
 
 
 def _print(outcome: Outcome, done: Executed) -> None:
-    say = console().print
     if outcome.invocation is not None:
         say(f"invocation  {outcome.invocation.cid}")
     if done.report.failure is not None:

@@ -26,7 +26,6 @@ def serve_command(
     """
     # The server is loaded when it is asked for, and only then.
     from octostore_server.app import serve
-
     from octostore_server.settings import Settings
 
     serve(Settings(path=store_path(store), host=host, port=port))

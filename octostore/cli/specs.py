@@ -17,10 +17,10 @@ from octostore.cli.rim import (
     AsJson,
     StorePath,
     UsageError,
-    console,
     leave,
     print_json,
     report,
+    say,
     store_path,
 )
 from octostore.cli.words import mend, outcome_lines, outcomes_json
@@ -56,7 +56,7 @@ def canonicalize_command(
     else:
         for outcome in outcomes:
             for line in outcome_lines(outcome):
-                console().print(line)
+                say(line)
     leave(max(OUTCOME_CODES[outcome.name] for outcome in outcomes))
 
 
@@ -109,7 +109,7 @@ def cid_command(
         print_json({str(file): str(cid) for file, cid in found.items()})
         return
     for file, cid in found.items():
-        console().print(f"{cid}  {file}" if path.is_dir() else str(cid))
+        say(f"{cid}  {file}" if path.is_dir() else str(cid))
 
 
 def _hashed(file: Path) -> CID:

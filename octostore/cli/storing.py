@@ -17,9 +17,9 @@ from octostore.cli.rim import (
     Server,
     StorePath,
     UsageError,
-    console,
     leave,
     print_json,
+    say,
     store_path,
 )
 from octostore.client import Remote
@@ -46,9 +46,9 @@ def ingest_command(
         print_json(_merged(receipts))
     else:
         for name, receipt in zip(files, receipts, strict=True):
-            console().print(name)
+            say(name)
             for line in receipt_lines(receipt):
-                console().print(line)
+                say(line)
     leave(max(_code(receipt) for receipt in receipts))
 
 

@@ -41,7 +41,9 @@ def _instruction(**fields: Any) -> dict[str, Any]:
 
 
 def _workflow(*instructions: dict[str, Any]) -> bytes:
-    tasks = [{"run": run, "cause": None, "meta": {}, "prf": []} for run in instructions]
+    tasks: list[dict[str, Any]] = [
+        {"run": run, "cause": None, "meta": {}, "prf": []} for run in instructions
+    ]
     return json.dumps({"tasks": tasks}).encode()
 
 
@@ -181,6 +183,16 @@ def test_arguments_beyond_the_size_of_a_block_are_refused_at_their_place() -> No
     with pytest.raises(DocumentError, match="at most") as refused:
         canonicalize(_workflow(_instruction(), big))
     assert refused.value.at == "/tasks/1/run"
+
+
+def test_a_task_as_deep_as_a_document_may_be_has_no_ran() -> None:
+    args: Any = []
+    for _ in range(124):
+        args = [args]
+    whole = {"run": _instruction(input={"func": "f", "args": args}), "prf": []}
+    (outcome,) = canonicalize(json.dumps({**whole, "meta": {}}).encode())
+    assert outcome.name == "canonical"
+    assert set(outcome.aliases) == {"homestar-instruction"}
 
 
 def test_a_resolution_re_keys_code_and_links_in_arguments() -> None:

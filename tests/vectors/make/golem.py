@@ -427,6 +427,21 @@ def manifests() -> Iterable[Row]:
     )
 
 
+def unreadable_manifests() -> Iterable[Row]:
+    """Text that is no manifest."""
+    for name, text in (
+        ("manifest: base64 of an array", base64.b64encode(b"[]").decode()),
+        ("manifest: base64 of half an object", base64.b64encode(b'{"a":').decode()),
+        ("manifest: a string that is not closed", '"{}'),
+    ):
+        yield case(
+            name,
+            "yagna: Invalid app manifest",
+            bundle(demand={"golem.srv.comp.payload": text}),
+            error_at="/demand/golem.srv.comp.payload",
+        )
+
+
 def terms() -> Iterable[Row]:
     """Properties and runtimes."""
     yield plain(
@@ -491,6 +506,12 @@ def terms() -> Iterable[Row]:
         error_at="/runtime/name",
     )
     yield case(
+        "a runtime with another field",
+        "the bundle's own shape is closed",
+        bundle(runtime={"name": "vm", "arch": "x86_64"}),
+        error_at="/runtime/arch",
+    )
+    yield case(
         "two runtimes",
         "the bundle says vm and the offer wasmtime: one of them is wrong",
         bundle(
@@ -507,6 +528,12 @@ def terms() -> Iterable[Row]:
         "nothing says how to read the package",
         bundle(runtime=...),
         error_at="/runtime",
+    )
+    yield case(
+        "a demand that is no map",
+        "the properties are a map",
+        bundle(demand=task_package()),
+        error_at="/demand",
     )
     yield case(
         "a property in two spellings",
@@ -655,6 +682,26 @@ def scripts() -> Iterable[Row]:
         "exeScript as the API's body",
         "POST /activity/{id}/exec",
         bundle({"text": text}),
+    )
+    yield case(
+        "the API's body with another field",
+        "it has text alone",
+        bundle({"text": text, "batch": 1}),
+        error_at="/exeScript/batch",
+    )
+    for name, script, at in (
+        ("exeScript as one command", run(), "/exeScript/run"),
+        ("exeScript as null", None, "/exeScript"),
+        ("exeScript as text of an object", "{}", "/exeScript"),
+    ):
+        yield case(
+            name, "an array of commands", {**bundle(), "exeScript": script}, error_at=at
+        )
+    yield case(
+        "args as one string",
+        "never split: a list of strings",
+        bundle([*READY, {"run": {"entry_point": "/bin/wc", "args": "-c x"}}]),
+        error_at="/exeScript/2/run/args",
     )
     yield plain(
         "plumbing",
@@ -935,6 +982,12 @@ def sources() -> Iterable[Row]:
         bundle(script(f"https://ipfs.io/ipfs/{FOLDER}")),
         input={**PUT, "files": {"/in/a.csv": FOLDER}},
     )
+    yield case(
+        "a gateway without a CID",
+        "what stands where the CID should be is none",
+        bundle(script("https://ipfs.io/ipfs/a.csv")),
+        error_at=at,
+    )
     gftp = f"gftp://{NODE}/{hexes}"
     yield case(
         "gftp with a hash in it",
@@ -1001,6 +1054,7 @@ def sources() -> Iterable[Row]:
         ("a target that is the root", "container:/", "a file has a name"),
         ("a target on a host", "container://in/a.csv", "yagna would drop `in`"),
         ("a target with a query", "container:/in/a?b", "yagna would drop `?b`"),
+        ("a target that is not UTF-8", "container:/in/%ff", "no string can hold it"),
         ("no end in the container", "http://example.org/up", "moves nothing in or out"),
         ("an empty target", "", "yagna: Empty URL"),
     ):
@@ -1037,6 +1091,12 @@ def bundles() -> Iterable[Row]:
         "an input that is no CID",
         "a digest in hex says not of what codec",
         bundle(inputs={URL: hashlib.sha256(DATA).hexdigest()}),
+        error_at=f"/inputs/{a}",
+    )
+    yield case(
+        "an input that is an IPNS name",
+        "whoever holds the key may change what it names",
+        bundle(inputs={URL: "ipns://example.org"}),
         error_at=f"/inputs/{a}",
     )
     yield case(
@@ -1132,6 +1192,7 @@ def golem() -> Iterable[Row]:
     """All of them."""
     yield from packages()
     yield from manifests()
+    yield from unreadable_manifests()
     yield from terms()
     yield from modules()
     yield from scripts()

@@ -1,0 +1,159 @@
+"""Signing records as one statement and bringing it where it belongs."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+import typer
+
+from invocation_spec import CID, OctostoreError
+from octostore import car
+from octostore.chain import Fresh
+from octostore.claiming import Prepared, closure
+from octostore.cli.rim import UsageError, print_json, say, store_path
+from octostore.cli.storing import leave_with, receipt_lines
+from octostore.client import Remote
+from octostore.errors import StoreError
+from octostore.keyfile import KeyFile
+from octostore.receipt import Receipt
+from octostore.records.shape import RecordBase
+from octostore.statement import Statement
+from octostore.store import Octostore
+
+__all__ = ["publish"]
+
+
+def publish(
+    items: Sequence[Prepared | RecordBase],
+    key_file: KeyFile,
+    out: Path | None,
+    store: Path | None,
+    server: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Sign the records as one statement and bring it where it belongs.
+
+    Where it goes is opened before anything is signed: a signature that nobody
+    gets would leave a gap in the chain.
+    """
+    with _destination(out, store, server) as deliver:
+        statement = _sign(key_file, items)
+        blocks = closure(statement, items)
+        try:
+            receipt = deliver(statement.envelope_cid, blocks)
+        except OctostoreError as error:
+            raise _kept(error, key_file, statement, blocks) from error
+    said: dict[str, object] = {
+        "statement": str(statement.cid),
+        "records": [str(_record(item).cid) for item in items],
+        "issuer": str(statement.part.iss),
+    }
+    if out is not None:
+        said["out"] = str(out)
+    if receipt is not None and as_json:
+        said["receipt"] = receipt.to_json()
+    _print_said(said, as_json=as_json)
+    if receipt is not None:
+        if not as_json:
+            for line in receipt_lines(receipt):
+                say(line)
+        leave_with(receipt)
+
+
+def _record(item: Prepared | RecordBase) -> RecordBase:
+    return item.claim if isinstance(item, Prepared) else item
+
+
+def _sign(key_file: KeyFile, items: Sequence[Prepared | RecordBase]) -> Statement:
+    records = [_record(item).cid for item in items]
+    with key_file.signing() as chain:
+        if chain.fresh not in (None, Fresh.MISSING):
+            typer.echo(
+                f"octostore: {key_file.state_path} was {chain.fresh};"
+                " a new chain begins",
+                err=True,
+            )
+        return chain.sign(records, int(time.time()))
+
+
+_Deliver: TypeAlias = Callable[[CID, Mapping[CID, bytes]], Receipt | None]
+
+
+@contextmanager
+def _destination(
+    out: Path | None, store: Path | None, server: str | None
+) -> Iterator[_Deliver]:
+    if out is not None:
+        yield from _to_file(out)
+    elif server is not None:
+        with Remote(server) as remote:
+            yield lambda root, blocks: remote.send(_car(root, blocks))
+    else:
+        with Octostore.open(store_path(store)) as open_store:
+            yield lambda root, blocks: open_store.ingest(blocks.items(), [root])
+
+
+def _to_file(path: Path) -> Iterator[_Deliver]:
+    def write(root: CID, blocks: Mapping[CID, bytes]) -> None:
+        try:
+            stream.write(_car(root, blocks).getvalue())
+            stream.flush()
+            os.fsync(stream.fileno())
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
+
+    try:
+        stream = path.open("xb")
+    except FileExistsError as error:
+        raise UsageError(
+            "exists; a claim never overwrites a file", at=str(path)
+        ) from error
+    except OSError as error:
+        raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
+    with stream:
+        yield write
+
+
+def _car(root: CID, blocks: Mapping[CID, bytes]) -> io.BytesIO:
+    stream = io.BytesIO()
+    car.write(stream, [root], blocks.items())
+    stream.seek(0)
+    return stream
+
+
+def _kept(
+    error: OctostoreError,
+    key_file: KeyFile,
+    statement: Statement,
+    blocks: Mapping[CID, bytes],
+) -> OctostoreError:
+    """The error, after a signed statement that was not delivered is on the disk."""
+    path = key_file.path.with_name(f"{key_file.path.name}.{statement.part.seq}.car")
+    try:
+        with path.open("xb") as stream:
+            stream.write(_car(statement.envelope_cid, blocks).getvalue())
+    except OSError:
+        return error
+    return type(error)(
+        f"{error.reason}; the signed statement is kept in {path}: bring it with"
+        f" `octostore ingest {path}`",
+        at=error.at,
+    )
+
+
+def _print_said(said: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        print_json(said)
+        return
+    say(f"signed by   {said['issuer']}")
+    say(f"statement   {said['statement']}")
+    if "out" in said:
+        say(f"written to  {said['out']}")
