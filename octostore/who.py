@@ -10,7 +10,6 @@ here: an answer says who signed what, not whom to believe. Source: FORMATS 9.
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Final
 
 from invocation_spec.cid import CID
@@ -130,19 +129,21 @@ class _Page:
 
 
 def _cursor(place: Place, claim: tuple[int, int] | None = None) -> str:
-    raw = bytes(place)
-    if claim is not None:
-        raw += b"".join(part.to_bytes(6, "big") for part in claim)
+    parts = claim or ()
+    return _text(bytes(place) + b"".join(part.to_bytes(6, "big") for part in parts))
+
+
+def _text(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _read_cursor(text: str) -> tuple[Place, tuple[int, int] | None]:
     """Where to go on: after a place, or at it, after one of its claims."""
     try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError as error:
         raise DocumentError("not the `next` of an answer", at="after") from error
-    if len(raw) not in _CURSOR_BYTES:
+    if len(raw) not in _CURSOR_BYTES or _text(raw) != text:
         raise DocumentError("not the `next` of an answer", at="after")
     place, claim = Place.from_bytes(raw[:PLACE_BYTES]), raw[PLACE_BYTES:]
     if not claim:

@@ -24,6 +24,11 @@ _MENDS = {
     "repository": "is a repository; use the CID of what it held",
     "sharding": "splits the job by what a glob finds; write one job per shard",
     "await": "awaits a task that this document does not hold",
+    "golem-package": "is a package by its own hash; say which module is in it",
+    "golem-entry": "is a package whose resolution lacks this entry point",
+    "many-programs": "runs several programs; write one job for each",
+    "image-tag": "is a tag that Golem's registry may move; name the image's hash",
+    "earlier-batch": "goes on where an earlier batch stopped; give the whole script",
 }
 
 
