@@ -31,6 +31,9 @@ Syntax: TypeAlias = Literal["json", "yaml", "dag-cbor"]
 _Leaf: TypeAlias = bool | int | float | str | bytes | CID | Ambiguous | None
 Tree: TypeAlias = "_Leaf | Sequence[Tree] | Mapping[str, Tree]"
 
+#: A varint, then the map of a CAR v1 header; `roots` sorts first.
+_CAR = re.compile(rb"[\x80-\xff]{0,8}[\x00-\x7f]\xa2eroots")
+
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -53,6 +56,8 @@ def read_document(data: bytes) -> Document:
         raise DocumentError(
             f"{len(data)} bytes; a document has at most {DOCUMENT_BYTES_MAX}"
         )
+    if _CAR.match(data):
+        raise DocumentError("a CAR; expected one document, not blocks")
     if data[:1] and 0xA0 <= data[0] <= 0xBF:
         return Document(_read_dag_cbor(data), "dag-cbor")
     text = _text(data)
@@ -73,8 +78,6 @@ def _text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        if data[1:8] == b"\xa2eroots":
-            raise DocumentError("a CAR; expected one document, not blocks") from error
         raise DocumentError(
             f"not UTF-8 at byte {error.start}, and no DAG-CBOR map or tag"
         ) from error
@@ -113,9 +116,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise DocumentError(f"key {twice!r} stands twice in one object")
+        raise DocumentError(f"key {_twice(keys)!r} stands twice in one object")
     return found
+
+
+def _twice(keys: Sequence[str]) -> str:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            return key if len(key) <= 80 else key[:77] + "..."
+        seen.add(key)
+    return ""
 
 
 def _integer(literal: str) -> int | float:

@@ -151,6 +151,17 @@ class Node:
         """The map of strings here."""
         return {key: item.text() for key, item in self.entries()}
 
+    def peek(self, name: str) -> Node:
+        """The place of one field, nothing else judged: to recognise a form by.
+
+        Absent where there is no map; the first of several spellings.
+        """
+        if isinstance(self.value, Mapping):
+            for key, item in self.value.items():
+                if key == name or (self.fold and _folded(key) == _folded(name)):
+                    return Node(item, f"{self.at}/{escape(key)}", self.fold)
+        return Node(_ABSENT, f"{self.at}/{escape(name)}", self.fold)
+
     def struct(self) -> Struct:
         """The fields of the map here; an empty place has none."""
         if self.is_empty:
@@ -163,7 +174,7 @@ class Node:
             name = _folded(key) if self.fold else str(key)
             if name in fields:
                 raise DocumentError(
-                    f"a second spelling of {fields[name].at}; keys match"
+                    f"a second spelling of {fields[name].at}; keys here match"
                     " without regard to case, so keep one",
                     at=at,
                 )

@@ -63,6 +63,12 @@ class Reading:
     def literal(self, node: Node) -> str | None:
         """The string here; None and impure if it is an unrendered template."""
         text = node.text()
+        if "\0" in text:
+            raise DocumentError(
+                "holds a NUL character, which no argument, path or variable can;"
+                " remove it",
+                at=node.at,
+            )
         if "{{" not in text:
             return text
         self.findings.call_impure(
@@ -83,7 +89,10 @@ class Reading:
             )
 
     def finish(self, at: str = "") -> None:
-        """Refuse an input that does not fit its program's kind."""
+        """Refuse an input that does not fit its program's kind, or no block."""
+        for value in (self.program, self.input):
+            if value is not None:
+                made(at, lambda part: part.block, value)
         if self.program is not None and self.input is not None:
             made(at, check_fit, self.program, self.input)
 

@@ -49,6 +49,8 @@ REFERENCE_BYTES_MAX = 8192
 #: Hosts whose `/ipfs/CID` is the CID itself; normative, FORMATS 1.
 GATEWAYS = ("ipfs.io", "dweb.link", "w3s.link", "cf-ipfs.com")
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -85,16 +87,17 @@ def parse_ipfs(text: str) -> _Ipfs | None:
     Raises:
         CidError: it is of such a kind and what stands for the CID is none.
     """
-    for prefix, make in (
-        ("ipfs://", _ipfs),
-        ("ipns://", _ipns),
-        ("/ipfs/", _ipfs),
-        ("/ipns/", _ipns),
+    head = text[:8].lower()  # schemes have no case: RFC 3986
+    for prefix, make, same in (
+        ("ipfs://", _ipfs, head),
+        ("ipns://", _ipns, head),
+        ("/ipfs/", _ipfs, text),
+        ("/ipns/", _ipns, text),
     ):
-        if text.startswith(prefix):
-            name, _, path = text.removeprefix(prefix).partition("/")
+        if same.startswith(prefix):
+            name, _, path = text[len(prefix) :].partition("/")
             return make(name, path)
-    if text[:8].lower().startswith(("http://", "https://")):
+    if head.startswith(("http://", "https://")):
         return _gateway(text)
     return None
 
@@ -156,14 +159,19 @@ def parse_url(text: str) -> str:
     """A URL as WHATWG parses it, without its fragment.
 
     Raises:
-        EncodingError: it is no absolute URL, or too long.
+        EncodingError: it is no absolute URL with a host or path, or too long.
     """
     if len(text) > REFERENCE_BYTES_MAX:
-        raise EncodingError(f"a URL of more than {REFERENCE_BYTES_MAX} characters")
+        raise EncodingError(
+            f"a URL of {len(text)} characters; at most {REFERENCE_BYTES_MAX}"
+        )
     try:
         url = ada_url.URL(text)
     except ValueError as error:
-        raise EncodingError(f"{text!r} is not a URL") from error
+        raise EncodingError(f"{_shown(text)} is not a URL") from error
+    if not str(url.href).startswith(f"{url.protocol}//"):
+        # `ipfs:Qm..` and `mailto:x`: opaque to WHATWG, and fetched by no network.
+        raise EncodingError(f"{_shown(text)} has no // after its scheme")
     url.hash = ""
     return str(url.href)
 
@@ -171,14 +179,16 @@ def parse_url(text: str) -> str:
 def url_name(url: str) -> str | None:
     """The file name that a download gets: Go's `path.Base` of the decoded path.
 
-    None if the path gives no name: `/`, `.`, `..`, or bytes that are not UTF-8.
+    None if the path gives no name: `/`, `.`, `..`, control characters, or bytes
+    that are not UTF-8. The path is taken as written, for Go cleans none of it.
     """
+    rest = url.partition("#")[0].partition("?")[0].partition("://")[2]
     try:
-        path = urllib.parse.unquote(urllib.parse.urlsplit(url).path, errors="strict")
+        path = urllib.parse.unquote(rest.partition("/")[2], errors="strict")
     except UnicodeDecodeError:
         return None
     name = path.rstrip("/").rsplit("/", 1)[-1]
-    if name in ("", ".", "..") or "\0" in name:
+    if name in ("", ".", "..") or _CONTROL.search(name):
         return None
     return name
 
@@ -213,14 +223,19 @@ def parse_image(text: str) -> Image:
         EncodingError: no image name, or a digest that is not a whole sha256.
     """
     if len(text) > REFERENCE_BYTES_MAX:
-        raise EncodingError(f"an image name of more than {REFERENCE_BYTES_MAX}")
+        raise EncodingError(
+            f"an image name of {len(text)} characters; at most {REFERENCE_BYTES_MAX}"
+        )
     name = text.removeprefix("docker://")
     first, slash, _ = name.partition("/")
     if not slash or not ("." in first or ":" in first or first == "localhost"):
         name = f"docker.io/{name}"
     match = _IMAGE.fullmatch(name)
     if match is None or match["host"] is None:
-        raise EncodingError(f"{text!r} is no image name")
+        raise EncodingError(
+            f"{_shown(text)} is no image name; expected [HOST/]NAME[:TAG][@sha256:HEX],"
+            " the name in lower case"
+        )
     host, path = match["host"], match["path"]
     if host == "index.docker.io":
         host = "docker.io"
@@ -239,7 +254,9 @@ def parse_sha256(text: str) -> bytes:
     """
     match = _SHA256.fullmatch(text)
     if match is None:
-        raise EncodingError(f"{text!r}; expected sha256:<64 lower-case hex digits>")
+        raise EncodingError(
+            f"{_shown(text)}; expected sha256:<64 lower-case hex digits>"
+        )
     return bytes.fromhex(match[1])
 
 
@@ -252,8 +269,9 @@ def s3_reference(bucket: str, key: str, *, endpoint: str, version_id: str) -> st
             if value
         ]
     )
+    host = urllib.parse.quote(bucket, safe=":")  # an ARN has colons and slashes
     path = urllib.parse.quote(key, safe="/~")
-    return f"s3://{bucket}/{path}" + (f"?{query}" if query else "")
+    return f"s3://{host}/{path}" + (f"?{query}" if query else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +304,9 @@ def parse_golem_package(text: str) -> GolemHash | None:
         return None
     algorithm, digits, url = match.groups()
     if algorithm != "sha3":
-        raise EncodingError(f"hash {algorithm!r}; yagna takes `sha3`, lower case")
+        raise EncodingError(
+            f"hash {_shown(algorithm)}; yagna takes `sha3`, lower case"
+        )
     if len(digits) % 2 or len(digits) // 2 not in SHA3_BY_BYTES:
         raise EncodingError(
             f"sha3 of {len(digits)} hex digits; expected 56, 64, 96 or 128"
@@ -312,6 +332,8 @@ def parse_data_url(text: str) -> DataUrl:
     head, comma, body = rest.partition(",")
     if scheme.lower() != "data" or not colon or not comma:
         raise EncodingError("not a data: URL with a comma before its bytes")
+    if _BAD_ESCAPE.search(body):
+        raise EncodingError("data: URL with a % that is no escape; write it as %25")
     media_type, *parameters = head.split(";")
     data = urllib.parse.unquote_to_bytes(body)
     if parameters and parameters[-1].strip().lower() == "base64":
@@ -322,3 +344,7 @@ def parse_data_url(text: str) -> DataUrl:
         except binascii.Error as error:
             raise EncodingError(f"data: URL is not base64: {error}") from error
     return DataUrl(media_type.strip().lower(), data)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")

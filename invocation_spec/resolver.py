@@ -110,8 +110,9 @@ class Resolver:
             found = parse_ipfs(text)
         except CidError as error:
             raise DocumentError(error.reason, at=at) from error
-        if isinstance(found, IpfsPath):
-            return FileMeaning(self.cid(found.cid))
+        if found is not None:
+            cid = self.content(text, at)
+            return None if cid is None else FileMeaning(cid)
         to_fill = _NAMED_TO_FILL if named else _CID_TO_FILL
         return self._url(text, at, to_fill)
 

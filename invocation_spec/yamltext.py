@@ -25,6 +25,9 @@ __all__ = ["YAML_NODES_MAX", "Ambiguous", "AmbiguousKey", "read_yaml"]
 #: Nodes after aliases are expanded: ten lines of aliases make 10^9 of them.
 YAML_NODES_MAX = 1_000_000
 
+#: Longest numeral that is read as a number; float64 has no use for longer ones.
+_NUMERAL_MAX = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Ambiguous:
@@ -59,6 +62,7 @@ _FLOAT_11 = re.compile(
 _INT_12 = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT_12 = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
+_BREAKS = re.compile("[\x85\u2028\u2029\ufeff]")
 _NOT_A_NUMBER = (".nan", ".NaN", ".NAN")
 
 
@@ -70,6 +74,7 @@ def read_yaml(text: str, *, depth_max: int) -> object:
             key that is a collection, an alias inside its own anchor, too deep,
             or more than `YAML_NODES_MAX` nodes.
     """
+    _check_breaks(text)
     try:
         return _Composer(text, depth_max).document()
     except yaml.MarkedYAMLError as error:
@@ -80,6 +85,17 @@ def read_yaml(text: str, *, depth_max: int) -> object:
         )
     except yaml.YAMLError as error:
         raise DocumentError(f"not YAML: {' '.join(str(error).split())}") from error
+
+
+def _check_breaks(text: str) -> None:
+    """Refuse what YAML 1.1 folds as a line break, or skips, and YAML 1.2 keeps."""
+    found = _BREAKS.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        raise DocumentError(
+            f"U+{ord(found[0]):04X} at line {line}, which YAML 1.1 and YAML 1.2 read"
+            " differently; write it as an escape inside double quotes"
+        )
 
 
 class _Composer:
@@ -93,7 +109,7 @@ class _Composer:
 
     def document(self) -> _Tree:
         root: list[_Tree] = []
-        open_: list[_Open] = [_Open(root, None, 0, "")]
+        open_: list[_Open] = [_Open(root, None, 0)]
         documents = 0
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -110,16 +126,16 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise DocumentError(
-                    f"alias *{event.anchor} stands before or inside its anchor"
+                    f"alias {_shown('*' + event.anchor)} stands before or inside its anchor"
                 )
             value, nodes = self._anchors[event.anchor]
             self._count(nodes)
-            open_[-1].add(value, plain=False)
+            open_[-1].add(value, _line(event), plain=False)
             return
         tag = getattr(event, "tag", None)
         if tag is not None:
             raise DocumentError(
-                f"tag {tag} at line {_line(event)}; tags are read"
+                f"tag {_shown(tag)} at line {_line(event)}; tags are read"
                 " by no network and refused"
             )
         self._count(1)
@@ -128,15 +144,15 @@ class _Composer:
             value = _resolve(event.value) if plain else event.value
             if event.anchor:
                 self._anchors[event.anchor] = (value, 1)
-            open_[-1].add(value, text=event.value, plain=plain)
+            open_[-1].add(value, _line(event), text=event.value, plain=plain)
             return
         if len(open_) > self._depth_max:
             raise DocumentError(f"nested deeper than {self._depth_max} levels")
         collection: list[_Tree] | dict[str, _Tree] = (
             [] if isinstance(event, yaml.SequenceStartEvent) else {}
         )
-        open_[-1].add(collection, plain=False)
-        open_.append(_Open(collection, event.anchor, self._nodes, ""))
+        open_[-1].add(collection, _line(event), plain=False)
+        open_.append(_Open(collection, event.anchor, self._nodes))
 
     def _close(self, open_: list[_Open]) -> None:
         closed = open_.pop()
@@ -148,7 +164,7 @@ class _Composer:
         self._nodes += nodes
         if self._nodes > YAML_NODES_MAX:
             raise DocumentError(
-                f"aliases expand to more than {YAML_NODES_MAX} nodes; write less"
+                f"more than {YAML_NODES_MAX} values, aliases expanded; write less"
             )
 
 
@@ -162,33 +178,43 @@ class _Open:
         collection: list[_Tree] | dict[str, _Tree],
         anchor: str | None,
         nodes_before: int,
-        key: str,
     ) -> None:
         self.collection = collection
         self.anchor = anchor
         self.nodes_before = nodes_before
         self._key: str | None = None
 
-    def add(self, value: _Tree, *, text: str = "", plain: bool) -> None:
+    def add(self, value: _Tree, line: int, *, text: str = "", plain: bool) -> None:
         if isinstance(self.collection, list):
             self.collection.append(value)
         elif self._key is None:
-            self._key = _key(value, text, plain=plain)
+            self._key = _key(value, text, line, plain=plain)
             if self._key in self.collection:
-                raise DocumentError(f"key {self._key!r} stands twice in one mapping")
+                raise DocumentError(
+                    f"key {_shown(self._key)} at line {line} stands twice in one"
+                    " mapping; keep one"
+                )
         else:
             self.collection[self._key] = value
             self._key = None
 
 
-def _key(value: _Tree, text: str, *, plain: bool) -> str:
+def _key(value: _Tree, text: str, line: int, *, plain: bool) -> str:
     if plain and text == "<<":
-        raise DocumentError("merge key `<<`: not part of YAML 1.2; write the keys out")
+        raise DocumentError(
+            f"merge key `<<` at line {line}: not part of YAML 1.2; write the keys out"
+        )
     if isinstance(value, dict | list):
-        raise DocumentError("a mapping key that is a collection; expected text")
+        raise DocumentError(
+            f"a mapping key that is a collection, at line {line}; expected text"
+        )
     if isinstance(value, str):
         return value
     return AmbiguousKey(value.text if isinstance(value, Ambiguous) else text)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
 def _line(event: yaml.NodeEvent) -> int:
@@ -260,13 +286,17 @@ def _float_11(text: str) -> float:
 
 
 def _bounded(read: Callable[[], int | float], text: str) -> _Scalar:
-    """Numbers as JSON has them; a numeral too long to be one is text."""
+    """Numbers as JSON has them; readers differ on one too large for float64."""
+    if len(text) > _NUMERAL_MAX:
+        return Ambiguous(text)
     try:
         number = read()
+        if isinstance(number, int) and not INT_MIN <= number <= INT_MAX:
+            number = float(number)
     except ValueError:
-        return text
-    if isinstance(number, int) and not INT_MIN <= number <= INT_MAX:
-        number = float(number)
+        return text  # `0b_`: the pattern of 1.1 lets through what is no number
+    except OverflowError:
+        return Ambiguous(text)
     if isinstance(number, float) and not math.isfinite(number):
-        return text
+        return Ambiguous(text)
     return number

@@ -9,7 +9,7 @@ That is all: rows of one table are ordered by their keys as bytes, keys are
 unique, an index is a table whose values are empty. Statements are immutable,
 content-addressed and idempotent, so an engine of many machines can hold them
 behind the same few methods. tests/octostore/engine_suite.py is what each must
-pass. Source: DESIGN 4; ADR on the engine.
+pass. Source: DESIGN 4.
 """
 
 from __future__ import annotations

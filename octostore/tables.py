@@ -96,6 +96,9 @@ LAYOUT: Final = b"layout"
 FRONTIER: Final = b"frontier"
 REBUILDING: Final = b"rebuilding"
 
+#: CIDv1, dag-cbor, sha2-256 and its length: what CIDs of our blocks begin with.
+_OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
+
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
 
@@ -118,7 +121,7 @@ class Role(IntEnum):
 
 def is_ours(cid: CID) -> bool:
     """Whether a block of ours can have this CID: dag-cbor, sha2-256."""
-    return cid.codec == DAG_CBOR and cid.hash_code == SHA2_256
+    return cid.raw.startswith(_OURS)
 
 
 def pair(code: CID, data: CID) -> bytes:
@@ -155,8 +158,8 @@ _CHAIN = _plain(16)
 _REST = _plain(None)
 _BLOCK: Final = _Part(
     32,
-    lambda cid: cid.raw[4:],
-    lambda digest: CID(bytes((1, DAG_CBOR, SHA2_256, 32)) + digest),
+    lambda cid: cid.raw[len(_OURS) :],
+    lambda digest: CID(_OURS + digest),
 )
 _CID: Final = _Part(None, lambda cid: cid.raw, CID)
 _ISSUER: Final = _Part(32, lambda key: key.raw, PublicKey)

@@ -25,7 +25,7 @@ from invocation_spec.paths import base_name, join
 from invocation_spec.reading import Files, Reading, clean_at
 from invocation_spec.references import parse_data_url, s3_reference, url_name
 
-__all__ = ["Source", "place"]
+__all__ = ["Source", "download", "place"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +97,32 @@ def _url(
     if text is None:
         files.put(None, None, node.at)
         return None
-    by_path = url_name(text)
-    found = reading.resolver.download(text, node.at, named=by_path is None)
-    name = by_path if found is None or found.name is None else found.name
-    if name is None:
-        if found is not None:
-            reading.resolver.leave_unnamed(text, node.at)
-        target = None
-    cid = None if found is None else found.cid
-    _put(files, join(target, name) if target and name else target, cid, source)
+    path, cid = download(reading, text, node.at, target)
+    _put(files, path, cid, source)
     return cid
+
+
+def download(
+    reading: Reading, url: str, at: str, target: str | None
+) -> tuple[str | None, CID | None]:
+    """Where a download lands and what it is, as far as either is known.
+
+    At `target/<name>`, named by the resolution or else by the URL's path; at the
+    target itself if the resolution names it "". A target of None is not known,
+    and "" is nowhere: a module of old forms.
+
+    Raises:
+        DocumentError: the text is no URL.
+    """
+    by_path = url_name(url)
+    found = reading.resolver.download(url, at, named=by_path is None)
+    name = by_path if found is None or found.name is None else found.name
+    if name is None and found is not None:
+        reading.resolver.leave_unnamed(url, at)
+    path = None if name is None else target
+    if path and name:
+        path = join(path, name)
+    return path, None if found is None else found.cid
 
 
 def _s3(

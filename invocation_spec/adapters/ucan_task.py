@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from invocation_spec.adapters.bacalhau_storage import download
 from invocation_spec.cid import CID
 from invocation_spec.containers import command
 from invocation_spec.document import Document
@@ -34,7 +35,6 @@ from invocation_spec.model import (
     WasiProgram,
 )
 from invocation_spec.node import Node, Struct
-from invocation_spec.paths import join
 from invocation_spec.reading import Files, Reading, clean_at, made
 from invocation_spec.references import parse_url
 from invocation_spec.resolutions import Resolutions
@@ -176,7 +176,7 @@ def _mounts(reading: Reading, node: Node) -> Files:
 
 
 def _mount_url(reading: Reading, path: str, item: Node, files: Files) -> None:
-    """A download lands at the mount's own path, unless its resolution names it."""
+    """A download lands in the mount, as it did in the job that a task became."""
     url = item.text()
     if path.endswith(".git"):
         # Bacalhau clones what is mounted at such a path: task.go parseStorageSource.
@@ -184,10 +184,8 @@ def _mount_url(reading: Reading, path: str, item: Node, files: Files) -> None:
         reading.findings.leave_unresolved(item.at, reference, "repository")
         files.put(path, None, item.at)
         return
-    found = reading.resolver.download(url, item.at, named=False)
-    if found is not None and found.name:
-        path = made(item.at, join, path, found.name)
-    files.put(path, None if found is None else found.cid, item.at)
+    landed, cid = download(reading, url, item.at, clean_at(path, item.at))
+    files.put(landed, cid, item.at)
 
 
 def _content(reading: Reading, node: Node) -> CID | None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -554,3 +556,75 @@ def test_the_order_of_arrival_does_not_matter(order: list[int]) -> None:
         before = dump(store)
         store.rebuild()
         assert dump(store) == before
+
+
+def test_damaged_blocks_of_a_car_are_quarantined_if_they_could_be_ours(
+    store: Octostore,
+) -> None:
+    statement, blocks = Issuer("one").claims(Ran(), result())
+    cid, block = blocks[1]
+    sha1 = bytes((1, 0x71, 0x11, 20)) + bytes(20)
+    stream = io.BytesIO()
+    car.write(
+        stream,
+        [statement.envelope_cid],
+        [blocks[0], (cid, block + b"\x00"), (data("raw"), b"other"), *blocks[2:]],
+    )
+    stream.write(bytes((len(sha1) + 1,)) + sha1 + b"x")
+    receipt = store.ingest_car(io.BytesIO(stream.getvalue()))
+    assert words(receipt) == NOTHING | {
+        "pending": (statement.cid,),
+        "quarantined": (cid,),
+    }
+    assert receipt.malformed is None
+
+
+def test_a_delivery_of_damage_only_is_given_up(
+    store: Octostore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "DAMAGED_MAX", 3)
+    wrong = [(CID.of_block(bytes([n])), b"wrong") for n in range(10)]
+    receipt = store.ingest(wrong)
+    assert len(receipt.quarantined) == 4
+    assert receipt.malformed is not None
+
+
+def test_a_full_disk_keeps_what_was_acknowledged_and_the_rest_comes_again(
+    tmp_path: Path,
+) -> None:
+    code = """
+import resource, sys
+from pathlib import Path
+from octostore.errors import StoreFullError
+from octostore.store import Octostore
+from tests.octostore.world import Issuer, Ran, result
+
+path = Path(sys.argv[1])
+told = [Issuer(str(n)).claims(Ran(), result()) for n in range(300)]
+accepted = 0
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+with Octostore.open(path) as store:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_001, limits[1]))
+    try:
+        for statement, blocks in told:
+            accepted += len(store.ingest(blocks).accepted)
+    except StoreFullError:
+        print("full", 0 < accepted < 300)
+    print(store.checkpoint().size == accepted)
+resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+with Octostore.open(path) as store:
+    print(store.checkpoint().size == accepted)
+    for statement, blocks in told:
+        receipt = store.ingest(blocks)
+        assert receipt.accepted or receipt.known
+    print(store.checkpoint().size)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "store")],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["full", "True", "True", "True", "300"]

@@ -85,7 +85,7 @@ def task_docker() -> None:
             date
             | {
                 "cwd": "/work/x",
-                "files": {"/in": CODE, "/data": DATA},
+                "files": {"/in": CODE, f"/data/{DATA}": DATA},
                 "env": {"HELLO": "world", "EMPTY": "", "BACALHAU_X": "y"},
             },
             dirs=["/a/b", "/outputs"],
@@ -200,7 +200,6 @@ def task_mounts() -> None:
     for name, spelling in (
         ("cidv0", f"ipfs://{V0}"),
         ("without-slashes", f"ipfs:{V0}"),
-        ("gateway-subdomain", f"https://{V0_AS_V1}.ipfs.w3s.link/?filename=a.csv"),
     ):
         case(
             f"mount-{name}",
@@ -208,6 +207,13 @@ def task_mounts() -> None:
             wasm(mounts={"/in": spelling}),
             canonical(WASI, {"args": ["-v"], "files": {"/in": V0_AS_V1}}),
         )
+    gateway = f"https://{V0_AS_V1}.ipfs.w3s.link/"
+    case(
+        "mount-gateway-without-a-name",
+        "the content is known; what the download is called in the mount is not",
+        wasm(mounts={"/in": gateway}),
+        unresolved(WASI, None, ("/inputs/mounts/~1in", gateway, "url-name")),
+    )
     url = "https://www.example.com/data.tar.gz"
     at = "/inputs/mounts/~1inputs"
     case(
@@ -218,17 +224,18 @@ def task_mounts() -> None:
     )
     case(
         "mount-url-resolved",
-        "what is mounted stands at the mount's own path",
+        "a download lands in the mount, named by the path of its URL: Bacalhau's own"
+        " sample passes /inputs/data.tar.gz to the program",
         wasm(mounts={"/inputs": url}),
-        canonical(WASI, {"args": ["-v"], "files": {"/inputs": DATA}}),
+        canonical(WASI, {"args": ["-v"], "files": {"/inputs/data.tar.gz": DATA}}),
         resolutions={url: str(DATA)},
     )
     case(
         "mount-url-resolved-with-a-name",
-        "unless the resolution says what the download was called",
+        "unless the resolution says what the download was called; here, the mount",
         wasm(mounts={"/inputs": url}),
-        canonical(WASI, {"args": ["-v"], "files": {"/inputs/data.tar.gz": DATA}}),
-        resolutions={url: {"cid": str(DATA), "name": "data.tar.gz"}},
+        canonical(WASI, {"args": ["-v"], "files": {"/inputs": DATA}}),
+        resolutions={url: {"cid": str(DATA), "name": ""}},
     )
     case(
         "mount-repository",
