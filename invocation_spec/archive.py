@@ -16,6 +16,7 @@ import zlib
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from invocation_spec.cid import CID
 from invocation_spec.errors import EncodingError
@@ -71,7 +72,7 @@ def _check_tree(files: dict[str, CID], directories: set[str]) -> None:
     if not files:
         raise NotPlainError("no file in it")
     below = sorted(f"{name}/" for name in files)
-    for outer, inner in zip(below, below[1:], strict=False):
+    for outer, inner in pairwise(below):
         if inner.startswith(outer):
             raise NotPlainError(f"{_shown(outer)} is a file and a directory")
     for name in directories - {""}:
@@ -178,7 +179,7 @@ def _extension(kind: bytes, data: bytes) -> dict[str, bytes]:
 
 
 def _pax(data: bytes) -> dict[str, bytes]:
-    """Records `LENGTH KEY=VALUE\\n`, where the length counts itself."""
+    """Records `LENGTH KEY=VALUE`, a line each, where the length counts itself."""
     said: dict[str, bytes] = {}
     at = 0
     while at < len(data):

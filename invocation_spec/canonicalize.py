@@ -81,7 +81,7 @@ def _form(document: Document, network: str | None) -> Form:
 
 def _outcome(form: Form, reading: Reading) -> Outcome:
     findings = reading.findings
-    return Outcome(
+    outcome = Outcome(
         network=form.network,
         form=reading.form,
         program=reading.program,
@@ -94,6 +94,9 @@ def _outcome(form: Form, reading: Reading) -> Outcome:
         dirs=reading.dirs,
         result_names=reading.result_names,
     )
+    # What keeps a part from being complete is always said.
+    assert outcome.name != "canonical" or outcome.invocation, reading.form  # noqa: S101
+    return outcome
 
 
 def _with_also(outcome: Outcome, before: Outcome, replaced: set[str]) -> Outcome:

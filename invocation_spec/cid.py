@@ -127,16 +127,22 @@ class CID:
     @property
     def codec(self) -> int:
         """Multicodec code of what the bytes are."""
+        if self.raw[:4] in _COMMON:
+            return self.raw[1]
         return _split(self.raw)[0]
 
     @property
     def hash_code(self) -> int:
         """Multihash code."""
+        if self.raw[:4] in _COMMON:
+            return SHA2_256
         return _split(self.raw)[1]
 
     @property
     def digest(self) -> bytes:
         """The bare digest."""
+        if self.raw[:4] in _COMMON:
+            return self.raw[4:]
         return _split(self.raw)[2]
 
     def matches(self, data: bytes) -> bool:

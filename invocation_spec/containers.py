@@ -44,6 +44,12 @@ def command(
         return _whole([*image.entrypoint, *parameters], at)
     if image.cmd is None:
         return Command()
+    if not (image.entrypoint or image.cmd):
+        raise DocumentError(
+            "no command: the spec states none, and by its resolution the image has"
+            " neither entrypoint nor cmd",
+            at=at,
+        )
     return _whole([*image.entrypoint, *image.cmd], at)
 
 

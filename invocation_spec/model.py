@@ -224,6 +224,8 @@ class Await:
     def __post_init__(self) -> None:
         if not self.at or not isinstance(self.at[0], int):
             raise EncodingError("an await's `at` begins with a position in args")
+        if any(isinstance(step, int) and step < 0 for step in self.at):
+            raise EncodingError("an await's `at` counts from the front: 0, 1, 2")
         if self.when not in ("ok", "error", "any"):
             raise EncodingError(f"when {self.when!r}; expected ok, error or any")
 

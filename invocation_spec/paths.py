@@ -53,5 +53,5 @@ def join(directory: str, name: str) -> str:
 
 
 def base_name(path: str) -> str:
-    """The last element of a clean path, as Go's `path.Base` gives it."""
-    return path.rsplit("/", 1)[-1] or "/"
+    """What stands after the last `/`; "" where nothing does."""
+    return path.rsplit("/", 1)[-1]

@@ -134,6 +134,10 @@ class Files:
         """The file at a clean path, if it is there and known."""
         return self._cids.get(path)
 
+    def below(self, path: str) -> list[str]:
+        """The paths of all files inside the directory at a clean path."""
+        return [name for name in self._at if name.startswith(f"{path.rstrip('/')}/")]
+
     def drop(self, path: str) -> None:
         """Take a file out: a module, which is no input."""
         self._at.pop(path, None)

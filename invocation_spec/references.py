@@ -304,9 +304,7 @@ def parse_golem_package(text: str) -> GolemHash | None:
         return None
     algorithm, digits, url = match.groups()
     if algorithm != "sha3":
-        raise EncodingError(
-            f"hash {_shown(algorithm)}; yagna takes `sha3`, lower case"
-        )
+        raise EncodingError(f"hash {_shown(algorithm)}; yagna takes `sha3`, lower case")
     if len(digits) % 2 or len(digits) // 2 not in SHA3_BY_BYTES:
         raise EncodingError(
             f"sha3 of {len(digits)} hex digits; expected 56, 64, 96 or 128"

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
+from urllib.parse import unquote, unquote_plus
 
 from invocation_spec.cid import CID, SHA3_BY_BYTES
 from invocation_spec.document import Tree, read_document
@@ -25,6 +26,7 @@ from invocation_spec.references import (
     parse_ipfs,
     parse_sha256,
     parse_url,
+    s3_reference,
 )
 
 __all__ = [
@@ -103,6 +105,8 @@ class Resolutions:
         Raises:
             DocumentError: as `parse`.
         """
+        if not isinstance(tree, Mapping):
+            raise DocumentError("resolutions are a JSON map of reference to meaning")
         meanings: dict[str, Meaning] = {}
         source: dict[str, Json] = {}
         entries = list(Node(tree).entries())
@@ -131,11 +135,22 @@ class Resolutions:
         return json.dumps(dict(self.source), sort_keys=True, ensure_ascii=False)
 
 
+_S3 = re.compile(
+    r"s3://(?P<bucket>[^/?#]+)/(?P<key>[^?#]+)"
+    r"(?:\?endpoint=(?P<endpoint>[^&]+))?(?:[?&]versionId=(?P<version>[^&]+))?"
+)
+
+
 def _entry(key: str, node: Node) -> tuple[str, Meaning]:
     for prefix, read in _KINDS.items():
         if key.startswith(prefix):
             return read(key, node)
-    raise node.refuse(f"a key that begins with one of {', '.join(_KINDS)}")
+    if "://" in key:
+        return _url(key, node)
+    raise DocumentError(
+        f"a key of no known kind; expected a URL or one of {', '.join(_KINDS)}",
+        at=node.at,
+    )
 
 
 def _oci(key: str, node: Node) -> tuple[str, Meaning]:
@@ -159,12 +174,16 @@ def _url(key: str, node: Node) -> tuple[str, Meaning]:
 
 
 def _s3(key: str, node: Node) -> tuple[str, Meaning]:
-    if not re.fullmatch(
-        r"s3://[^/?#]+/[^?#]+(\?(endpoint=[^&]+(&versionId=[^&]+)?|versionId=[^&]+))?",
-        key,
-    ):
+    match = _S3.fullmatch(key)
+    if match is None:
         raise EncodingError("expected s3://BUCKET/KEY?endpoint=&versionId=, in order")
-    return key, _file(node)
+    normal = s3_reference(
+        unquote(match["bucket"]),
+        unquote(match["key"]),
+        endpoint=unquote_plus(match["endpoint"] or ""),
+        version_id=unquote_plus(match["version"] or ""),
+    )
+    return normal, _file(node)
 
 
 def _ipfs(key: str, node: Node) -> tuple[str, Meaning]:
@@ -190,9 +209,12 @@ def _golem(key: str, node: Node) -> tuple[str, Meaning]:
     fields = node.struct()
     kind = fields["kind"].text()
     if kind == "wasi" and "entries" in fields:
-        meaning = PackageMeaning(
-            entries={name: _link(item) for name, item in fields["entries"].entries()}
-        )
+        entries = {name: _link(item) for name, item in fields["entries"].entries()}
+        if not entries:
+            raise fields["entries"].refuse(
+                "entry points, each with the CID of its code"
+            )
+        meaning = PackageMeaning(entries=entries)
     elif kind == "wasi":
         meaning = PackageMeaning(code=_link(fields["code"]))
     elif kind == "oci":
@@ -205,8 +227,6 @@ def _golem(key: str, node: Node) -> tuple[str, Meaning]:
 
 _KINDS: Mapping[str, Callable[[str, Node], tuple[str, Meaning]]] = {
     "oci:": _oci,
-    "https://": _url,
-    "http://": _url,
     "s3://": _s3,
     "ipfs:": _ipfs,
     "ipns:": _ipns,
@@ -243,13 +263,24 @@ def _oci_digest(node: Node) -> CID:
 
 
 def _command(node: Node) -> tuple[str, ...] | None:
-    return None if node.is_absent else tuple(node.texts())
+    """A list as stated; null or "" is refused: `[]` says that there is none."""
+    if node.is_absent:
+        return None
+    if not isinstance(node.value, list):
+        raise node.refuse("a list of strings, empty if the image has none")
+    return tuple(node.texts())
 
 
 def _optional(node: Node) -> str | None:
-    return None if node.is_absent else node.text()
+    if node.is_absent:
+        return None
+    if not node.text():
+        raise node.refuse("a string that is not empty, or no such field")
+    return node.text()
 
 
 def _refuse_unknown(nodes: list[Node]) -> None:
     if nodes:
-        raise DocumentError("unknown field of a resolution", at=nodes[0].at)
+        raise DocumentError(
+            "a field that no resolution of this kind has; remove it", at=nodes[0].at
+        )

@@ -103,6 +103,9 @@ class Resolver:
     def download(self, text: str, at: str, *, named: bool) -> FileMeaning | None:
         """What a download gives and is called; `named` if only a resolution can tell.
 
+        A gateway's URL says what comes, but not always what it is called; then
+        its resolution is asked for the name.
+
         Raises:
             DocumentError: the text is no URL.
         """
@@ -110,24 +113,33 @@ class Resolver:
             found = parse_ipfs(text)
         except CidError as error:
             raise DocumentError(error.reason, at=at) from error
-        if found is not None:
-            cid = self.content(text, at)
-            return None if cid is None else FileMeaning(cid)
-        to_fill = _NAMED_TO_FILL if named else _CID_TO_FILL
-        return self._url(text, at, to_fill)
+        if found is None:
+            to_fill = _NAMED_TO_FILL if named else _CID_TO_FILL
+            return self._url(text, at, to_fill)
+        key = self._key(text, at)
+        meaning = self._find(key, FileMeaning)
+        if meaning is not None:
+            if isinstance(found, IpfsPath) and meaning.cid != found.cid:
+                self.replaced.add(key)
+            return meaning
+        cid = self.content(text, at)
+        return None if cid is None else FileMeaning(cid)
 
     def leave_unnamed(self, text: str, at: str) -> None:
         """Note a download whose bytes are known, but not its file name."""
-        key = parse_url(text)
+        key = self._key(text, at)
         self.findings.leave_unresolved(at, key, "url-name", {key: _NAMED_TO_FILL})
 
-    def _url(self, text: str, at: str, to_fill: Json) -> FileMeaning | None:
+    def _key(self, text: str, at: str) -> str:
         try:
-            key = parse_url(text)
+            return parse_url(text)
         except EncodingError as error:
             raise DocumentError(
                 f"{error.reason}; expected a CID, ipfs://CID or a URL", at=at
             ) from error
+
+    def _url(self, text: str, at: str, to_fill: Json) -> FileMeaning | None:
+        key = self._key(text, at)
         meaning = self._find(key, FileMeaning)
         if meaning is not None:
             return meaning

@@ -126,7 +126,8 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self._anchors:
                 raise DocumentError(
-                    f"alias {_shown('*' + event.anchor)} stands before or inside its anchor"
+                    f"alias {_shown(f'*{event.anchor}')} stands before or inside"
+                    " its anchor"
                 )
             value, nodes = self._anchors[event.anchor]
             self._count(nodes)

@@ -18,7 +18,6 @@ pkg/executor/{docker,wasm}/models/types.go; research: bacalhau 1.3 and 6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from invocation_spec.adapters.bacalhau_storage import Source, place
@@ -29,7 +28,9 @@ from invocation_spec.adapters.bacalhau_tasks import (
     read_network,
     read_outputs,
     read_wasm,
+    refuse_two,
     task_env,
+    unwrapped,
 )
 from invocation_spec.document import Document
 from invocation_spec.errors import DocumentError
@@ -47,23 +48,10 @@ _TYPES_IMPURE = ("ops", "daemon", "service")
 
 def is_job(document: Document) -> bool:
     """Whether the document has the marks of a `models.Job`: tasks with engines."""
-    root = _unwrapped(Node(document.tree, fold=True))
-    if not isinstance(root.value, Mapping):
+    tasks = unwrapped(Node(document.tree, fold=True)).peek("Tasks").value
+    if not isinstance(tasks, list) or not tasks:
         return False
-    tasks = root.struct()["Tasks"]
-    if not isinstance(tasks.value, list) or not tasks.value:
-        return False
-    first = tasks.elements()[0]
-    return isinstance(first.value, Mapping) and "Engine" in first.struct()
-
-
-def _unwrapped(root: Node) -> Node:
-    """The job itself: `describe` and the API wrap it in `{"Job": ..}`."""
-    if isinstance(root.value, Mapping):
-        inner = root.struct()["Job"]
-        if isinstance(inner.value, Mapping):
-            return inner
-    return root
+    return not Node(tasks[0], fold=True).peek("Engine").is_absent
 
 
 def read_job(document: Document, resolutions: Resolutions) -> list[Reading]:
@@ -72,8 +60,9 @@ def read_job(document: Document, resolutions: Resolutions) -> list[Reading]:
     Raises:
         DocumentError: the document breaks a rule of the form.
     """
-    root = _unwrapped(Node(document.tree, fold=True))
-    job = root.struct()
+    root = Node(document.tree, fold=True)
+    refuse_two(root, "Tasks")
+    job = unwrapped(root).struct()
     reading = Reading.start("models.Job", resolutions)
     _read_type(reading, job["Type"])
     tasks = job["Tasks"].elements()
@@ -147,13 +136,14 @@ def _source(node: Node) -> tuple[Source, Struct]:
 def _read_wasm(reading: Reading, params: Struct, env_node: Node, files: Files) -> None:
     entry = params["EntryModule"]
     modules = params["ImportModules"].elements()
-    if isinstance(entry.value, str):
+    if isinstance(entry.value, str) and entry.value:
         reading.form = "models.Job wasm v1.7"
         env = merge_env(reading, env_node, {})
-        main = _by_path(reading, entry, files)
-        imports = [_by_path(reading, item, files) for item in modules]
-        for path in {module.name for module in (main, *imports)}:
-            files.drop(path)
+        main, path = _by_path(reading, entry, files)
+        found = [_by_path(reading, item, files) for item in modules]
+        imports = [module for module, _ in found]
+        for taken in {path, *(where for _, where in found)}:
+            files.drop(taken)
     else:
         reading.form = "models.Job wasm v1.1"
         engine_env = task_env(reading, params["EnvironmentVariables"])
@@ -163,17 +153,26 @@ def _read_wasm(reading: Reading, params: Struct, env_node: Node, files: Files) -
     read_wasm(reading, params, main.code, imports, env, files)
 
 
-def _by_path(reading: Reading, node: Node, files: Files) -> Module:
+def _by_path(reading: Reading, node: Node, files: Files) -> tuple[Module, str]:
+    """The module at a target path, and the file that it is.
+
+    That may be the one file below the target, where a source lands as a directory:
+    pkg/executor/wasm/loader.go resolveModulePath.
+    """
     text = reading.literal(node)
     if text is None:
-        return Module(None)
+        return Module(None), ""
     path = clean_at(text, node.at)
-    if not files.may_hold(path):
+    below = files.below(path)
+    if len(below) == 1 and below[0].endswith(".wasm"):
+        return Module(files.find(below[0]), path), below[0]
+    if below or not files.may_hold(path):
         raise DocumentError(
-            f"{path} is the target of no input source; from v1.7 a module is one",
+            f"{path} is no module; expected the target of an input source that is"
+            " one file, which from v1.7 a module is",
             at=node.at,
         )
-    return Module(files.find(path), path)
+    return Module(files.find(path), path), path
 
 
 def _by_source(reading: Reading, node: Node) -> Module:
@@ -182,9 +181,10 @@ def _by_source(reading: Reading, node: Node) -> Module:
     source, fields = _source(node)
     nowhere = replace(source, target=Node(None, source.target.at))
     code = place(reading, nowhere, Files())
-    alias = fields["Alias"].text_or()
+    name = fields["Alias"]
+    alias = "" if name.is_empty else reading.literal(name)
     reading.ignore([*fields.unknown(), *source.params.unknown()])
-    return Module(code, alias)
+    return Module(code if alias is not None else None, alias or "")
 
 
 def _count(node: Node) -> int:
@@ -203,4 +203,5 @@ def _partition(reading: Reading, index: int, count: int, at: str) -> Reading:
     given = reading.input
     if given is not None:
         given = made(at, replace, given, env={**given.env, **pair})
+        made(at, lambda: given.block)
     return replace(reading, input=given)

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 from invocation_spec.archive import NotPlainError, unpack
 from invocation_spec.cid import CID
-from invocation_spec.errors import DocumentError, EncodingError
+from invocation_spec.errors import DocumentError
 from invocation_spec.node import Node, Struct
 from invocation_spec.paths import base_name, join
-from invocation_spec.reading import Files, Reading, clean_at
+from invocation_spec.reading import Files, Reading, clean_at, made
 from invocation_spec.references import parse_data_url, s3_reference, url_name
 
 __all__ = ["Source", "download", "place"]
@@ -32,12 +32,14 @@ __all__ = ["Source", "download", "place"]
 class Source:
     """One source in the words of the newest form, whatever form it came from.
 
-    `target` is empty for a module of old forms, which lands nowhere.
+    `target` is empty for a module of old forms, which lands nowhere; `checksum`
+    is what the form calls the checksum of an S3 object.
     """
 
     kind: Node
     params: Struct
     target: Node
+    checksum: str = "ChecksumSHA256"
 
 
 def place(reading: Reading, source: Source, files: Files) -> CID | None:
@@ -69,24 +71,39 @@ def _inline(
     reading: Reading, source: Source, target: str | None, files: Files
 ) -> CID | None:
     node = source.params["URL"]
-    try:
-        inline = parse_data_url(node.text())
-    except EncodingError as error:
-        raise DocumentError(error.reason, at=node.at) from error
+    text = reading.literal(node)  # `{` has no place in a URL but for a template
+    if text is None:
+        files.put(None, None, node.at)
+        return None
+    inline = made(node.at, parse_data_url, text)
     if inline.media_type != "application/gzip":
         cid = CID.of_bytes(inline.data)
         _put(files, target, cid, source)
         return cid
     try:
         entries = unpack(inline.data)
+        if source.target.is_empty:
+            return _only(entries)
     except NotPlainError as error:
         reading.findings.warn(node.at, "archive", str(error))
         reading.findings.leave_unresolved(node.at, "data:application/gzip", "archive")
         files.put(None, None, node.at)
         return None
     for path, cid in entries.items():
-        _put(files, None if target is None else join(target, path), cid, source)
+        landed = None if target is None else made(node.at, join, target, path)
+        _put(files, landed, cid, source)
     return None
+
+
+def _only(entries: dict[str, CID]) -> CID:
+    """A module's one file: clients pack what is larger than 512 bytes.
+
+    Source: bacalhau v1.6.0 pkg/executor/wasm/loader.go loadModule.
+    """
+    (path, cid), *others = entries.items()
+    if others or "/" in path:
+        raise NotPlainError("not one file, as a module is")
+    return cid
 
 
 def _url(
@@ -112,16 +129,22 @@ def download(
     and "" is nowhere: a module of old forms.
 
     Raises:
-        DocumentError: the text is no URL.
+        DocumentError: the text is no URL of the web, which is all that is fetched.
     """
+    if not url[:8].lower().startswith(("http://", "https://")):
+        raise DocumentError(
+            f"found {_shown(url)}; expected an http or https URL", at=at
+        )
     by_path = url_name(url)
     found = reading.resolver.download(url, at, named=by_path is None)
     name = by_path if found is None or found.name is None else found.name
+    if target == "":
+        return target, None if found is None else found.cid
     if name is None and found is not None:
         reading.resolver.leave_unnamed(url, at)
     path = None if name is None else target
     if path and name:
-        path = join(path, name)
+        path = made(at, join, path, name)
     return path, None if found is None else found.cid
 
 
@@ -129,36 +152,44 @@ def _s3(
     reading: Reading, source: Source, target: str | None, files: Files
 ) -> CID | None:
     params = source.params
-    bucket, key = params["Bucket"].text(), params["Key"].text_or()
-    params.pass_over("Region")
-    reference = s3_reference(
-        bucket,
-        key,
-        endpoint=params["Endpoint"].text_or(),
-        version_id=params["VersionID"].text_or(),
-    )
     at = params["Key"].at
+    params.pass_over("Region", "Filter", "Partition", source.checksum)
+    if params["Bucket"].is_empty:
+        raise params["Bucket"].refuse("a bucket")
+    words = [
+        "" if params[name].is_empty else reading.literal(params[name])
+        for name in ("Bucket", "Key", "Endpoint", "VersionID")
+    ]
+    whole = [word for word in words if word is not None]
+    if len(whole) < len(words):
+        files.put(None, None, at)
+        return None
+    bucket, key, endpoint, version_id = whole
+    reference = s3_reference(bucket, key, endpoint=endpoint, version_id=version_id)
     several = _several(params, key)
     if several:
         reading.findings.leave_unresolved(at, reference, several)
         files.put(None, None, at)
         return None
     name: str | None = base_name(key)
-    cid = _checksum(params["ChecksumSHA256"])
+    cid = _checksum(params[source.checksum])
     if cid is None:
         meaning = reading.resolver.s3(reference, at)
         cid = None if meaning is None else meaning.cid
         name = name if meaning is None or meaning.name is None else meaning.name
-    _put(files, join(target, name) if target and name else target, cid, source)
+    if target and name:
+        target = made(at, join, target, name)
+    _put(files, target, cid, source)
     return cid
 
 
 def _several(params: Struct, key: str) -> str:
+    """Why the key may name more than one object, or lands nobody knows where."""
     if not params["Partition"].is_empty:
         return "s3-partition"
-    if not key or key.endswith(("/", "*")) or not params["Filter"].is_empty:
+    if not params["Filter"].is_empty or "*" in key or key != key.strip():
         return "s3-prefix"
-    return ""
+    return "s3-prefix" if base_name(key) in ("", ".", "..") else ""
 
 
 def _checksum(node: Node) -> CID | None:
@@ -167,7 +198,7 @@ def _checksum(node: Node) -> CID | None:
     if not text or "-" in text:
         return None
     try:
-        digest = base64.b64decode(text, validate=True)
+        digest = base64.b64decode(text.encode(), validate=True)
     except binascii.Error as error:
         raise node.refuse("base64 of a SHA-256") from error
     if len(digest) != 32:
@@ -190,7 +221,7 @@ def _repository(
     reading: Reading, source: Source, target: str | None, files: Files
 ) -> CID | None:
     node = source.params["Repo"]
-    reading.findings.leave_unresolved(node.at, node.text_or(), "repository")
+    reading.findings.leave_unresolved(node.at, node.text(), "repository")
     _put(files, target, None, source)
     return None
 
@@ -198,6 +229,10 @@ def _repository(
 def _put(files: Files, path: str | None, cid: CID | None, source: Source) -> None:
     if not source.target.is_empty:
         files.put(path, cid, source.target.at)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
 _TYPES = {

@@ -31,7 +31,9 @@ __all__ = [
     "read_network",
     "read_outputs",
     "read_wasm",
+    "refuse_two",
     "task_env",
+    "unwrapped",
 ]
 
 #: None stands for an environment that cannot be known: a template, a host's value.
@@ -41,12 +43,38 @@ Env = Mapping[str, str] | None
 _NETWORKS = ("full", "host", "bridge", "http", "default")
 
 
+def unwrapped(root: Node) -> Node:
+    """The job itself: `describe` and the API wrap it in `{"Job": ..}`."""
+    inner = root.peek("Job")
+    return inner if isinstance(inner.value, Mapping) else root
+
+
+def refuse_two(root: Node, field: str) -> None:
+    """Refuse a wrapper that is a job too: which of the two is meant?
+
+    Raises:
+        DocumentError: `field`, which makes a job, stands beside the `Job`.
+    """
+    beside = root.peek(field)
+    if unwrapped(root) is not root and not beside.is_absent:
+        raise DocumentError(
+            f"stands beside {root.peek('Job').at}, so there are two jobs; keep one",
+            at=beside.at,
+        )
+
+
 def read_network(reading: Reading, network: Node) -> None:
     """Impure where the spec asks for a network; a warning where it says nothing."""
     fields = network.struct()
     kind = fields["Type"]
-    fields.pass_over("Domains", "Ports")
-    name = kind.text_or().lower()
+    name = kind.text_or().strip().lower()
+    asks = [fields[field] for field in ("Ports", "Domains")]
+    for node in asks:
+        if not name and not node.is_empty:
+            reading.findings.call_impure(
+                node.at, "network", "asks for a network without saying which"
+            )
+    reading.ignore(fields.unknown())
     if not name:
         reading.findings.warn(
             kind.at,
@@ -67,12 +95,33 @@ def task_env(reading: Reading, node: Node) -> Env:
     env: dict[str, str] = {}
     complete = True
     for name, item in node.entries():
+        _check_name(name, item.at)
         text = reading.literal(item)
-        if text is None:
+        if text is None or reading.literal(Node(name, item.at)) is None:
             complete = False
         else:
             env[name] = text
     return env if complete else None
+
+
+def _check_name(name: str, at: str) -> None:
+    if not name or "=" in name:
+        raise DocumentError(
+            "found a name that is empty or holds `=`; expected a variable's name", at=at
+        )
+    if name.upper().startswith("BACALHAU_"):
+        raise DocumentError(
+            f"{name[:80]} begins with BACALHAU_, which Bacalhau keeps for itself;"
+            " rename it",
+            at=at,
+        )
+
+
+def _engine_env(reading: Reading, node: Node) -> Env:
+    """The docker engine's list of `NAME=value`."""
+    for item in node.elements():
+        _check_name(item.text().partition("=")[0] or "?", item.at)
+    return env_list(reading, node)
 
 
 def _find_hosts(reading: Reading, node: Node, engine: Env) -> None:
@@ -88,24 +137,13 @@ def _find_hosts(reading: Reading, node: Node, engine: Env) -> None:
 
 
 def merge_env(reading: Reading, node: Node, engine: Env) -> Env:
-    """The task's environment at `node`, overridden by the engine's; None if impure.
-
-    Raises:
-        DocumentError: a name that Bacalhau keeps for itself.
-    """
+    """The task's environment at `node`, overridden by the engine's; None if impure."""
     before = len(reading.findings.impure)
     task = task_env(reading, node)
     _find_hosts(reading, node, engine)
     if task is None or engine is None or len(reading.findings.impure) > before:
         return None
-    merged = {**task, **engine}
-    for name in merged:
-        if name.upper().startswith("BACALHAU_"):
-            raise DocumentError(
-                f"{name} begins with BACALHAU_, which Bacalhau keeps for itself",
-                at=node.at,
-            )
-    return merged
+    return {**task, **engine}
 
 
 def read_docker(reading: Reading, params: Struct, env_node: Node, files: Files) -> None:
@@ -117,7 +155,7 @@ def read_docker(reading: Reading, params: Struct, env_node: Node, files: Files) 
         reading.program = OciProgram(image.digest)
     entrypoint = reading.literals(params["Entrypoint"])
     parameters = reading.literals(params["Parameters"])
-    engine_env = env_list(reading, params["EnvironmentVariables"])
+    engine_env = _engine_env(reading, params["EnvironmentVariables"])
     env = merge_env(reading, env_node, engine_env)
     cwd_node = params["WorkingDirectory"]
     cwd = working_directory(reading, cwd_node)
@@ -183,6 +221,7 @@ def read_outputs(reading: Reading, outputs: Node, field: str) -> None:
 
     `field` names where each stands: docker mounts at Path, wasm at Name.
     """
+    dirs: set[str] = set()
     for item in outputs.elements():
         fields = item.struct()
         fields.pass_over("StorageSource", "CID", "URL", "Metadata", "S3")
@@ -190,6 +229,7 @@ def read_outputs(reading: Reading, outputs: Node, field: str) -> None:
         fields.pass_over("Path")
         if not node.is_empty:
             path = clean_at(node.text(), node.at)
+            dirs.add(path)
             reading.result_names[name.text_or(path.lstrip("/"))] = path
         reading.ignore(fields.unknown())
-    reading.dirs = tuple(sorted(set(reading.result_names.values())))
+    reading.dirs = tuple(sorted(dirs))

@@ -17,7 +17,7 @@ pkg/model/{docker,wasm}_engine_spec.go; research: bacalhau 1.1, 1.2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 from invocation_spec.adapters.bacalhau_storage import Source, place
 from invocation_spec.adapters.bacalhau_tasks import (
@@ -27,7 +27,9 @@ from invocation_spec.adapters.bacalhau_tasks import (
     read_network,
     read_outputs,
     read_wasm,
+    refuse_two,
     task_env,
+    unwrapped,
 )
 from invocation_spec.document import Document
 from invocation_spec.errors import DocumentError
@@ -42,20 +44,9 @@ _VERSIONS = {"v1beta1": "V1beta1", "v1beta2": "V1beta2"}
 _ENGINES = ("docker", "wasm")
 
 
-def _unwrapped(root: Node) -> Node:
-    if isinstance(root.value, Mapping):
-        inner = root.struct()["Job"]
-        if isinstance(inner.value, Mapping):
-            return inner
-    return root
-
-
 def is_v1beta(document: Document) -> bool:
     """Whether the document says that it is V1beta1 or V1beta2."""
-    root = _unwrapped(Node(document.tree, fold=True))
-    if not isinstance(root.value, Mapping):
-        return False
-    version = root.struct()["APIVersion"].value
+    version = unwrapped(Node(document.tree, fold=True)).peek("APIVersion").value
     return isinstance(version, str) and version.lower() in _VERSIONS
 
 
@@ -65,8 +56,9 @@ def read_v1beta(document: Document, resolutions: Resolutions) -> list[Reading]:
     Raises:
         DocumentError: the document breaks a rule of the form.
     """
-    root = _unwrapped(Node(document.tree, fold=True))
-    job = root.struct()
+    root = Node(document.tree, fold=True)
+    refuse_two(root, "Spec")
+    job = unwrapped(root).struct()
     version = _VERSIONS[job["APIVersion"].text().lower()]
     if job["Spec"].is_empty:
         raise DocumentError(
@@ -78,7 +70,7 @@ def read_v1beta(document: Document, resolutions: Resolutions) -> list[Reading]:
     files = Files()
     for item in spec["Inputs"].elements():
         _read_input(reading, item, files)
-    engine, params = _engine(spec)
+    engine, params = _engine(spec, version)
     reading.form = f"{version} {engine}"
     if engine == "docker":
         read_docker(reading, params, Node(None, params.at, fold=True), files)
@@ -98,20 +90,35 @@ def read_v1beta(document: Document, resolutions: Resolutions) -> list[Reading]:
     return [reading]
 
 
-def _engine(spec: Struct) -> tuple[str, Struct]:
-    """The engine's name and its parameters, in either version's spelling."""
-    modern = spec["EngineSpec"].struct()
-    if not modern["Type"].is_empty:
-        kind = modern["Type"].text().lower()
-        if kind not in _ENGINES:
-            raise modern["Type"].refuse("docker or wasm")
-        return kind, modern["Params"].struct()
-    node = spec["Engine"]
+def _engine(spec: Struct, version: str) -> tuple[str, Struct]:
+    """The engine's name and its parameters, in either version's spelling.
+
+    Where both stand the old one counts: v1.1.0 copies it over the new one, in
+    pkg/requester/jobtransform/migrate_engine.go, and older servers know no other.
+    """
+    old, modern = spec["Engine"], spec["EngineSpec"]
+    spec.pass_over("Docker", "Wasm")
+    if old.is_empty and not modern.is_empty:
+        fields = modern.struct()
+        kind = _kind(fields["Type"])
+        return kind, fields["Params"].struct()
+    kind = _kind(old)
+    params = (spec["Docker"] if kind == "docker" else spec["Wasm"]).struct()
+    parameters = params["Parameters"]
+    if version == "V1beta1" and kind == "docker" and not parameters.is_empty:
+        raise DocumentError(
+            "a V1beta1 docker job has no Parameters: older servers pass over them,"
+            " newer ones do not; append them to Entrypoint",
+            at=parameters.at,
+        )
+    return kind, params
+
+
+def _kind(node: Node) -> str:
     kind = node.text().lower()
     if kind not in _ENGINES:
         raise node.refuse("docker or wasm")
-    docker, wasm = spec["Docker"], spec["Wasm"]
-    return kind, (docker if kind == "docker" else wasm).struct()
+    return kind
 
 
 def _read_input(reading: Reading, node: Node, files: Files) -> None:
@@ -131,7 +138,8 @@ def _source(node: Node) -> tuple[Source, Struct]:
     fields.pass_over("Name", "Metadata", "SourcePath", "Repo", "S3", "CID", "URL")
     kind = fields["StorageSource"]
     params = fields["S3"].struct() if kind.text().lower() == "s3" else fields
-    return Source(kind, params, fields["Path"]), fields
+    # The JSON tag of ChecksumSHA256 is `Checksum`: pkg/model/storage_spec.go.
+    return Source(kind, params, fields["Path"], checksum="Checksum"), fields
 
 
 def _read_wasm(reading: Reading, params: Struct, files: Files) -> None:
@@ -146,9 +154,11 @@ def _module(reading: Reading, node: Node) -> Module:
     if node.is_empty:
         raise node.refuse("the module to run, a storage spec")
     source, fields = _source(node)
-    nowhere = Source(source.kind, source.params, Node(None, source.target.at))
+    nowhere = replace(source, target=Node(None, source.target.at))
     code = place(reading, nowhere, Files())
-    return Module(code, fields["Name"].text_or())
+    node = fields["Name"]
+    name = "" if node.is_empty else reading.literal(node)
+    return Module(code if name is not None else None, name or "")
 
 
 def _read_sharding(reading: Reading, node: Node) -> None:

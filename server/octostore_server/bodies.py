@@ -13,6 +13,7 @@ from tempfile import SpooledTemporaryFile
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from octostore.errors import StoreFullError
 from octostore_server.errors import (
     BodySlowError,
     BodyTooLargeError,
@@ -47,9 +48,13 @@ async def spool(
     Raises:
         BodyTooLargeError: it is larger than a delivery may be.
         BodySlowError: it did not come in time.
+        StoreFullError: the disk cannot hold it.
     """
     async for part in _parts(request, settings.delivery_bytes_max, settings):
-        await run_in_threadpool(file.write, part)
+        try:
+            await run_in_threadpool(file.write, part)
+        except OSError as error:
+            raise StoreFullError("no space for a delivery to wait in") from error
     await run_in_threadpool(file.seek, 0)
 
 

@@ -42,6 +42,7 @@ from octostore.errors import (
     StoreFullError,
     StoreLockedError,
 )
+from octostore.told import RemoteError
 
 __all__ = [
     "PROBLEM_TYPE",
@@ -148,6 +149,7 @@ STATUS: Final[Mapping[type[OctostoreError], int]] = {
     StatementError: 422,
     KeyFileError: 500,
     StoreError: 500,
+    RemoteError: 502,
     BusyError: 503,
     StoreLockedError: 503,
     StoreFullError: 507,

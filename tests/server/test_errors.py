@@ -25,7 +25,7 @@ from tests.server.conftest import client_of
 pytestmark = pytest.mark.anyio
 
 #: What people and tools meet before or beside a server, and no request can raise.
-ELSEWHERE = ("octostore.cli", "octostore.runner", "octostore.told", "tests")
+ELSEWHERE = ("octostore.cli", "octostore.runner", "tests")
 
 
 def leaves(

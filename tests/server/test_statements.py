@@ -185,6 +185,26 @@ async def test_more_deliveries_than_places_are_503(
         assert (await post(api, story.cars[0])).status_code == 201
 
 
+async def test_deliveries_and_questions_go_on_at_once(
+    api: httpx.AsyncClient, store: Octostore, story: Story
+) -> None:
+    answers: list[int] = []
+
+    async def deliver(body: bytes) -> None:
+        answers.append((await post(api, body)).status_code)
+
+    async def ask() -> None:
+        answer = await api.get("/v1/who", params={"invocation": str(story.ran.cid)})
+        answers.append(answer.status_code)
+
+    async with anyio.create_task_group() as group:
+        for body in story.cars:
+            group.start_soon(deliver, body)
+            group.start_soon(ask)
+    assert sorted(answers) == [200] * 5 + [201] * 5
+    assert store.checkpoint().size == 5
+
+
 async def test_a_readonly_server_takes_nothing(
     store: Octostore, tmp_path: Path, full: Story
 ) -> None:
