@@ -107,7 +107,8 @@ def _row(claim: ClaimAnswer) -> tuple[str, str, str]:
         where += f" ({_shown(claim.executor)})"
     if claim.platform:
         where += f", {claim.platform}"
-    by = "a witness" if claim.witness else "who ran it"
+    own = "who ran it" if claim.executor else "not said"
+    by = "a witness" if claim.witness else own
     if claim.failure:
         by += f"; {claim.failure}"
     return signer, where, by

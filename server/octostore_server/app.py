@@ -51,6 +51,7 @@ def create_app(store: Octostore, settings: Settings) -> FastAPI:
         title="Octostore",
         version=octostore.__version__,
         description=_DESCRIPTION,
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )

@@ -14,12 +14,13 @@ from typing import Final
 from octostore.answer import Answer, ClaimAnswer, InvocationAnswer
 from octostore.log import Checkpoint
 
-__all__ = ["POLICY", "render"]
+__all__ = ["POLICY", "STYLE", "render"]
 
 #: Columns of outputs in one table; those in conflict come first.
 _OUTPUTS_SHOWN: Final = 6
 
-_STYLE: Final = """
+#: The one style, of this page and of the reference.
+STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto;
   padding: 0 1rem; color: #1c2733; background: #fff }
 label { display: block; margin-top: .7rem; font-weight: 600 }
@@ -34,7 +35,7 @@ th, td { text-align: left; vertical-align: top; padding: .4rem 1rem .4rem 0;
 code { font: 12px ui-monospace, monospace; overflow-wrap: anywhere }
 .note { color: #56636f } .bad { color: #a3160d; font-weight: 600 }
 """
-_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_HASH: Final = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 #: What a browser lets this page do: its own style and its own form.
 POLICY: Final = (
@@ -74,7 +75,7 @@ def render(
     program, input_ = map(_text, asked)
     size, root = checkpoint.to_json().values()
     return _PAGE.format(
-        style=_STYLE, program=program, input=input_, found=found, size=size, root=root
+        style=STYLE, program=program, input=input_, found=found, size=size, root=root
     )
 
 

@@ -107,3 +107,14 @@ async def test_the_interface_documents_itself(api: httpx.AsyncClient) -> None:
     assert (await api.get("/docs")).status_code == 200
     paths = (await api.get("/openapi.json")).json()["paths"]
     assert paths.keys() >= {"/v1/who", "/v1/statements", "/ipfs/{cid}", "/healthz"}
+
+
+async def test_the_reference_names_every_endpoint_and_loads_nothing(
+    api: httpx.AsyncClient,
+) -> None:
+    text = (await api.get("/docs")).text
+    for path in (await api.get("/openapi.json")).json()["paths"]:
+        assert f" {path}</code>" in text
+    assert "<script" not in text
+    assert "http://" not in text
+    assert "https://" not in text

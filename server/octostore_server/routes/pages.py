@@ -1,16 +1,17 @@
-"""GET /: the page that a person reads."""
+"""GET / and /docs: the pages that a person reads."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from invocation_spec.errors import OctostoreError
 from octostore.errors import StoreError
 from octostore.who import who
-from octostore_server import page
+from octostore_server import page, reference
 from octostore_server.errors import status_of
 from octostore_server.node import AtNode
 from octostore_server.texts import asked_of
@@ -47,3 +48,10 @@ def get_page(
             refusal, status = str(error), status_of(type(error))
     text = page.render(checkpoint, (program, input), answer, refusal)
     return HTMLResponse(text, status_code=status, headers=_HEADERS)
+
+
+@router.get("/docs")
+def get_reference(request: Request) -> HTMLResponse:
+    """The API in words, from the same document as /openapi.json."""
+    text = reference.render(request.app.openapi())
+    return HTMLResponse(text, headers=_HEADERS)
