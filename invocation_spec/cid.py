@@ -206,7 +206,7 @@ def _multibase(text: str, shown: str) -> bytes:
         base, raw = multibase.decode_raw(text)
         again = base.encode(raw)
     except (KeyError, ValueError) as error:
-        raise CidError(f"{_shown(shown)} is not a CID: {error}") from error
+        raise CidError(f"{_shown(shown)} is not a CID") from error
     if again != text and again.lower() != text.lower():
         raise CidError(f"{_shown(shown)} is not the only spelling of its bytes")
     return bytes(raw)

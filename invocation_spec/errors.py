@@ -4,6 +4,7 @@
     ├─ CidError              this text or these bytes are no CID that we accept
     │  └─ MutableNameError   it names a key (IPNS), which names no content
     ├─ EncodingError         these bytes are not the one encoding of any value
+    ├─ DidError              this text or these bytes are no key that we accept
     └─ DocumentError         a document is refused: malformed, or outside its form
 
 A class says whose fault it is; `code` is its stable name in JSON and HTTP.
@@ -16,6 +17,7 @@ from typing import ClassVar
 
 __all__ = [
     "CidError",
+    "DidError",
     "DocumentError",
     "EncodingError",
     "MutableNameError",
@@ -54,6 +56,12 @@ class EncodingError(OctostoreError):
     """Bytes that are not the canonical encoding of a value."""
 
     code = "encoding"
+
+
+class DidError(OctostoreError):
+    """A did:key or a public key that is malformed, weak or not canonical."""
+
+    code = "did"
 
 
 class DocumentError(OctostoreError):

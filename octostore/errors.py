@@ -1,7 +1,6 @@
 """The faults of a database of results, each class saying whose it is.
 
     OctostoreError              (invocation_spec.errors)
-    ├─ DidError                 this text or these bytes are no key that we accept
     ├─ RecordError              their record breaks the rules of its type
     │  └─ ResultError           their result breaks the rules of results
     ├─ StatementError           their statement is malformed
@@ -18,12 +17,13 @@
        ├─ StoreCorruptError     what we wrote is not what we read
        └─ StoreVersionError     written by another version of the layout
 
-`CidError`, `EncodingError` and `DocumentError` come from `invocation_spec`.
+`CidError`, `EncodingError`, `DidError` and `DocumentError` come from
+`invocation_spec`; `DidError` is named here too, because keys are Octostore's.
 """
 
 from __future__ import annotations
 
-from invocation_spec.errors import OctostoreError
+from invocation_spec.errors import DidError, OctostoreError
 
 __all__ = [
     "BlockMismatchError",
@@ -43,12 +43,6 @@ __all__ = [
     "StoreLockedError",
     "StoreVersionError",
 ]
-
-
-class DidError(OctostoreError):
-    """A did:key or a public key that is malformed, weak or not canonical."""
-
-    code = "did"
 
 
 class RecordError(OctostoreError):

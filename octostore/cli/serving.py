@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
-from octostore.cli.rim import StorePath, store_path
+from octostore.cli.rim import StorePath, UsageError, store_path
 
 __all__ = ["serve_command"]
 
@@ -28,4 +29,12 @@ def serve_command(
     from octostore_server.app import serve
     from octostore_server.settings import Settings
 
-    serve(Settings(path=store_path(store), host=host, port=port))
+    try:
+        settings = Settings(path=store_path(store), host=host, port=port)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(
+            f"{first['msg']}; found {first['input']!r}",
+            at="OCTOSTORE_" + "_".join(map(str, first["loc"])).upper(),
+        ) from error
+    serve(settings)

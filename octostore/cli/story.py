@@ -49,13 +49,14 @@ _DOCUMENTS = (
 class _Claimant:
     name: str
     network: str
+    node: str
     module: str
 
 
 _CLAIMANTS = (
-    _Claimant("University of Bristol", "golem", "kepler.wasm"),
-    _Claimant("Caltech", "bacalhau", "kepler.wasm"),
-    _Claimant("Faulty Build Ltd", "bacalhau", "kepler-faulty.wasm"),
+    _Claimant("University of Bristol", "golem", "demo-node-1", "kepler.wasm"),
+    _Claimant("Caltech", "bacalhau", "demo-node-2", "kepler.wasm"),
+    _Claimant("Faulty Build Ltd", "bacalhau", "demo-node-3", "kepler-faulty.wasm"),
 )
 
 
@@ -139,7 +140,9 @@ def _claims(
     (code, data) = program.code, next(iter(input.files.values()))
     with Octostore.open(place / "store") as store:
         for number, claimant in enumerate(_CLAIMANTS):
-            reported = Reported(claimant.network, results[claimant.module])
+            reported = Reported(
+                claimant.network, results[claimant.module], executor=claimant.node
+            )
             prepared = prepare(outcome, reported)
             _sign(store, place / f"{number}.key", claimant, prepared)
             say(f"   {claimant.name:<24}ran on {claimant.network}")
@@ -155,7 +158,8 @@ def _sign(
     store: Octostore, path: Path, claimant: _Claimant, prepared: Prepared
 ) -> None:
     key = KeyFile.create(path, SecretKey.generate(secrets.token_bytes))
-    profile = Profile(name=claimant.name)
+    nodes = {claimant.network: (claimant.node,)}
+    profile = Profile(name=claimant.name, executors=nodes)
     with key.signing() as chain:
         statement = chain.sign([profile.cid, prepared.claim.cid], _ISSUED_AT_S)
     blocks = closure(statement, [profile, prepared])
