@@ -1,8 +1,9 @@
 """Reading a document: bytes to a tree, with nothing guessed and nothing lost.
 
-JSON by RFC 8259, YAML where 1.1 and 1.2 agree, DAG-CBOR by its first byte. A
-YAML scalar that the two versions read differently is kept as `Ambiguous`, so
-that it is refused where it would reach a block and is plain text elsewhere.
+JSON by RFC 8259, YAML where 1.1 and 1.2 agree, DAG-CBOR by its first byte, a CAR
+by its header and as its bytes. A YAML scalar that the two versions read
+differently is kept as `Ambiguous`, so that it is refused where it would reach a
+block and is plain text elsewhere.
 Source: FORMATS 2; the YAML 1.1 types and the YAML 1.2 core schema.
 """
 
@@ -26,7 +27,7 @@ __all__ = ["DOCUMENT_BYTES_MAX", "Document", "Syntax", "Tree", "read_document"]
 #: Jobs carry small modules and archives inline; whole data sets belong elsewhere.
 DOCUMENT_BYTES_MAX = 16 << 20
 
-Syntax: TypeAlias = Literal["json", "yaml", "dag-cbor"]
+Syntax: TypeAlias = Literal["json", "yaml", "dag-cbor", "car"]
 
 _Leaf: TypeAlias = bool | int | float | str | bytes | CID | Ambiguous | None
 Tree: TypeAlias = "_Leaf | Sequence[Tree] | Mapping[str, Tree]"
@@ -39,7 +40,7 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A tree and the syntax that it was written in."""
+    """A tree and the syntax that it was written in; the tree of a CAR is its bytes."""
 
     tree: Tree
     syntax: Syntax
@@ -49,7 +50,7 @@ def read_document(data: bytes) -> Document:
     """The tree of a document, by its own first bytes.
 
     Raises:
-        DocumentError: too large or too deep, not UTF-8 text nor DAG-CBOR, not
+        DocumentError: too large or too deep, not UTF-8 text, DAG-CBOR or a CAR, not
             well-formed, a key twice, more than one YAML document, tags.
     """
     if len(data) > DOCUMENT_BYTES_MAX:
@@ -57,7 +58,7 @@ def read_document(data: bytes) -> Document:
             f"{len(data)} bytes; a document has at most {DOCUMENT_BYTES_MAX}"
         )
     if _CAR.match(data):
-        raise DocumentError("a CAR; expected one document, not blocks")
+        return Document(data, "car")
     if data[:1] and 0xA0 <= data[0] <= 0xBF:
         return Document(_read_dag_cbor(data), "dag-cbor")
     text = _text(data)

@@ -15,6 +15,7 @@ from invocation_spec.adapters.bacalhau_job import is_job, read_job
 from invocation_spec.adapters.bacalhau_v1beta import is_v1beta, read_v1beta
 from invocation_spec.adapters.golem import is_bundle, read_bundle
 from invocation_spec.adapters.homestar import is_homestar, read_homestar
+from invocation_spec.adapters.own import is_own, read_own
 from invocation_spec.adapters.ucan_task import is_task, read_task
 from invocation_spec.document import Document
 from invocation_spec.reading import Reading
@@ -43,4 +44,5 @@ FORMS = (
     Form("ipvm", "UCAN task, December 2022", is_task, read_task),
     Form("ipvm", "Homestar 0.2", is_homestar, read_homestar),
     Form("golem", "bundle", is_bundle, read_bundle),
+    Form("octostore", "own form", is_own, read_own),
 )

@@ -1,0 +1,1601 @@
+"""Bacalhau's `models.Job`, and what it is read as: invocation/bacalhau-job.json.
+
+    python -m tests.vectors.make.bacalhau_job
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+from multiformats import CID
+
+from tests.vectors.make.bacalhau_terms import (
+    DATA,
+    ECHO,
+    ENTRY,
+    FILE,
+    HEX,
+    IMAGE,
+    INDEX,
+    LIBRARY,
+    MODULE,
+    NETWORK,
+    OCI,
+    OTHER_HEX,
+    PARAMS,
+    SOURCE,
+    SUM,
+    TASK,
+    V0,
+    V1,
+    V1_BASE58,
+    WASI,
+    data_url,
+    docker,
+    inline,
+    source,
+    tar_gz,
+    wasm,
+    wasm_17,
+)
+from tests.vectors.make.cases import (
+    IPNS,
+    canonical,
+    case,
+    impure,
+    invocation,
+    oci,
+    raw,
+    refused,
+    several,
+    unresolved,
+    write,
+)
+
+PLAIN = canonical(OCI, ECHO)
+
+
+def text(document: Any) -> str:
+    """JSON, with nothing rewritten."""
+    return json.dumps(document)
+
+
+def ran(**more: Any) -> Any:
+    """`echo hi` with more of an input."""
+    return canonical(OCI, {**ECHO, **more})
+
+
+def put(path: str, cid: CID = FILE) -> Any:
+    """`echo hi` with one file."""
+    return ran(files={path: cid})
+
+
+def empties() -> None:
+    """Go's five ways to say nothing."""
+    case("docker", "the plain case", docker(), PLAIN, warnings=[INDEX])
+    for name, empty in (("null", None), ('""', ""), ("[]", []), ("{}", {})):
+        case(
+            f"{name} everywhere",
+            "absent, null, empty string, list and map are one to a Go struct",
+            {
+                **docker(
+                    {"EnvironmentVariables": empty, "WorkingDirectory": empty},
+                    Env=empty,
+                    InputSources=empty,
+                    ResultPaths=empty,
+                ),
+                "Type": empty,
+                "Count": empty,
+            },
+            PLAIN,
+        )
+        case(
+            f"Entrypoint {name}",
+            "as absent: the image's entrypoint stays in force, Parameters replace CMD",
+            docker({"Entrypoint": empty}),
+            canonical(OCI, {"args": ["hi"]}),
+        )
+        case(
+            f"Network {name}",
+            "as a spec that says nothing",
+            docker(Network=empty),
+            {**PLAIN, "warnings": [INDEX, NETWORK]},
+        )
+    case(
+        "neither Entrypoint nor Parameters",
+        "the image's own ENTRYPOINT and CMD: an empty input",
+        docker({"Entrypoint": ..., "Parameters": ...}),
+        canonical(OCI, {}),
+    )
+    case(
+        'Entrypoint [""]',
+        "clears the image's entrypoint, so the parameters are the whole command",
+        docker({"Entrypoint": [""], "Parameters": ["echo", "hi"]}),
+        PLAIN,
+    )
+    case(
+        'Entrypoint [""] alone',
+        "nothing is left to run",
+        docker({"Entrypoint": [""], "Parameters": []}),
+        refused(f"{PARAMS}/Entrypoint"),
+    )
+    case(
+        "empty arguments",
+        "elements of a list are never dropped",
+        docker({"Parameters": ["", "hi", ""]}),
+        canonical(OCI, {"argv": ["echo", "", "hi", ""]}),
+    )
+    case(
+        "null argument",
+        "the five empties coincide in fields, not in elements",
+        docker({"Parameters": [None]}),
+        refused(f"{PARAMS}/Parameters/0"),
+    )
+    case(
+        "argument that is a number",
+        "a JSON number is no string, and Go would refuse it",
+        docker({"Parameters": [1]}),
+        refused(f"{PARAMS}/Parameters/0"),
+    )
+    case(
+        "argument with NUL",
+        "no argv can hold it",
+        docker({"Parameters": ["a\0b"]}),
+        refused(f"{PARAMS}/Parameters/0"),
+    )
+    case(
+        "Parameters a string",
+        "a list is due; splitting at spaces would be a guess",
+        docker({"Parameters": "hi"}),
+        refused(f"{PARAMS}/Parameters"),
+    )
+
+
+def commands() -> None:
+    """Where the command is split makes no difference, what it is does."""
+    case(
+        "Entrypoint alone",
+        "argv is entrypoint ++ parameters wherever the spec splits it",
+        docker({"Entrypoint": ["echo", "hi"], "Parameters": []}),
+        PLAIN,
+    )
+    case(
+        "another argv[0]",
+        "argv[0] names the file that is executed",
+        docker({"Entrypoint": ["/bin/echo"]}),
+        canonical(OCI, {"argv": ["/bin/echo", "hi"]}),
+    )
+    case(
+        "WorkingDirectory",
+        "identity, cleaned",
+        docker({"WorkingDirectory": "/work//a/./b/../"}),
+        ran(cwd="/work/a"),
+    )
+    case(
+        "WorkingDirectory is the root",
+        "not the same as none, which is the image's own",
+        docker({"WorkingDirectory": "/"}),
+        ran(cwd="/"),
+    )
+    case(
+        "WorkingDirectory relative",
+        "Docker wants an absolute one",
+        docker({"WorkingDirectory": "work"}),
+        refused(f"{PARAMS}/WorkingDirectory"),
+    )
+    case(
+        "code points are kept",
+        "no normalisation: é in two code points is another argument than in one",
+        docker({"Parameters": ["e\u0301 \U0001f600"]}),
+        canonical(OCI, {"argv": ["echo", "e\u0301 \U0001f600"]}),
+    )
+    case(
+        "shell variables",
+        "`${` is plain text for a shell; only Golem's YAML fills it in",
+        docker({"Parameters": ["${HOME}"]}),
+        canonical(OCI, {"argv": ["echo", "${HOME}"]}),
+    )
+
+
+def folding() -> None:
+    """Keys match without regard to ASCII case, as Go's JSON reads them."""
+    lower = {
+        "tasks": [
+            {
+                "ENGINE": {
+                    "type": "Docker",
+                    "params": {"image": IMAGE, "ENTRYPOINT": ["echo", "hi"]},
+                },
+                "network": {"TYPE": "none"},
+            }
+        ]
+    }
+    case("case of keys", "folded, inside Params too; so are type names", lower, PLAIN)
+    case(
+        "two spellings of a key",
+        "Go would take the last; two people would read it differently",
+        docker({"image": IMAGE}),
+        refused(f"{PARAMS}/image"),
+    )
+    case(
+        "two spellings at the top",
+        "duplicates at every level",
+        {**docker(), "tasks": []},
+        refused("/tasks"),
+    )
+    case(
+        "one key twice",
+        "refused by the JSON reader itself",
+        '{"Tasks": [], "Tasks": []}',
+        refused(),
+    )
+    case(
+        "the Kelvin sign",
+        "only ASCII folds: K (U+212A) is no k, and the field is unknown",
+        {**docker(), "Tas\u212as": 1},
+        {**PLAIN, "warnings": [INDEX, "ignored-field"]},
+    )
+    case(
+        "names of variables",
+        "never folded: two variables",
+        docker(Env={"a": "1", "A": "2"}),
+        ran(env={"a": "1", "A": "2"}),
+    )
+    case(
+        "unknown fields",
+        "Bacalhau passes over them, and so do we, but say so",
+        docker({"Privileged": True}, Colour="red"),
+        {**PLAIN, "warnings": [INDEX, "ignored-field", "ignored-field"]},
+    )
+
+
+def environment() -> None:
+    """Lists, maps, and which wins."""
+    env = "EnvironmentVariables"
+    case(
+        "env as list",
+        "NAME=value, value as it stands, empty ones stay",
+        docker({env: ["B=2", "A=x=y", "C="]}),
+        ran(env={"A": "x=y", "B": "2", "C": ""}),
+    )
+    case(
+        "env as map",
+        "Task.Env; the order of names is no identity",
+        docker(Env={"A": "x=y", "C": "", "B": "2"}),
+        ran(env={"A": "x=y", "B": "2", "C": ""}),
+    )
+    case(
+        "last of a name wins",
+        "as Docker reads the list",
+        docker({env: ["A=1", "B=2", "A=3"]}),
+        ran(env={"A": "3", "B": "2"}),
+    )
+    case(
+        "engine overrides task",
+        "MergeSlices(base, priority): bacalhau pkg/lib/envvar/utils.go",
+        docker({env: ["A=engine"]}, Env={"A": "task", "B": "task"}),
+        ran(env={"A": "engine", "B": "task"}),
+    )
+    case(
+        "env entry without =",
+        "an old reading made pairs of it; nobody can say what it means",
+        docker({env: ["A", "1"]}),
+        refused(f"{PARAMS}/{env}/0"),
+    )
+    case(
+        "env entry without name",
+        "= after a non-empty name",
+        docker({env: ["=1"]}),
+        refused(f"{PARAMS}/{env}/0"),
+    )
+    case(
+        "env list as map",
+        "the docker engine wants a list",
+        docker({env: {"A": "1"}}),
+        refused(f"{PARAMS}/{env}"),
+    )
+    case(
+        "env map as list",
+        "the task wants a map",
+        docker(Env=["A=1"]),
+        refused(f"{TASK}/Env"),
+    )
+    case(
+        "env value null",
+        "entries are no fields: null is no string",
+        docker(Env={"A": None}),
+        refused(f"{TASK}/Env/A"),
+    )
+    case(
+        "env name with =",
+        "it would be read as another variable",
+        docker(Env={"A=B": "1"}),
+        refused(f"{TASK}/Env/A=B"),
+    )
+    case(
+        "env:HOST",
+        "a value of whichever node runs it, a secret mostly",
+        docker(Env={"TOKEN": "env:TOKEN"}),
+        impure(OCI, None, (f"{TASK}/Env/TOKEN", "host-env")),
+    )
+    case(
+        "env:HOST overridden",
+        "what the engine overrides is never looked up",
+        docker({env: ["TOKEN=x"]}, Env={"TOKEN": "env:TOKEN"}),
+        ran(env={"TOKEN": "x"}),
+    )
+    case(
+        "env: in the engine's list",
+        "only Task.Env is resolved on the node; here it is text",
+        docker({env: ["TOKEN=env:TOKEN"]}),
+        ran(env={"TOKEN": "env:TOKEN"}),
+    )
+    case(
+        "BACALHAU_ in the list",
+        "kept for what Bacalhau injects",
+        docker({env: ["A=1", "BACALHAU_JOB_ID=1"]}),
+        refused(f"{PARAMS}/{env}/1"),
+    )
+    case(
+        "BACALHAU_ in the map",
+        "in any case of letters",
+        docker(Env={"bacalhau_partition_index": "0"}),
+        refused(f"{TASK}/Env/bacalhau_partition_index"),
+    )
+
+
+def images() -> None:
+    """Tags are unresolved, digests are addresses."""
+    tag = "oci:docker.io/library/ubuntu:latest"
+    for name in (
+        "ubuntu",
+        "ubuntu:latest",
+        "docker.io/library/ubuntu:latest",
+        "index.docker.io/ubuntu",
+    ):
+        case(
+            f"image {name}",
+            "one normal spelling of the reference; the input is complete already",
+            docker({"Image": name}),
+            unresolved(None, ECHO, (f"{PARAMS}/Image", tag, "oci-tag")),
+        )
+    case(
+        "tag resolved",
+        "a resolution says what the tag meant",
+        docker({"Image": "ubuntu"}),
+        {**PLAIN, "warnings": [INDEX], "also": []},
+        resolutions={tag: f"sha256:{HEX}"},
+    )
+    case(
+        "tag resolved, key spelled otherwise",
+        "keys normalise as the document's references do",
+        docker({"Image": "ubuntu"}),
+        PLAIN,
+        resolutions={"oci:ubuntu": f"sha256:{HEX}"},
+    )
+    case(
+        "tag and digest",
+        "the digest beats the tag, also in the reference",
+        docker({"Image": f"ubuntu:22.04@sha256:{HEX}"}),
+        PLAIN,
+    )
+    case(
+        "another registry",
+        "where an image comes from is no identity once its digest is known",
+        docker({"Image": f"ghcr.io:443/Example/Tool@sha256:{HEX}"}),
+        refused(f"{PARAMS}/Image"),
+    )
+    case(
+        "another registry, lower case",
+        "names of repositories are lower case",
+        docker({"Image": f"ghcr.io:443/example/tool@sha256:{HEX}"}),
+        PLAIN,
+    )
+    case(
+        "another digest",
+        "another program",
+        docker({"Image": f"ubuntu@sha256:{OTHER_HEX}"}),
+        canonical({"kind": "oci", "code": oci(OTHER_HEX)}, ECHO),
+    )
+    for name, digest in (
+        ("short", f"sha256:{HEX[:-2]}"),
+        ("upper case", f"sha256:{HEX.upper()}"),
+        ("sha1", "sha1:" + "0" * 40),
+    ):
+        case(
+            f"digest {name}",
+            "a whole sha256 in lower-case hex and nothing else",
+            docker({"Image": f"ubuntu@{digest}"}),
+            refused(f"{PARAMS}/Image"),
+        )
+    case(
+        "no image",
+        "a container of what?",
+        docker({"Image": ...}),
+        refused(f"{PARAMS}/Image"),
+    )
+    case(
+        "index resolved to a manifest",
+        "also says what the invocation was without the resolution",
+        docker(),
+        {
+            **canonical({"kind": "oci", "code": oci(OTHER_HEX)}, ECHO),
+            "warnings": [],
+            "also": [
+                {
+                    "invocation": str(invocation(OCI, ECHO)),
+                    "without": [f"oci:docker.io/{IMAGE}"],
+                }
+            ],
+        },
+        resolutions={
+            f"oci:{IMAGE}": {
+                "digest": f"sha256:{OTHER_HEX}",
+                "platform": "linux/amd64",
+            }
+        },
+    )
+
+
+def configurations() -> None:
+    """What an image's configuration, once stated, makes of the command."""
+
+    def stated(**config: Any) -> dict[str, Any]:
+        return {"resolutions": {f"oci:{IMAGE}": {"digest": f"sha256:{HEX}", **config}}}
+
+    none = docker({"Entrypoint": ..., "Parameters": ...})
+    args = docker({"Entrypoint": ...})
+    without = invocation(OCI, {"args": ["hi"]})
+    key = f"oci:docker.io/{IMAGE}"
+    case(
+        "entrypoint stated, args of the spec",
+        "argv is complete, cmd is not asked",
+        args,
+        {**PLAIN, "also": [{"invocation": str(without), "without": [key]}]},
+        **stated(entrypoint=["echo"]),
+    )
+    case(
+        "entrypoint and cmd stated, nothing in the spec",
+        "argv is both",
+        none,
+        {
+            **PLAIN,
+            "also": [{"invocation": str(invocation(OCI, {})), "without": [key]}],
+        },
+        **stated(entrypoint=["echo"], cmd=["hi"]),
+    )
+    case(
+        "entrypoint stated, nothing in the spec",
+        "cmd is not known, so the image's own stand",
+        none,
+        canonical(OCI, {}, also=[]),
+        **stated(entrypoint=["echo"]),
+    )
+    case(
+        "cmd stated, nothing in the spec",
+        "entrypoint is not known",
+        none,
+        canonical(OCI, {}),
+        **stated(cmd=["echo", "hi"]),
+    )
+    case(
+        "entrypoint [] and args",
+        "[] says that the image has none, so the args are the command",
+        docker({"Entrypoint": ..., "Parameters": ["echo", "hi"]}),
+        PLAIN,
+        **stated(entrypoint=[]),
+    )
+    case(
+        "entrypoint [] and cmd",
+        "[] says that the image has none",
+        none,
+        PLAIN,
+        **stated(entrypoint=[], cmd=["echo", "hi"]),
+    )
+    case(
+        "entrypoint [] and cmd []",
+        "the image has nothing to run, and the spec neither",
+        none,
+        refused(f"{PARAMS}/Entrypoint"),
+        **stated(entrypoint=[], cmd=[]),
+    )
+    case(
+        "Entrypoint of the spec drops cmd",
+        "what is set drops the image's CMD",
+        docker({"Parameters": ...}),
+        canonical(OCI, {"argv": ["echo"]}),
+        **stated(entrypoint=["x"], cmd=["y"]),
+    )
+    case(
+        "workdir stated",
+        "reported, never written to cwd",
+        docker(),
+        PLAIN,
+        **stated(workdir="/work"),
+    )
+    case(
+        "cmd null",
+        "null says neither that there is none nor that it is not known",
+        none,
+        refused(f"/oci:{IMAGE.replace('/', '~1')}/cmd"),
+        **stated(cmd=None),
+    )
+
+
+def inputs() -> None:
+    """Where sources land, and which of them are addresses."""
+    at = f"{SOURCE}/Source/Params"
+
+    def one(kind: str, target: str = "/inputs", **params: Any) -> Any:
+        return docker(InputSources=[source(kind, target, **params)])
+
+    for name, spelled in (
+        ("CIDv0", V0),
+        ("CIDv1", str(V1)),
+        ("base58btc", V1_BASE58),
+        ("upper case base32", str(V1).upper()),
+        ("ipfs://", f"ipfs://{V0}"),
+        ("/ipfs/", f"/ipfs/{V1}"),
+        ("a gateway", f"https://ipfs.io/ipfs/{V0}"),
+        ("a subdomain of a gateway", f"https://{V1}.ipfs.dweb.link/?filename=a.csv"),
+    ):
+        case(
+            f"ipfs by {name}",
+            "one CID in any spelling; its codec and hash are kept",
+            one("ipfs", CID=spelled),
+            put("/inputs", V1),
+        )
+    case(
+        "ipfs by an unknown gateway",
+        "only hosts on the list serve what they say",
+        one("ipfs", CID=f"https://gateway.example/ipfs/{V0}"),
+        {
+            **unresolved(
+                OCI,
+                None,
+                (f"{at}/CID", f"https://gateway.example/ipfs/{V0}", "url"),
+            ),
+            "warnings": [INDEX, "gateway-of-unknown-host"],
+        },
+    )
+    case(
+        "ipfs path",
+        "what is below a CID has another CID, which only a resolution can say",
+        one("ipfs", CID=f"ipfs://{V0}/a/b.csv"),
+        unresolved(OCI, None, (f"{at}/CID", f"ipfs:{V1}/a/b.csv", "ipfs-path")),
+    )
+    case(
+        "ipfs path resolved",
+        "to the CID of what is there",
+        one("ipfs", CID=f"ipfs://{V0}/a/b.csv"),
+        put("/inputs"),
+        resolutions={f"ipfs:{V0}/a/b.csv": str(FILE)},
+    )
+    case(
+        "ipfs re-keyed",
+        "to the flat hash of the same bytes; the older key is told",
+        one("ipfs", CID=V0),
+        {
+            **put("/inputs"),
+            "also": [
+                {
+                    "invocation": str(
+                        invocation(OCI, {**ECHO, "files": {"/inputs": V1}})
+                    ),
+                    "without": [f"ipfs:{V1}"],
+                }
+            ],
+        },
+        resolutions={f"ipfs:{V0}": str(FILE)},
+    )
+    case(
+        "ipfs resolved to itself",
+        "nothing was replaced",
+        one("ipfs", CID=V0),
+        {**put("/inputs", V1), "also": []},
+        resolutions={f"ipfs:{V0}": str(V1)},
+    )
+    case(
+        "IPNS",
+        "a name whose holder decides",
+        one("ipfs", CID=f"ipns://{IPNS}"),
+        unresolved(OCI, None, (f"{at}/CID", f"ipns:{IPNS}", "ipns")),
+    )
+    case(
+        "IPNS as a CID",
+        "a libp2p-key is a name, wherever it stands",
+        one("ipfs", CID=IPNS),
+        unresolved(OCI, None, (f"{at}/CID", f"ipns:{IPNS}", "ipns")),
+    )
+    case(
+        "IPNS resolved",
+        "to what it named",
+        one("ipfs", CID=f"/ipns/{IPNS}"),
+        put("/inputs"),
+        resolutions={f"ipns:{IPNS}": str(FILE)},
+    )
+    identity = CID("base32", 1, "raw", ("identity", DATA))
+    case(
+        "identity CID of raw bytes",
+        "re-hashed: the bytes stand in it",
+        one("ipfs", CID=str(identity)),
+        put("/inputs"),
+    )
+    case(
+        "identity CID of another codec",
+        "a block that is no block of ours",
+        one("ipfs", CID=str(CID("base32", 1, "dag-pb", ("identity", b"\x0a\x00")))),
+        refused(f"{at}/CID"),
+    )
+    case(
+        "sha1",
+        "not collision resistant",
+        one("ipfs", CID=str(CID("base32", 1, "raw", ("sha1", b"\0" * 20)))),
+        refused(f"{at}/CID"),
+    )
+    case("no CID", "what is to be mounted?", one("ipfs"), refused(f"{at}/CID"))
+    case("not a CID", "nor a URL", one("ipfs", CID="data"), refused(f"{at}/CID"))
+    case(
+        "inline",
+        "the decoded bytes as a file, at the target itself",
+        one("inline", "/inputs/a.csv", URL=data_url(DATA)),
+        put("/inputs/a.csv"),
+    )
+    case(
+        "inline, percent-encoded",
+        "the same bytes; the media type is no identity",
+        one("inline", "/inputs/a.csv", URL="data:,a%2Cb%0A1,2%0A"),
+        put("/inputs/a.csv"),
+    )
+    case(
+        "inline with a bad escape",
+        "% is no escape of anything",
+        one("inline", URL="data:,100%"),
+        refused(f"{at}/URL"),
+    )
+    case(
+        "inline that is not base64",
+        "though it says so",
+        one("inline", URL="data:;base64,?"),
+        refused(f"{at}/URL"),
+    )
+    case("inline without URL", "no bytes", one("inline"), refused(f"{at}/URL"))
+    case(
+        "host directory",
+        "of whichever host runs it",
+        one("localDirectory", SourcePath="/data", ReadWrite=True),
+        impure(OCI, None, (f"{SOURCE}/Source/Type", "host-directory")),
+    )
+    case(
+        "repository",
+        "a branch moves",
+        one("repoClone", Repo="https://example.org/a.git"),
+        unresolved(
+            OCI, None, (f"{at}/Repo", "https://example.org/a.git", "repository")
+        ),
+    )
+    case(
+        "unknown storage",
+        "a name of no source",
+        one("floppy"),
+        refused(f"{SOURCE}/Source/Type"),
+    )
+
+
+def archives() -> None:
+    """Inline `application/gzip` is unpacked by the network."""
+    at = f"{SOURCE}/Source/Params/URL"
+
+    def one(url: str, **more: Any) -> Any:
+        return docker(InputSources=[source("inline", "/in", URL=url)], **more)
+
+    two = ran(files={"/in/a.csv": FILE, "/in/d/b": raw(b"b")})
+    case(
+        "archive",
+        "its regular files, one entry each",
+        one(tar_gz(("a.csv", DATA), ("d", None), ("d/b", b"b"))),
+        two,
+    )
+    case(
+        "archive, other bytes",
+        "order, times, owners and compression are no identity",
+        one(tar_gz(("./d/b", b"b"), ("./a.csv", DATA), mtime=1_600_000_000, uid=1000)),
+        two,
+    )
+    long = "d" * 90 + "/" + "é" * 60
+    case(
+        "archive with a long name",
+        "a pax header says it",
+        one(tar_gz((long, DATA))),
+        put(f"/in/{long}"),
+    )
+    for name, why, url in (
+        ("symbolic link", "no map of files can say it", tar_gz(("a", "b"))),
+        ("..", "leads out", tar_gz(("../a", DATA))),
+        ("absolute name", "leads out", tar_gz(("/a", DATA))),
+        ("empty directory", "no map of files can say it", tar_gz(("d", None))),
+        ("a file twice", "which of them?", tar_gz(("a", DATA), ("./a", b""))),
+        (
+            "a file that is a directory",
+            "which of them?",
+            tar_gz(("a", DATA), ("a/b", DATA)),
+        ),
+        ("nothing", "an empty directory at the target", tar_gz()),
+        ("no tar", "gzip of something else", data_url(b"\x1f\x8b", "application/gzip")),
+        (
+            "a name that is not UTF-8",
+            "no path here can say it",
+            tar_gz(("\udcff", DATA)),
+        ),
+    ):
+        case(
+            f"archive: {name}",
+            why,
+            one(url),
+            {
+                **unresolved(OCI, None, (at, "data:application/gzip", "archive")),
+                "warnings": [INDEX, "archive"],
+            },
+        )
+    case(
+        "gzip by another media type",
+        "is not unpacked: the bytes are the file",
+        one(data_url(gzip.compress(DATA, mtime=0), "application/x-gzip")),
+        put("/in", raw(gzip.compress(DATA, mtime=0))),
+    )
+
+
+def downloads() -> None:
+    """URLs land at target/<name>."""
+    url = "https://example.org/d/a.csv"
+    at = f"{SOURCE}/Source/Params/URL"
+
+    def one(text: str = url) -> Any:
+        return docker(InputSources=[source("urlDownload", "/in", URL=text)])
+
+    case(
+        "URL",
+        "what it gives is nobody's to say",
+        one(),
+        unresolved(OCI, None, (at, url, "url")),
+    )
+    case(
+        "URL resolved",
+        "named by the last element of its path",
+        one(),
+        put("/in/a.csv"),
+        resolutions={url: str(FILE)},
+    )
+    case(
+        "URL resolved with a name",
+        "as the server called it",
+        one(),
+        put("/in/b.csv"),
+        resolutions={url: {"cid": str(FILE), "name": "b.csv"}},
+    )
+    case(
+        'URL resolved with the name ""',
+        "at the target itself",
+        one(),
+        put("/in"),
+        resolutions={url: {"cid": str(FILE), "name": ""}},
+    )
+    case(
+        "URL in another spelling",
+        "scheme, host and default port normalise; a fragment is not sent",
+        one("HTTPS://Example.ORG:443/d/a.csv#top"),
+        put("/in/a.csv"),
+        resolutions={url: str(FILE)},
+    )
+    case(
+        "URL with a query",
+        "another URL, the same name",
+        one(f"{url}?v=1"),
+        put("/in/a.csv"),
+        resolutions={f"{url}?v=1": str(FILE)},
+    )
+    case(
+        "URL with an escape",
+        "path.Base of the percent-decoded path",
+        one("https://example.org/a%20b%2Fc.csv"),
+        put("/in/c.csv"),
+        resolutions={"https://example.org/a%20b%2Fc.csv": str(FILE)},
+    )
+    case(
+        "URL that ends in /",
+        "path.Base drops trailing slashes",
+        one("https://example.org/a/"),
+        put("/in/a"),
+        resolutions={"https://example.org/a/": str(FILE)},
+    )
+    for path in ("", "/", "/a/..", "/a/.", "/%ff"):
+        bare = f"https://example.org{path}"
+        normal = {"": "/", "/a/..": "/", "/a/.": "/a/"}.get(path, path)
+        case(
+            f"URL without a name: {path!r}",
+            "only a resolution with a name settles it",
+            one(bare),
+            unresolved(
+                OCI, None, (at, f"https://example.org{normal}", "url-name")
+            ),
+            resolutions={f"https://example.org{normal}": str(FILE)},
+        )
+    case(
+        "URL of a gateway",
+        "the CID is its content; the name is the path's, in its own spelling",
+        one(f"https://dweb.link/ipfs/{V0}"),
+        put(f"/in/{V0}", V1),
+    )
+    gateway = f"https://{V1}.ipfs.dweb.link/"
+    case(
+        "URL of a gateway without a name",
+        "the bytes are known, what they are called is not",
+        one(gateway),
+        unresolved(OCI, None, (at, gateway, "url-name")),
+    )
+    case(
+        "URL of a gateway with a name",
+        "and the finding is settled",
+        one(gateway),
+        put("/in/x", V1),
+        resolutions={gateway: {"cid": str(V1), "name": "x"}},
+    )
+    for bad in ("ipfs://" + V0, "ftp://example.org/a", "file:///a", "https://[x/a", "a"):
+        case(
+            f"URL {bad[:20]}",
+            "only http and https are fetched",
+            one(bad),
+            refused(at),
+        )
+
+
+def buckets() -> None:
+    """S3 is an address only with the checksum of a single key."""
+    at = f"{SOURCE}/Source/Params"
+
+    def one(**params: Any) -> Any:
+        whole = {"Bucket": "b", "Key": "d/a.csv", **params}
+        return docker(
+            InputSources=[
+                source(
+                    "s3", "/in", **{k: v for k, v in whole.items() if v is not ...}
+                )
+            ]
+        )
+
+    def open_(reference: str, kind: str = "s3") -> Any:
+        return unresolved(OCI, None, (f"{at}/Key", reference, kind))
+
+    case(
+        "S3 with checksum",
+        "raw + that digest, at target/<base name of the key>",
+        one(ChecksumSHA256=SUM, Region="eu-west-1", VersionID="v1"),
+        {**put("/in/a.csv"), "warnings": [INDEX]},
+    )
+    case("S3", "a key can be written again", one(), open_("s3://b/d/a.csv"))
+    case(
+        "S3 with a version",
+        "fixed in that bucket, but no content address",
+        one(VersionID="v 1", Endpoint="https://s3.example"),
+        open_(
+            "s3://b/d/a.csv?endpoint=https%3A%2F%2Fs3.example&versionId=v+1",
+        ),
+    )
+    case(
+        "S3 resolved",
+        "in that order of parameters",
+        one(VersionID="v 1", Endpoint="https://s3.example"),
+        put("/in/a.csv"),
+        resolutions={
+            "s3://b/d/a.csv?endpoint=https%3A%2F%2Fs3.example&versionId=v%201": str(
+                FILE
+            )
+        },
+    )
+    case(
+        "S3 with a multipart checksum",
+        "a hash of hashes",
+        one(ChecksumSHA256=f"{SUM}-3"),
+        open_("s3://b/d/a.csv"),
+    )
+    for name, key in (
+        ("prefix", "d/"),
+        ("glob", "d/*"),
+        ("glob inside", "d/*.csv"),
+        ("no key", ""),
+        ("..", "d/.."),
+        ("spaces around", " d/a.csv"),
+    ):
+        spelled = key.replace("*", "%2A").replace(" ", "%20")
+        case(
+            f"S3 {name}",
+            "several objects, or one that lands nobody knows where",
+            one(Key=key, ChecksumSHA256=SUM),
+            open_(f"s3://b/{spelled}", "s3-prefix"),
+        )
+    case(
+        "S3 with a filter",
+        "a pattern over a listing",
+        one(Filter=".*", ChecksumSHA256=SUM),
+        open_("s3://b/d/a.csv", "s3-prefix"),
+    )
+    case(
+        "S3 with partitions",
+        "who reads what depends on the listing",
+        one(Partition={"Type": "object"}, ChecksumSHA256=SUM),
+        open_("s3://b/d/a.csv", "s3-partition"),
+    )
+    for name, checksum in (("short", "AAAA"), ("hex", HEX), ("not ASCII", "é")):
+        case(
+            f"S3 checksum {name}",
+            "base64 of 32 bytes",
+            one(ChecksumSHA256=checksum),
+            refused(f"{at}/ChecksumSHA256"),
+        )
+    case("S3 without bucket", "of which?", one(Bucket=...), refused(f"{at}/Bucket"))
+    case(
+        "S3 with V1beta's name of the checksum",
+        "models.Job passes over it, so nothing is checked",
+        one(Checksum=SUM),
+        {**open_("s3://b/d/a.csv"), "warnings": [INDEX, "ignored-field"]},
+    )
+
+
+def paths() -> None:
+    """One spelling of each path, one file at each."""
+
+    def at(*targets: str) -> Any:
+        return docker(
+            InputSources=[
+                source("inline", target, URL=data_url(DATA)) for target in targets
+            ]
+        )
+
+    for target in ("/in/a", "in/a", "/in//a", "/in/./a/", "/in/b/../a"):
+        case(
+            f"target {target}",
+            "cleaned; a relative one is taken from the root",
+            at(target),
+            put("/in/a"),
+        )
+    case(
+        "target climbs",
+        "above the root",
+        at("/in/../../a"),
+        refused(f"{SOURCE}/Target"),
+    )
+    case("no target", "where?", at(""), refused(f"{SOURCE}/Target"))
+    case(
+        "two files at one path",
+        "also in two spellings",
+        at("/in/a", "in//a"),
+        refused("/Tasks/0/InputSources/1/Target"),
+    )
+    case(
+        "nested mounts",
+        "the deeper wins, so both stand",
+        at("/in", "/in/a"),
+        ran(files={"/in": FILE, "/in/a": FILE}),
+    )
+    case(
+        "order of sources",
+        "no identity",
+        at("/in/b", "/in/a"),
+        ran(files={"/in/a": FILE, "/in/b": FILE}),
+    )
+    case(
+        "path of 4097 bytes",
+        "no path of Linux is as long",
+        at("/" + "a" * 4096),
+        refused(f"{SOURCE}/Target"),
+    )
+
+
+def purity() -> None:
+    """Networks, job types, templates."""
+    case(
+        "network None",
+        "asks for none",
+        docker(Network={"Type": " NONE "}),
+        {**PLAIN, "warnings": [INDEX]},
+    )
+    case(
+        "network absent",
+        "the identity of None; the claim says what was available",
+        docker(Network=...),
+        {**PLAIN, "warnings": [INDEX, NETWORK]},
+    )
+    for kind in ("Full", "Host", "Bridge", "HTTP", "Default"):
+        case(
+            f"network {kind}",
+            "what the spec asks for can answer anything; Default is bridge or host",
+            docker(Network={"Type": kind}),
+            impure(OCI, ECHO, (f"{TASK}/Network/Type", "network")),
+        )
+    case(
+        "network with ports",
+        "asks for a network without saying which",
+        docker(Network={"Ports": [{"Name": "http"}]}),
+        impure(OCI, ECHO, (f"{TASK}/Network/Ports", "network")),
+    )
+    case(
+        "network unknown",
+        "a name of none",
+        docker(Network={"Type": "Carrier"}),
+        refused(f"{TASK}/Network/Type"),
+    )
+    case("type batch", "the default", {**docker(), "Type": "Batch"}, PLAIN)
+    for kind in ("ops", "daemon", "service"):
+        case(
+            f"type {kind}",
+            "runs as often as there are nodes, or for ever",
+            {**docker(), "Type": kind},
+            impure(OCI, ECHO, ("/Type", "job-type")),
+        )
+    case("type unknown", "a name of none", {**docker(), "Type": "x"}, refused("/Type"))
+    template = "{{.Name}}"
+    url = data_url(DATA)
+    for name, document, at, given in (
+        (
+            "argument",
+            docker({"Parameters": [template]}),
+            f"{PARAMS}/Parameters/0",
+            None,
+        ),
+        ("env", docker(Env={"A": template}), f"{TASK}/Env/A", None),
+        ("name of env", docker(Env={template: "1"}), f"{TASK}/Env/{template}", None),
+        (
+            "engine env",
+            docker({"EnvironmentVariables": [f"A={template}"]}),
+            f"{PARAMS}/EnvironmentVariables/0",
+            None,
+        ),
+        (
+            "directory",
+            docker({"WorkingDirectory": template}),
+            f"{PARAMS}/WorkingDirectory",
+            None,
+        ),
+        (
+            "target",
+            docker(InputSources=[source("inline", f"/{template}", URL=url)]),
+            f"{SOURCE}/Target",
+            None,
+        ),
+        (
+            "CID",
+            docker(InputSources=[source("ipfs", CID=template)]),
+            f"{SOURCE}/Source/Params/CID",
+            None,
+        ),
+        (
+            "inline bytes",
+            docker(InputSources=[source("inline", URL=f"data:,{template}")]),
+            f"{SOURCE}/Source/Params/URL",
+            None,
+        ),
+        (
+            "S3 key",
+            docker(
+                InputSources=[
+                    source("s3", Bucket="b", Key=template, ChecksumSHA256=SUM)
+                ]
+            ),
+            f"{SOURCE}/Source/Params/Key",
+            None,
+        ),
+    ):
+        case(
+            f"template in {name}",
+            "render it, then hash it",
+            document,
+            impure(OCI, given, (at, "template")),
+        )
+    case(
+        "template in image",
+        "the program is not known, the input is",
+        docker({"Image": template}),
+        impure(None, ECHO, (f"{PARAMS}/Image", "template")),
+    )
+    case(
+        "template in what is no identity",
+        "reaches no block",
+        {**docker(Name=template), "Name": template},
+        PLAIN,
+    )
+    case(
+        "impure and unresolved",
+        "impure beats unresolved; both lists are filled",
+        {**docker({"Image": "ubuntu"}), "Type": "ops"},
+        {
+            **impure(None, ECHO, ("/Type", "job-type")),
+            "unresolved": [
+                {
+                    "at": f"{PARAMS}/Image",
+                    "reference": "oci:docker.io/library/ubuntu:latest",
+                    "kind": "oci-tag",
+                }
+            ],
+        },
+    )
+
+
+def partitions() -> None:
+    """`Count` over 1: as many invocations."""
+
+    def part(index: int, count: int, **more: str) -> Any:
+        pair = {
+            "BACALHAU_PARTITION_INDEX": str(index),
+            "BACALHAU_PARTITION_COUNT": str(count),
+        }
+        return ran(env={**more, **pair})
+
+    case(
+        "Count 2",
+        "told apart by the pair that Bacalhau injects",
+        {**docker(Env={"A": "1"}), "Count": 2},
+        several(part(0, 2, A="1"), part(1, 2, A="1")),
+    )
+    case(
+        "Count 11",
+        "decimal without padding",
+        {**docker(), "Count": 11},
+        several(*(part(index, 11) for index in range(11))),
+    )
+    case("Count 1", "no pair", {**docker(), "Count": 1}, PLAIN)
+    case("Count 0", "what Go has where nothing is said", {**docker(), "Count": 0}, PLAIN)
+    for name, count in (("-1", -1), ("1.0", 1.0), ('"2"', "2"), ("10001", 10_001)):
+        case(
+            f"Count {name}",
+            "an integer of partitions",
+            {**docker(), "Count": count},
+            refused("/Count"),
+        )
+
+
+def not_identity() -> None:
+    """What may differ without being another computation."""
+    case(
+        "everything that is no identity",
+        "names, labels, resources, times, publishers, outputs",
+        {
+            **docker(
+                Name="main",
+                Publisher={"Type": "ipfs", "Params": {}},
+                Meta={"a": "b"},
+                Resources={"CPU": "500m", "Memory": "4gb", "GPU": "1"},
+                Timeouts={"ExecutionTimeout": 300, "TotalTimeout": 1.5},
+                ResultPaths=[{"Name": "out", "Path": "/outputs/"}],
+            ),
+            "Name": "n",
+            "Namespace": "default",
+            "Priority": 7,
+            "Constraints": [{"Key": "a", "Operator": "=", "Values": ["b"]}],
+            "Meta": {"a": "b"},
+            "Labels": {"a": "b"},
+            "State": {"StateType": "Completed"},
+            "Version": 2,
+            "Revision": 3,
+            "CreateTime": 1,
+            "ModifyTime": 2,
+        },
+        {**PLAIN, "warnings": [INDEX], "dirs": ["/outputs"]},
+    )
+    case(
+        "alias of a file",
+        "no identity",
+        docker(
+            InputSources=[
+                {**source("inline", "/in/a", URL=data_url(DATA)), "Alias": "x"}
+            ]
+        ),
+        {**put("/in/a"), "warnings": [INDEX]},
+    )
+    case(
+        "job id",
+        "reported as an alias",
+        {**docker(), "ID": "j-1"},
+        {**PLAIN, "aliases": {"bacalhau-job": "j-1"}},
+    )
+    case(
+        "wrapped",
+        "as the API and describe answer",
+        {"Job": docker(), "Executions": {"Items": []}},
+        PLAIN,
+    )
+    inner = docker({"Image": "ubuntu"})
+    case(
+        "wrapped: pointers",
+        "lead through the wrapper",
+        {"job": inner},
+        unresolved(
+            None,
+            ECHO,
+            (f"/job{PARAMS}/Image", "oci:docker.io/library/ubuntu:latest", "oci-tag"),
+        ),
+    )
+    case(
+        "wrapped and bare",
+        "two jobs in one document",
+        {"Job": docker(), **docker()},
+        refused("/Tasks"),
+    )
+    case(
+        "two tasks",
+        "Bacalhau runs one",
+        {"Tasks": docker()["Tasks"] * 2},
+        refused("/Tasks"),
+    )
+    case(
+        "unknown engine",
+        "docker and wasm are read",
+        docker(engine="flibble"),
+        refused(f"{TASK}/Engine/Type"),
+    )
+    case(
+        "for another network",
+        "the name refuses, it never changes a CID",
+        docker(),
+        refused(),
+        network="golem",
+    )
+    case("for bacalhau", "the name changes nothing", docker(), PLAIN, network="bacalhau")
+    case("for nobody", "no network of that name", docker(), refused(), network="x")
+
+
+def resolutions() -> None:
+    """Unused and malformed ones."""
+    tag = "oci:docker.io/library/ubuntu:latest"
+    case(
+        "unused resolution",
+        "a warning",
+        docker(),
+        {**PLAIN, "warnings": [INDEX, "unused-resolution"]},
+        resolutions={tag: f"sha256:{HEX}"},
+    )
+    for name, key, value, at in (
+        ("not a digest", tag, "latest", "/oci:docker.io~1library~1ubuntu:latest"),
+        ("of no kind", "ubuntu", f"sha256:{HEX}", "/ubuntu"),
+        ("CID of sha1", "ipfs:x", str(FILE), "/ipfs:x"),
+        ("not a CID", "https://a.b/", "x", "/https:~1~1a.b~1"),
+        ("a number", "https://a.b/", 1, "/https:~1~1a.b~1"),
+        (
+            "an unknown field",
+            "https://a.b/",
+            {"cid": str(FILE), "size": 1},
+            "/https:~1~1a.b~1/size",
+        ),
+        (
+            "a name with /",
+            "https://a.b/",
+            {"cid": str(FILE), "name": "a/b"},
+            "/https:~1~1a.b~1/name",
+        ),
+    ):
+        case(
+            f"resolution: {name}",
+            "malformed",
+            docker(),
+            refused(at),
+            resolutions={key: value},
+        )
+    case(
+        "two keys of one reference",
+        "they normalise alike",
+        docker(),
+        refused("/oci:ubuntu"),
+        resolutions={tag: f"sha256:{HEX}", "oci:ubuntu": f"sha256:{OTHER_HEX}"},
+    )
+
+
+def modules() -> None:
+    """WebAssembly, up to v1.6 and from v1.7."""
+    plain = canonical(WASI, {})
+    case("wasm v1.1", "the module is a source of its own", wasm(), plain, warnings=[])
+    case("wasm v1.7", "the module is the target of a source", wasm_17(), plain)
+    case(
+        "wasm v1.7, path in another spelling",
+        "both are cleaned",
+        wasm_17({"EntryModule": "app//main.wasm"}),
+        plain,
+    )
+    for name, document in (
+        ("v1.1", wasm({"EntryPoint": ...})),
+        ("v1.1, empty", wasm({"EntryPoint": ""})),
+        ("v1.7", wasm_17({"Entrypoint": ...})),
+    ):
+        case(
+            f"wasm without entry point: {name}",
+            "read as _start, with a warning",
+            document,
+            {**plain, "warnings": [ENTRY]},
+        )
+    case(
+        "wasm with another entry",
+        "another program",
+        wasm({"EntryPoint": ..., "Entrypoint": "main"}),
+        canonical({**WASI, "entry": "main"}, {}),
+    )
+    whole = canonical(
+        WASI,
+        {
+            "args": ["-v", ""],
+            "env": {"A": "2", "B": "1"},
+            "files": {"/in": V1},
+        },
+    )
+    fields = {
+        "InputSources": [source("ipfs", "/in", CID=V0)],
+        "Env": {"A": "1", "B": "1"},
+    }
+    case(
+        "wasm v1.1, all of it",
+        "args without argv[0]; the engine's env overrides the task's",
+        wasm({"Parameters": ["-v", ""], "EnvironmentVariables": {"A": "2"}}, **fields),
+        whole,
+    )
+    case(
+        "wasm v1.7, all of it",
+        "its module leaves the files; env stands in the task only",
+        wasm_17(
+            {"Parameters": ["-v", ""]},
+            source("ipfs", "/in", CID=V0),
+            Env={"A": "2", "B": "1"},
+        ),
+        whole,
+    )
+    case(
+        "wasm v1.7, env in the engine",
+        "the new engine does not know it",
+        wasm_17({"EnvironmentVariables": {"A": "2"}}),
+        {**plain, "warnings": ["ignored-field"]},
+    )
+    imports = [{"code": raw(LIBRARY), "name": "lib"}, {"code": V1}]
+    case(
+        "imports up to v1.6",
+        "in order, linked by Alias",
+        wasm(
+            {
+                "ImportModules": [
+                    {"Source": inline(LIBRARY), "Alias": "lib"},
+                    {"Source": {"Type": "ipfs", "Params": {"CID": V0}}},
+                ]
+            }
+        ),
+        canonical({**WASI, "imports": imports}, {}),
+    )
+    case(
+        "imports up to v1.6, other order",
+        "another program",
+        wasm(
+            {
+                "ImportModules": [
+                    {"Source": {"Type": "ipfs", "Params": {"CID": V0}}},
+                    {"Source": inline(LIBRARY), "Alias": "lib"},
+                ]
+            }
+        ),
+        canonical({**WASI, "imports": imports[::-1]}, {}),
+    )
+    library = source("inline", "lib/a.wasm", URL=data_url(LIBRARY))
+    case(
+        "imports from v1.7",
+        "named by the cleaned target path; they leave the files",
+        wasm_17({"ImportModules": ["/lib//a.wasm"]}, library),
+        canonical(
+            {**WASI, "imports": [{"code": raw(LIBRARY), "name": "/lib/a.wasm"}]}, {}
+        ),
+    )
+    case(
+        "module that is also a file",
+        "one source is the module, the other stays",
+        wasm_17({}, source("inline", "/copy.wasm", URL=data_url(MODULE))),
+        canonical(WASI, {"files": {"/copy.wasm": raw(MODULE)}}),
+    )
+    case(
+        "module as a packed file, v1.1",
+        "clients pack what is larger than 512 bytes: the one file is the module",
+        wasm(
+            {
+                "EntryModule": {
+                    "Source": {
+                        "Type": "inline",
+                        "Params": {"URL": tar_gz(("main.wasm", MODULE))},
+                    }
+                }
+            }
+        ),
+        plain,
+    )
+    case(
+        "module as a packed file, v1.7",
+        "the one .wasm below the target is the module",
+        {
+            "Tasks": [
+                {
+                    **wasm_17({"EntryModule": "/app"})["Tasks"][0],
+                    "InputSources": [
+                        source("inline", "/app", URL=tar_gz(("main.wasm", MODULE)))
+                    ],
+                }
+            ]
+        },
+        plain,
+    )
+    case(
+        "module as an archive of several",
+        "which of them?",
+        wasm(
+            {
+                "EntryModule": {
+                    "Source": {
+                        "Type": "inline",
+                        "Params": {"URL": tar_gz(("a", MODULE), ("b", MODULE))},
+                    }
+                }
+            }
+        ),
+        unresolved(
+            None,
+            {},
+            (
+                f"{PARAMS}/EntryModule/Source/Params/URL",
+                "data:application/gzip",
+                "archive",
+            ),
+        ),
+    )
+    url = "https://example.org/"
+    case(
+        "module by URL",
+        "lands nowhere, so it needs no name",
+        wasm({"EntryModule": {"Source": {"Type": "urlDownload", "Params": {"URL": url}}}}),
+        plain,
+        resolutions={url: str(raw(MODULE))},
+    )
+    case(
+        "module of no source",
+        "from v1.7 it is the target of one",
+        wasm_17({"EntryModule": "/other.wasm"}),
+        refused(f"{PARAMS}/EntryModule"),
+    )
+    for name, empty in (("absent", ...), ("null", None), ('""', ""), ("{}", {})):
+        case(
+            f"module {name}",
+            "nothing to run",
+            wasm({"EntryModule": empty}),
+            refused(f"{PARAMS}/EntryModule"),
+        )
+    case(
+        "template as the name of an import",
+        "it would reach the program",
+        wasm({"ImportModules": [{"Source": inline(LIBRARY), "Alias": "{{.x}}"}]}),
+        impure(None, {}, (f"{PARAMS}/ImportModules/0/Alias", "template")),
+    )
+    case(
+        "wasm outputs",
+        "mounted at Name, not at Path",
+        wasm(ResultPaths=[{"Name": "out", "Path": "/elsewhere"}]),
+        {**plain, "dirs": ["/out"]},
+    )
+
+
+YAML = """\
+# the plain case
+Tasks:
+  - Engine:
+      Type: docker
+      Params:
+        Image: {image}
+        Entrypoint: {entrypoint}
+    Network: {{Type: None}}
+{rest}"""
+
+
+def yaml(entrypoint: str = "[echo, hi]", rest: str = "") -> str:
+    """The plain case in YAML."""
+    return YAML.format(image=IMAGE, entrypoint=entrypoint, rest=rest)
+
+
+def words() -> None:
+    """YAML, where 1.1 and 1.2 agree."""
+    case("YAML", "as the same in JSON", yaml(), PLAIN)
+    case("YAML quoted", "a string in every version", yaml('["echo", "hi"]'), PLAIN)
+    case("YAML alias", "expanded", yaml("&a [echo, hi]", "Meta: *a\n"), PLAIN)
+    for word in ("no", "010", "1_0", "0o17", "1e3", "y", "On", "190:20:30", "0x1F"):
+        case(
+            f"YAML {word} as argument",
+            "YAML 1.1 and 1.2 differ, or both say that it is no string",
+            yaml(f"[echo, {word}]"),
+            refused(f"{PARAMS}/Entrypoint/1"),
+        )
+    for word in ("10", "1.5", "true", "null", "~", "1e999", "9" * 500):
+        case(
+            f"YAML {word[:8]} as argument",
+            "no string, as Go would say too",
+            yaml(f"[echo, {word}]"),
+            refused(f"{PARAMS}/Entrypoint/1"),
+        )
+    for word in ("2001-12-14", "=", "<<", "1.2.3", "08:61", "nope", "0b", "+", "."):
+        case(
+            f"YAML {word} as argument",
+            "text to both",
+            yaml(f"[echo, '{word}']").replace(f"'{word}'", word),
+            canonical(OCI, {"argv": ["echo", word]}),
+        )
+    case(
+        "YAML no in what is no identity",
+        "ambiguous where it reaches no block",
+        yaml(rest="Meta: {answer: no, port: 010}\nPriority: 1_0\n"),
+        PLAIN,
+    )
+    case(
+        "YAML no as a name of env",
+        "a key that is no string to every reader",
+        yaml(rest="    Env: {no: '1'}\n"),
+        refused(f"{TASK}/Env/no"),
+    )
+    for name, document in (
+        ("tag", yaml("!!seq [echo, hi]")),
+        ("two documents", yaml() + "---\n" + yaml()),
+        ("key twice", yaml(rest="Meta: {a: 1, a: 2}\n")),
+        ("merge key", yaml(rest="Meta: {<<: {a: 1}}\n")),
+        ("alias before its anchor", yaml(rest="Meta: *a\n")),
+        ("alias inside its anchor", yaml(rest="Meta: &a [*a]\n")),
+        ("next line", yaml("[echo, 'a\u0085b']")),
+        ("line separator", yaml("[echo, 'a\u2028b']")),
+        ("tab as indent", "Tasks:\n\t- a\n"),
+        ("nothing", "# nothing\n"),
+    ):
+        case(f"YAML with {name}", "refused", document, refused())
+    case(
+        "YAML next line escaped",
+        "inside double quotes both versions keep it",
+        yaml('[echo, "a\\Nb"]'),
+        canonical(OCI, {"argv": ["echo", "a\u0085b"]}),
+    )
+    case(
+        "byte order mark",
+        "refused",
+        "\ufeff" + text(docker()),
+        refused(),
+    )
+    for name, document in (
+        ("comment", "{} // no"),
+        ("trailing comma", '{"a": 1,}'),
+        ("NaN", '{"a": NaN}'),
+        ("lone surrogate", '{"a": "\\ud800"}'),
+        ("-0", '{"a": -0}'),
+        ("1e999", '{"a": 1e999}'),
+        ("129 levels", "[" * 129 + "]" * 129),
+        ("nothing", "{}"),
+        ("an empty list", "[]"),
+        ("text after it", "{} {}"),
+    ):
+        case(f"JSON: {name}", "RFC 8259 and nothing else", document, refused())
+
+
+if __name__ == "__main__":
+    for part in (
+        empties,
+        commands,
+        folding,
+        environment,
+        images,
+        configurations,
+        inputs,
+        archives,
+        downloads,
+        buckets,
+        paths,
+        purity,
+        partitions,
+        not_identity,
+        resolutions,
+        modules,
+        words,
+    ):
+        part()
+    write("bacalhau-job.json")
