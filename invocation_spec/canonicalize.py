@@ -41,7 +41,7 @@ def canonicalize(
             outside the rules of its form.
     """
     given = resolutions or Resolutions.none()
-    document = read_document(data)
+    document = read_document(data, templates=True)
     form = _form(document, network)
     readings = form.read(document, given)
     outcomes = [_outcome(form, reading) for reading in readings]
@@ -68,6 +68,8 @@ def _form(document: Document, network: str | None) -> Form:
                 f"this is a {found[0].name} of {found[0].network}, not of {network}"
             )
         found = of_network
+    if not found and document.fault is not None:
+        raise document.fault
     if not found:
         raise DocumentError(
             "of no form that is known here; expected "

@@ -178,12 +178,10 @@ def _text_to_bytes(text: str) -> bytes:
         raise CidError(f"{len(text)} characters; a CID has at most {CID_TEXT_MAX}")
     if _CIDV0.fullmatch(text):
         return _multibase("z" + text, text)
-    if _BASE32.fullmatch(text):
-        return _base32(text)
     if not text or text.startswith("Qm") or not text.isascii():
         raise CidError(f"{_shown(text)} is not a CID")
-    raw = _multibase(text, text)
-    if raw[:1] != b"\x01":
+    raw = _base32(text) if _BASE32.fullmatch(text) else _multibase(text, text)
+    if raw[:1] != b"\x01":  # a CIDv0 has no multibase: its one spelling is Qm..
         raise CidError(f"{_shown(text)} is not a CIDv1")
     return raw
 
@@ -232,7 +230,8 @@ def _check_kind(codec: int, code: int, digest: bytes) -> None:
         raise MutableNameError("a libp2p key (IPNS) names whoever holds it, no content")
     if code == _IDENTITY:
         raise CidError(
-            "identity hash with a codec other than raw; expected the hash of a block"
+            "an identity hash holds bytes, it does not hash them; expected the hash"
+            " of a block or file"
         )
     if code not in _HASHES:
         raise CidError(

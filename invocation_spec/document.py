@@ -1,9 +1,10 @@
 """Reading a document: bytes to a tree, with nothing guessed and nothing lost.
 
 JSON by RFC 8259, YAML where 1.1 and 1.2 agree, DAG-CBOR by its first byte, a CAR
-by its header and as its bytes. A YAML scalar that the two versions read
-differently is kept as `Ambiguous`, so that it is refused where it would reach a
-block and is plain text elsewhere.
+by its header and as its bytes. Text that would be JSON but for `{{` is kept as a
+template, which Lilypad writes, with the reason why it is no JSON. A YAML scalar
+that the two versions read differently is kept as `Ambiguous`, so that it is
+refused where it would reach a block and is plain text elsewhere.
 Source: FORMATS 2; the YAML 1.1 types and the YAML 1.2 core schema.
 """
 
@@ -22,12 +23,19 @@ from invocation_spec.dagcbor import DEPTH_MAX, INT_MAX, INT_MIN
 from invocation_spec.errors import DocumentError, EncodingError
 from invocation_spec.yamltext import Ambiguous, read_yaml
 
-__all__ = ["DOCUMENT_BYTES_MAX", "Document", "Syntax", "Tree", "read_document"]
+__all__ = [
+    "DOCUMENT_BYTES_MAX",
+    "Document",
+    "Syntax",
+    "Tree",
+    "read_document",
+    "read_json",
+]
 
 #: Jobs carry small modules and archives inline; whole data sets belong elsewhere.
 DOCUMENT_BYTES_MAX = 16 << 20
 
-Syntax: TypeAlias = Literal["json", "yaml", "dag-cbor", "car"]
+Syntax: TypeAlias = Literal["json", "yaml", "dag-cbor", "car", "template"]
 
 _Leaf: TypeAlias = bool | int | float | str | bytes | CID | Ambiguous | None
 Tree: TypeAlias = "_Leaf | Sequence[Tree] | Mapping[str, Tree]"
@@ -40,14 +48,22 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A tree and the syntax that it was written in; the tree of a CAR is its bytes."""
+    """A tree and the syntax that it was written in.
+
+    The tree of a CAR is its bytes, that of a template its text; `fault` says why a
+    template is no JSON, for whoever finds that it is none that is known.
+    """
 
     tree: Tree
     syntax: Syntax
+    fault: DocumentError | None = None
 
 
-def read_document(data: bytes) -> Document:
+def read_document(data: bytes, *, templates: bool = False) -> Document:
     """The tree of a document, by its own first bytes.
+
+    With `templates`, text that holds `{{` and is no JSON is a template instead of
+    an error.
 
     Raises:
         DocumentError: too large or too deep, not UTF-8 text, DAG-CBOR or a CAR, not
@@ -59,18 +75,31 @@ def read_document(data: bytes) -> Document:
         )
     if _CAR.match(data):
         return Document(data, "car")
-    if data[:1] and 0xA0 <= data[0] <= 0xBF:
+    if data[:1] and 0x80 <= data[0] <= 0xBF:  # ADR 10: text never begins so
         return Document(_read_dag_cbor(data), "dag-cbor")
     text = _text(data)
     first = text.lstrip(" \t\r\n")[:1]
     if not first:
         raise DocumentError("empty; expected a job, a task or a bundle")
     if first in "{[":
-        return Document(_read_json(text), "json")
+        return _json_or_template(text) if templates else _json(text)
     tree = read_yaml(text, depth_max=DEPTH_MAX)
     if "*" in text:  # an alias may nest what its anchor nests already
         _check_depth(tree)
     return Document(cast("Tree", tree), "yaml")
+
+
+def _json(text: str) -> Document:
+    return Document(read_json(text), "json")
+
+
+def _json_or_template(text: str) -> Document:
+    try:
+        return _json(text)
+    except DocumentError as error:
+        if "{{" not in text:
+            raise
+        return Document(text, "template", error)
 
 
 def _text(data: bytes) -> str:
@@ -80,7 +109,7 @@ def _text(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise DocumentError(
-            f"not UTF-8 at byte {error.start}, and no DAG-CBOR map or tag"
+            f"not UTF-8 at byte {error.start}, and no DAG-CBOR map or array"
         ) from error
 
 
@@ -91,7 +120,13 @@ def _read_dag_cbor(data: bytes) -> Tree:
         raise DocumentError(error.reason) from error
 
 
-def _read_json(text: str) -> Tree:
+def read_json(text: str) -> Tree:
+    """The tree of one JSON text.
+
+    Raises:
+        DocumentError: not JSON by RFC 8259, too deep, a key twice, a number that
+            overflows, a lone surrogate.
+    """
     try:
         tree = json.loads(
             text,

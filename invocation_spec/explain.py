@@ -39,7 +39,7 @@ class Absent(Enum):
 #: One side says nothing at a place; null is a value.
 ABSENT: Final = Absent.ABSENT
 
-Side: TypeAlias = Ipld | Absent
+Side: TypeAlias = "Ipld | Absent"
 _Path: TypeAlias = tuple[str | int, ...]
 
 #: Codecs whose hash is that of the bytes themselves: one digest, one content.
@@ -80,9 +80,7 @@ class Difference:
     def to_json(self) -> dict[str, Json]:
         """`{at, a?, b?, hint?}`; a side that says nothing is left out."""
         sides = {"a": self.a, "b": self.b}
-        told = {
-            name: _json(side) for name, side in sides.items() if side is not ABSENT
-        }
+        told = {name: _json(side) for name, side in sides.items() if side is not ABSENT}
         hint: dict[str, Json] = {} if self.hint is None else {"hint": self.hint}
         return {"at": self.at, **told, **hint}
 
@@ -158,7 +156,8 @@ def _program(program: Program) -> Ipld:
 
 
 def _input(given: Input) -> Ipld:
-    return given.to_ipld()
+    """The block's value, with maps to name entries in even where it has none."""
+    return {"env": {}, "files": {}, **cast("Mapping[str, Ipld]", given.to_ipld())}
 
 
 def _compare(

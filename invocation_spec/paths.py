@@ -20,23 +20,37 @@ def clean(path: str) -> str:
     """The one spelling of a guest path.
 
     Raises:
-        EncodingError: it climbs above the root, holds NUL, or is too long.
+        EncodingError: it climbs above the root, holds NUL or half a character, or
+            is too long.
     """
     if "\0" in path:
-        raise EncodingError(f"path {path!r} holds a NUL character")
-    if len(path.encode()) > PATH_BYTES_MAX:
-        raise EncodingError(f"path of more than {PATH_BYTES_MAX} bytes")
+        raise EncodingError(f"path {_shown(path)} holds a NUL character")
     parts: list[str] = []
     for part in path.split("/"):
         if part in ("", "."):
             continue
         if part == "..":
             if not parts:
-                raise EncodingError(f"path {path!r} climbs above the root")
+                raise EncodingError(f"path {_shown(path)} climbs above the root")
             parts.pop()
         else:
             parts.append(part)
-    return "/" + "/".join(parts)
+    found = "/" + "/".join(parts)
+    size = _size(found)
+    if size > PATH_BYTES_MAX:
+        raise EncodingError(f"path of {size} bytes; at most {PATH_BYTES_MAX}")
+    return found
+
+
+def _size(path: str) -> int:
+    try:
+        return len(path.encode())
+    except UnicodeEncodeError as error:
+        raise EncodingError("path holds a lone surrogate, no character") from error
+
+
+def _shown(path: str) -> str:
+    return repr(path if len(path) <= 80 else path[:77] + "...")
 
 
 def is_clean(path: str) -> bool:

@@ -83,6 +83,11 @@ def read_yaml(text: str, *, depth_max: int) -> object:
         raise DocumentError(f"not YAML: {error.problem or error.context}{where}") from (
             error
         )
+    except yaml.reader.ReaderError as error:
+        raise DocumentError(
+            f"not YAML: {error.reason} at character {error.position}; write it as an"
+            " escape inside double quotes"
+        ) from error
     except yaml.YAMLError as error:
         raise DocumentError(f"not YAML: {' '.join(str(error).split())}") from error
 

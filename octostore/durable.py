@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["replace_file", "write_new"]
+__all__ = ["new_folder", "replace_file", "sync_file", "write_new"]
 
 #: For its owner only: what is written here holds secrets or guards them.
 _MODE: Final = 0o600
@@ -39,6 +40,39 @@ def replace_file(path: Path, content: Callable[[os.stat_result], bytes]) -> None
     _write(beside, content)
     beside.replace(path)
     _sync_directory(path.parent)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[None]:
+    """Make a folder that is not there yet, mode 0700, for the body to fill.
+
+    When the body ends, folder and name are fsynced; when it raises, they are gone.
+
+    Raises:
+        FileExistsError: it is there; nothing was touched.
+        OSError: the disk.
+    """
+    path.mkdir(mode=0o700)
+    try:
+        yield
+        _sync_directory(path)
+        _sync_directory(path.parent)
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def sync_file(path: Path) -> None:
+    """Bring to the disk what others wrote into a file.
+
+    Raises:
+        OSError: the disk.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write(path: Path, content: Callable[[os.stat_result], bytes]) -> None:

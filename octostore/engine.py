@@ -16,11 +16,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
-__all__ = ["KEY_BYTES_MAX", "Engine", "Row", "Snapshot", "Table"]
+__all__ = ["KEY_BYTES_MAX", "Engine", "Row", "Snapshot", "Table", "successor"]
 
-#: Longest key of any engine; LMDB's, as it is built by default.
+#: Longest key of any engine, LMDB's as it is built by default; none is empty.
 KEY_BYTES_MAX: Final = 511
 
 
@@ -77,14 +78,41 @@ class Engine(Protocol):
 
         Of two rows with one key the later wins; a put over an equal row and a
         delete of a missing key do nothing. Not from inside a snapshot of the
-        same thread. Killed half-way, nothing of the batch is there.
+        same thread. Killed half-way, or if the batch itself raises, nothing of
+        it is there.
 
         Raises:
             StoreFullError: no space; nothing of the batch is there.
-            StoreError: opened for reading only, or the disk failed.
+            StoreError: opened for reading only, a key that is empty or longer
+                than `KEY_BYTES_MAX`, or the disk failed.
+        """
+        ...
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the rows as one commit left them, also beside a writer.
+
+        `path` is a folder that is not there yet. On return a store is in it, on
+        the disk; after an error nothing is; killed half-way, no store.
+
+        Raises:
+            StoreFullError: no space there.
+            StoreError: `path` exists, or a disk failed.
+        """
+        ...
+
+    def faults(self) -> Iterator[str]:
+        """What is wrong with the files themselves, a line each; also beside a writer.
+
+        None is said of rows: what they should be, the engine does not know.
         """
         ...
 
     def close(self) -> None:
         """Let go of the files; twice is harmless."""
         ...
+
+
+def successor(prefix: bytes) -> bytes | None:
+    """The least key greater than every key with this prefix; None if there is none."""
+    body = prefix.rstrip(b"\xff")
+    return body[:-1] + bytes((body[-1] + 1,)) if body else None

@@ -22,16 +22,18 @@ from typing import Final, Self
 
 import lmdb
 
-from octostore.engine import Row, Snapshot, Table
+from octostore.durable import new_folder, sync_file
+from octostore.engine import Row, Snapshot, Table, successor
 from octostore.errors import (
     StoreCorruptError,
     StoreError,
     StoreFullError,
     StoreVersionError,
 )
+from octostore.lmdb_pages import COMMIT_KEY, Pages
 from octostore.locks import SnapshotGate, WriterLock
 
-__all__ = ["MAP_BYTES", "MAP_BYTES_MAX", "READERS_MAX", "LmdbEngine"]
+__all__ = ["LMDB_DATA", "MAP_BYTES", "MAP_BYTES_MAX", "READERS_MAX", "LmdbEngine"]
 
 #: Address space to begin with; it grows by doubling and costs no disk.
 MAP_BYTES: Final = 1 << 28
@@ -42,7 +44,7 @@ MAP_BYTES_MAX: Final = 1 << 44
 #: Snapshots open at once over all processes; a slot is 64 bytes.
 READERS_MAX: Final = 1024
 
-_DATA: Final = "data.mdb"
+LMDB_DATA: Final = "data.mdb"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -129,7 +131,7 @@ class LmdbEngine:
         if self._readonly:
             raise StoreError("opened for reading only", at=str(self._path))
         rows = {(row.table, row.key): row.value for row in batch}
-        while True:
+        while rows:
             try:
                 self._apply(rows)
                 return
@@ -137,6 +139,32 @@ class LmdbEngine:
                 self._grow()
             except lmdb.Error as error:
                 raise _store_error(error, self._path, "write", _size(rows)) from error
+
+    def copy_to(self, path: Path) -> None:
+        """A consistent copy without free pages, as `Engine.copy_to` says."""
+        part = path / f"{LMDB_DATA}.part"
+        try:
+            with new_folder(path):
+                self._write_copy(part)
+                _stamp_copy(part)
+                sync_file(part)
+                part.rename(path / LMDB_DATA)
+        except lmdb.Error as error:
+            raise _store_error(error, path, "copy", _SLACK_BYTES) from error
+        except OSError as error:
+            raise _os_error(error, path) from error
+
+    def faults(self) -> Iterator[str]:
+        """What the pages of the file say, as `Engine.faults` says."""
+        while True:
+            with self.snapshot() as rows:
+                assert isinstance(rows, _LmdbSnapshot)  # noqa: S101
+                pages = Pages(self._path / LMDB_DATA)
+                # A snapshot keeps the pages of its own commit, of no other.
+                if pages.commit in (None, rows.commit):
+                    fault = pages.fault()
+                    yield from () if fault is None else (fault,)
+                    return
 
     def close(self) -> None:
         """Let go of the files and of the writer's place."""
@@ -157,6 +185,7 @@ class LmdbEngine:
     def _apply(self, rows: dict[tuple[str, bytes], bytes | None]) -> None:
         puts: dict[str, list[tuple[bytes, bytes]]] = {}
         with self._env.begin(write=True) as txn:
+            _stamp(txn)
             for (table, key), value in sorted(rows.items(), key=lambda row: row[0]):
                 if value is None:
                     txn.delete(key, db=self._dbs[table])
@@ -171,6 +200,15 @@ class LmdbEngine:
                         " greater than its last",
                         at=str(self._path),
                     )
+
+    def _write_copy(self, file: Path) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(file, flags, 0o600)
+        try:
+            with self._gate.shared():
+                self._env.copyfd(descriptor, compact=True)
+        finally:
+            os.close(descriptor)
 
     def _grow(self) -> None:
         size = self._env.info()["map_size"] * 2
@@ -194,6 +232,11 @@ class _LmdbSnapshot:
         self._path = path
         self._txn = txn
         self._dbs = dbs
+
+    @property
+    def commit(self) -> int:
+        """The number of the commit that is seen."""
+        return self._txn.id()
 
     def get(self, table: str, key: bytes) -> bytes | None:
         db = self._dbs[table]
@@ -227,7 +270,7 @@ class _LmdbSnapshot:
             return None
         try:
             with self._txn.cursor(db) as cursor:
-                beyond = _successor(prefix)
+                beyond = successor(prefix)
                 if beyond is not None and cursor.set_range(beyond):
                     found = cursor.prev()
                 else:
@@ -239,14 +282,19 @@ class _LmdbSnapshot:
             raise _store_error(error, self._path, "read") from error
 
 
+def _stamp_copy(file: Path) -> None:
+    """Stamp a copy, whose commits LMDB numbers from 1 again."""
+    map_bytes = file.stat().st_size + MAP_BYTES
+    env = lmdb.open(str(file), subdir=False, lock=False, map_size=map_bytes)
+    try:
+        with env.begin(write=True) as txn:
+            _stamp(txn)
+    finally:
+        env.close()
+
+
 def _size(rows: dict[tuple[str, bytes], bytes | None]) -> int:
     return sum(len(key) + len(value or b"") for (_, key), value in rows.items())
-
-
-def _successor(prefix: bytes) -> bytes | None:
-    """The least key greater than every key with this prefix; None if there is none."""
-    body = prefix.rstrip(b"\xff")
-    return body[:-1] + bytes((body[-1] + 1,)) if body else None
 
 
 def _check_folder(path: Path, *, readonly: bool) -> None:
@@ -260,7 +308,7 @@ def _check_folder(path: Path, *, readonly: bool) -> None:
         raise StoreError("a file; a store is a folder", at=str(path)) from error
     except OSError as error:
         raise _os_error(error, path) from error
-    if _DATA not in names and (readonly or names - {"writer.lock", "lock.mdb"}):
+    if LMDB_DATA not in names and (readonly or names - {"writer.lock", "lock.mdb"}):
         raise StoreError("this folder is not a store; name another", at=str(path))
 
 
@@ -304,12 +352,23 @@ def _open_tables(
         found = {bytes(name) for name in cursor.iternext(values=False)}
     if found and not found & {table.name.encode() for table in tables}:
         raise StoreError("the data file of another program", at=env.path())
+    missing = [table for table in tables if table.name.encode() not in found]
+    if missing and not readonly:
+        with env.begin(write=True) as txn:
+            for table in missing:
+                env.open_db(table.name.encode(), txn=txn)
+            _stamp(txn)
     for table in tables:
         try:
-            dbs[table.name] = env.open_db(table.name.encode(), create=not readonly)
+            dbs[table.name] = env.open_db(table.name.encode(), create=False)
         except (lmdb.NotFoundError, lmdb.ReadonlyError):
             dbs[table.name] = None
     return dbs
+
+
+def _stamp(txn: lmdb.Transaction[bytes]) -> None:
+    """Let the commit name itself, so that no older one passes for it."""
+    txn.put(COMMIT_KEY, txn.id().to_bytes(8, "big"))
 
 
 def _store_error(
@@ -321,7 +380,7 @@ def _store_error(
     if isinstance(error, lmdb.VersionMismatchError):
         return StoreVersionError(f"a data file of another LMDB: {error}", at=at)
     if isinstance(error, lmdb.InvalidError):
-        return StoreError(f"{_DATA} is no data file of a store", at=at)
+        return StoreError(f"{LMDB_DATA} is no data file of a store", at=at)
     if isinstance(error, lmdb.CorruptedError | lmdb.PageNotFoundError):
         return StoreCorruptError(f"cannot {doing}: {error}", at=at)
     if error.code in _DENIED:
@@ -337,7 +396,7 @@ def _is_full(error: lmdb.Error, path: Path, size: int) -> bool:
     needed = size + _SLACK_BYTES
     largest = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     if largest != resource.RLIM_INFINITY:
-        return (path / _DATA).stat().st_size + needed > largest
+        return (path / LMDB_DATA).stat().st_size + needed > largest
     return shutil.disk_usage(path).free < needed
 
 

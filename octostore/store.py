@@ -24,6 +24,7 @@ from octostore import tables
 from octostore.car import CarReader
 from octostore.draft import Draft
 from octostore.engine import Engine, Row
+from octostore.engines import open_engine
 from octostore.errors import (
     CarError,
     StoreCorruptError,
@@ -31,7 +32,6 @@ from octostore.errors import (
     StoreVersionError,
 )
 from octostore.ingest import Delivery, ingest
-from octostore.lmdb_engine import LmdbEngine
 from octostore.log import Checkpoint
 from octostore.rebuild import is_unfinished, rebuild
 from octostore.receipt import Receipt
@@ -55,22 +55,27 @@ class Octostore:
         self._one_writer = threading.Lock()
 
     @classmethod
-    def open(cls, path: Path, *, readonly: bool = False) -> Self:
+    def open(
+        cls, path: Path, *, readonly: bool = False, engine: str | None = None
+    ) -> Self:
         """Open the store in this folder, making one unless `readonly`.
+
+        `engine` names the engine of a new store (`engines.ENGINES`); a store
+        that is there is opened with the one that made it.
 
         Raises:
             StoreLockedError: another process writes to it.
             StoreVersionError: its layout is of another version.
             StoreError: the folder is no store, or not to be opened.
         """
-        engine = LmdbEngine.open(path, tables.TABLES, readonly=readonly)
+        opened = open_engine(path, tables.TABLES, readonly=readonly, name=engine)
         try:
-            _check_layout(engine, path, readonly=readonly)
-            store = cls(path, engine, readonly=readonly)
-            if not readonly and is_unfinished(engine):
+            _check_layout(opened, path, readonly=readonly)
+            store = cls(path, opened, readonly=readonly)
+            if not readonly and is_unfinished(opened):
                 store.rebuild()
         except BaseException:
-            engine.close()
+            opened.close()
             raise
         return store
 
@@ -202,6 +207,24 @@ class Octostore:
         self._check_writable()
         with self._one_writer:
             rebuild(self._engine)
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the store as one commit left it into a new folder, on the disk.
+
+        A writer may go on meanwhile, in this process or another.
+
+        Raises:
+            StoreFullError: no space there.
+            StoreError: `path` exists, a disk failed, or the indexes are being
+                rebuilt.
+        """
+        with self.view():
+            pass
+        self._engine.copy_to(path)
+
+    def file_faults(self) -> Iterator[str]:
+        """What is wrong with the files of the engine, a line each."""
+        return self._engine.faults()
 
     def _check_writable(self) -> None:
         if self.readonly:

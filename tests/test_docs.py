@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from invocation_spec.errors import OctostoreError
 from octostore.cli import app
-from octostore.errors import OctostoreError
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

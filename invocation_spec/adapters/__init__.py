@@ -12,10 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from invocation_spec.adapters.bacalhau_job import is_job, read_job
+from invocation_spec.adapters.bacalhau_v1alpha1 import is_v1alpha1, read_v1alpha1
 from invocation_spec.adapters.bacalhau_v1beta import is_v1beta, read_v1beta
 from invocation_spec.adapters.golem import is_bundle, read_bundle
 from invocation_spec.adapters.homestar import is_homestar, read_homestar
+from invocation_spec.adapters.ipvm_workflow import is_workflow, read_workflow
+from invocation_spec.adapters.lilypad import is_module, read_module
 from invocation_spec.adapters.own import is_own, read_own
+from invocation_spec.adapters.ucan_batch import is_batch, read_batch
+from invocation_spec.adapters.ucan_invocation import is_token, read_invocation
 from invocation_spec.adapters.ucan_task import is_task, read_task
 from invocation_spec.document import Document
 from invocation_spec.reading import Reading
@@ -41,8 +46,13 @@ class Form:
 FORMS = (
     Form("bacalhau", "models.Job", is_job, read_job),
     Form("bacalhau", "V1beta", is_v1beta, read_v1beta),
+    Form("bacalhau", "v1alpha1", is_v1alpha1, read_v1alpha1),
+    Form("lilypad", "module", is_module, read_module),
     Form("ipvm", "UCAN task, December 2022", is_task, read_task),
+    Form("ipvm", "UCAN batch, December 2022", is_batch, read_batch),
+    Form("ipvm", "IPVM workflow 0.1", is_workflow, read_workflow),
     Form("ipvm", "Homestar 0.2", is_homestar, read_homestar),
+    Form("ipvm", "UCAN invocation 1.0", is_token, read_invocation),
     Form("golem", "bundle", is_bundle, read_bundle),
     Form("octostore", "own form", is_own, read_own),
 )

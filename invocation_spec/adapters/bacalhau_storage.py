@@ -3,7 +3,7 @@
     type           fixes content by          lands at
     ipfs           CID                       the target itself
     inline         the bytes of a data: URL  the target; an archive below it
-    urlDownload    nothing; a resolution     target/<name> (later forms)
+    urlDownload    nothing; a resolution     target/<name>; v1alpha1: the target
     s3             ChecksumSHA256 of a key   target/<base name of the key>
     localDirectory nothing: a path of a host
     repoClone      nothing
@@ -16,6 +16,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from invocation_spec.archive import NotPlainError, unpack
 from invocation_spec.cid import CID
@@ -25,7 +26,11 @@ from invocation_spec.paths import base_name, join
 from invocation_spec.reading import Files, Reading, clean_at, made
 from invocation_spec.references import parse_data_url, s3_reference, url_name
 
-__all__ = ["Source", "download", "place"]
+__all__ = ["Landing", "Source", "download", "place"]
+
+#: Where a download lands: at target/<name>; at the target itself; or where only a
+#: resolution can tell, since versions that read the same form differ.
+Landing: TypeAlias = Literal["below", "at", "named"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,15 @@ class Source:
     """One source in the words of the newest form, whatever form it came from.
 
     `target` is empty for a module of old forms, which lands nowhere; `checksum`
-    is what the form calls the checksum of an S3 object.
+    is what the form calls the checksum of an S3 object, `landing` where it has
+    downloads land.
     """
 
     kind: Node
     params: Struct
     target: Node
     checksum: str = "ChecksumSHA256"
+    landing: Landing = "below"
 
 
 def place(reading: Reading, source: Source, files: Files) -> CID | None:
@@ -114,19 +121,23 @@ def _url(
     if text is None:
         files.put(None, None, node.at)
         return None
-    path, cid = download(reading, text, node.at, target)
+    path, cid = download(reading, text, node.at, target, source.landing)
     _put(files, path, cid, source)
     return cid
 
 
 def download(
-    reading: Reading, url: str, at: str, target: str | None
+    reading: Reading,
+    url: str,
+    at: str,
+    target: str | None,
+    landing: Landing = "below",
 ) -> tuple[str | None, CID | None]:
     """Where a download lands and what it is, as far as either is known.
 
-    At `target/<name>`, named by the resolution or else by the URL's path; at the
-    target itself if the resolution names it "". A target of None is not known,
-    and "" is nowhere: a module of old forms.
+    At `target/<name>`, named by the resolution or else, where it lands "below", by
+    the URL's path; at the target itself if the resolution names it "". A target of
+    None is not known, and "" is nowhere: a module of old forms.
 
     Raises:
         DocumentError: the text is no URL of the web, which is all that is fetched.
@@ -135,9 +146,10 @@ def download(
         raise DocumentError(
             f"found {_shown(url)}; expected an http or https URL", at=at
         )
-    by_path = url_name(url)
-    found = reading.resolver.download(url, at, named=by_path is None)
-    name = by_path if found is None or found.name is None else found.name
+    name = {"below": url_name(url), "at": "", "named": None}[landing]
+    found = reading.resolver.download(url, at, named=name is None)
+    if found is not None and found.name is not None and landing != "at":
+        name = found.name
     if target == "":
         return target, None if found is None else found.cid
     if name is None and found is not None:

@@ -225,6 +225,8 @@ def read_outputs(reading: Reading, outputs: Node, field: str) -> None:
     for item in outputs.elements():
         fields = item.struct()
         fields.pass_over("StorageSource", "CID", "URL", "Metadata", "S3")
+        # What v1alpha1 called the type of the storage.
+        fields.pass_over("StorageSourceName", "EngineName", "Engine", "engine_name")
         node, name = fields[field], fields["Name"]
         fields.pass_over("Path")
         if not node.is_empty:

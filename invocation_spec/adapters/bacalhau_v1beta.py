@@ -46,7 +46,11 @@ _ENGINES = ("docker", "wasm")
 
 def is_v1beta(document: Document) -> bool:
     """Whether the document says that it is V1beta1 or V1beta2."""
-    version = unwrapped(Node(document.tree, fold=True)).peek("APIVersion").value
+    root = Node(document.tree, fold=True)
+    job = unwrapped(root)
+    version = job.peek("APIVersion").value
+    if job is not root and not root.peek("machine").is_null:
+        return False  # a module of Lilypad's: a machine beside a job
     return isinstance(version, str) and version.lower() in _VERSIONS
 
 

@@ -21,34 +21,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from typing import cast
 
-from invocation_spec import dagcbor, dagjson
+from invocation_spec import dagjson
 from invocation_spec.adapters.homestar_args import Links
 from invocation_spec.adapters.homestar_ids import (
     hashed_instruction,
     hashed_task,
     native_cid,
 )
-from invocation_spec.adapters.homestar_instruction import (
-    Call,
-    close,
-    read_instruction,
-)
+from invocation_spec.adapters.homestar_instruction import read_instruction
+from invocation_spec.adapters.pipeline import TASKS_MAX, Task, fill
+from invocation_spec.adapters.wasm_call import close
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import Ipld
 from invocation_spec.document import Document, Tree
 from invocation_spec.errors import DocumentError, EncodingError
-from invocation_spec.model import Await, Input, Invocation
 from invocation_spec.node import Node
 from invocation_spec.reading import Reading, made
 from invocation_spec.resolutions import Resolutions
 
-__all__ = ["TASKS_MAX", "is_homestar", "read_homestar"]
-
-#: Tasks of one workflow; each is an invocation of its own.
-TASKS_MAX = 10_000
+__all__ = ["is_homestar", "read_homestar"]
 
 
 def is_homestar(document: Document) -> bool:
@@ -71,21 +64,17 @@ def _runs(task: Tree) -> bool:
     )
 
 
-@dataclass(slots=True)
-class _Task:
+@dataclass(slots=True, kw_only=True)
+class _Task(Task):
     """One task on its way; `hashed` and `cid` are its instruction's for Homestar.
 
-    `node` is the task, or the instruction again where nothing is around it;
-    `invocation` is ours, once it is known to be canonical.
+    `node` is the task, or the instruction again where nothing is around it.
     """
 
     node: Node
     run: Node
-    reading: Reading
-    call: Call
     hashed: Mapping[str, Ipld] | None = None
     cid: CID | None = None
-    invocation: CID | None = None
 
 
 def read_homestar(document: Document, resolutions: Resolutions) -> list[Reading]:
@@ -104,9 +93,7 @@ def read_homestar(document: Document, resolutions: Resolutions) -> list[Reading]
         _task(node, run, Reading.start(form, resolutions), links, template=template)
         for node, run in nodes
     ]
-    known = _by_cid(tasks)
-    for at in _in_order([_awaited(task, known) for task in tasks]):
-        _fill(tasks[at], known)
+    fill(tasks, _by_cid(tasks))
     _add_aliases(tasks, links)
     return [task.reading for task in tasks]
 
@@ -147,7 +134,7 @@ def _task(
     node: Node, run: Node, reading: Reading, links: Links, *, template: bool
 ) -> _Task:
     call = read_instruction(reading, run, links, template=template)
-    task = _Task(node, run, reading, call)
+    task = _Task(at=run.at, node=node, run=run, reading=reading, call=call)
     if reading.findings.impure or not links.are_as_written(run.at):
         return task  # an unrendered text, or bytes that nothing here keeps
     task.hashed = hashed_instruction(cast("Mapping[str, Ipld]", run.value))
@@ -156,68 +143,25 @@ def _task(
     return task
 
 
-def _by_cid(tasks: Iterable[_Task]) -> Mapping[CID, tuple[int, _Task]]:
+def _by_cid(tasks: Sequence[_Task]) -> Mapping[CID | str, int]:
     """The tasks that a promise can name.
 
     Raises:
         DocumentError: an instruction twice: Homestar refuses the workflow.
     """
-    known: dict[CID, tuple[int, _Task]] = {}
+    known: dict[CID | str, int] = {}
     for index, task in enumerate(tasks):
         if task.cid is None:
             continue
         if task.cid in known:
-            first = known[task.cid][1].run.at
+            first = tasks[known[task.cid]].at
             raise DocumentError(
                 f"the instruction of {first} again; Homestar refuses a workflow"
                 " that has one twice, so give it a nonce or leave it out",
                 at=task.run.at,
             )
-        known[task.cid] = index, task
+        known[task.cid] = index
     return known
-
-
-def _awaited(task: _Task, known: Mapping[CID, tuple[int, _Task]]) -> set[int]:
-    targets = {promise.target for promise in task.call.promises.values()}
-    return {known[cid][0] for cid in targets if isinstance(cid, CID) and cid in known}
-
-
-def _in_order(awaited: Sequence[set[int]]) -> Iterable[int]:
-    """The positions of tasks, each after those that it awaits.
-
-    Raises:
-        DocumentError: a cycle. An instruction's CID covers its promises, so only
-            a broken hash function makes one.
-    """
-    try:
-        return tuple(TopologicalSorter(dict(enumerate(awaited))).static_order())
-    except CycleError as error:
-        raise DocumentError(f"tasks {error.args[1]} await each other") from error
-
-
-def _fill(task: _Task, known: Mapping[CID, tuple[int, _Task]]) -> None:
-    """Make the input, once all awaited tasks have been."""
-    awaits: list[Await] = []
-    call, reading = task.call, task.reading
-    for path, promise in call.promises.items():
-        found = known.get(promise.target) if isinstance(promise.target, CID) else None
-        invocation = None if found is None else found[1].invocation
-        if invocation is None:
-            reading.findings.leave_unresolved(promise.at, str(promise.target), "await")
-        else:
-            awaits.append(Await(path, promise.when, invocation))
-    if call.args is None or call.nonce is None or len(awaits) < len(call.promises):
-        return
-    at = task.run.at
-    given = made(
-        at, Input, args=tuple(call.args), nonce=call.nonce, awaits=tuple(awaits)
-    )
-    made(at, dagcbor.encode, given.to_ipld(), floats=True)  # it may be too large
-    reading.input = given
-    reading.finish(at)
-    findings = reading.findings
-    if reading.program and not findings.unresolved and not findings.impure:
-        task.invocation = Invocation(reading.program.cid, given.cid).cid
 
 
 def _add_aliases(tasks: Sequence[_Task], links: Links) -> None:

@@ -14,7 +14,7 @@ design/invocation.md for `ucan/await/`; FORMATS 3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -26,7 +26,7 @@ from invocation_spec.model import When
 from invocation_spec.node import Node, escape
 from invocation_spec.reading import Reading
 
-__all__ = ["Arguments", "Links", "Path", "Promise", "find_promise"]
+__all__ = ["Arguments", "FindPromise", "Links", "Path", "Promise", "find_promise"]
 
 #: A place inside the arguments: a position, then keys and positions below it.
 Path: TypeAlias = tuple[int | str, ...]
@@ -84,15 +84,19 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A place that another instruction's result will fill.
+    """A place that another task's result will fill.
 
-    `at` is its JSON pointer, `target` the instruction's CID, or the IPNS name
-    that stands where one is due.
+    `at` is its JSON pointer, `target` the instruction's CID, or the IPNS name or
+    the label that stands where one is due.
     """
 
     at: str
     when: When
     target: CID | str
+
+
+#: The promise that a value at a JSON pointer is in some form, if it is one.
+FindPromise: TypeAlias = Callable[[object, str], Promise | None]
 
 
 def _only_link(value: object, at: str, links: Links) -> tuple[str, CID | str] | None:
@@ -107,7 +111,7 @@ def _only_link(value: object, at: str, links: Links) -> tuple[str, CID | str] | 
 
 
 def find_promise(value: object, at: str, links: Links) -> Promise | None:
-    """The promise that a value is, if it is one."""
+    """The promise that a value is to Homestar and to UCAN 1.0, if it is one."""
     found = _only_link(value, at, links)
     if found is None or found[0] not in _WHEN:
         return None
@@ -118,11 +122,13 @@ def find_promise(value: object, at: str, links: Links) -> Promise | None:
 class Arguments:
     """The arguments of one call while they are read.
 
-    `template` says that `{{` in a string is a place for the client to fill.
+    `find` knows the form's promises; `template` says that `{{` in a string is a
+    place for the client to fill.
     """
 
     reading: Reading
     links: Links
+    find: FindPromise
     template: bool
     promises: dict[Path, Promise] = field(default_factory=dict)
     complete: bool = True
@@ -157,7 +163,7 @@ class Arguments:
         return value
 
     def _map(self, value: Mapping[str, Ipld], at: str, path: Path) -> Ipld:
-        promise = find_promise(value, at, self.links)
+        promise = self.find(value, at)
         if promise is not None:
             self.promises[path] = promise
             return None

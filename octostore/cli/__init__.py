@@ -9,15 +9,18 @@ import typer
 
 from invocation_spec.errors import OctostoreError
 from octostore import __version__
-from octostore.cli import keys
+from octostore.cli import keys, logs, resolving
 from octostore.cli.asking import who_command
+from octostore.cli.checking import backup_command, check_command, rebuild_command
 from octostore.cli.claiming import claim_command, profile_command
 from octostore.cli.demonstrating import demo_command
+from octostore.cli.explaining import explain_command
 from octostore.cli.rim import UsageError, report
 from octostore.cli.running import run_command
 from octostore.cli.serving import serve_command
 from octostore.cli.specs import canonicalize_command, cid_command
 from octostore.cli.storing import ingest_command
+from octostore.cli.verifying import verify_command
 
 __all__ = ["app", "main", "run"]
 
@@ -37,6 +40,8 @@ app = typer.Typer(
 )
 app.command("demo")(demo_command)
 app.command("canonicalize")(canonicalize_command)
+app.command("explain")(explain_command)
+app.add_typer(resolving.app)
 app.command("cid")(cid_command)
 app.add_typer(keys.app)
 app.command("run")(run_command)
@@ -44,6 +49,11 @@ app.command("claim")(claim_command)
 app.command("profile")(profile_command)
 app.command("ingest")(ingest_command)
 app.command("who")(who_command)
+app.add_typer(logs.app)
+app.command("verify")(verify_command)
+app.command("check")(check_command)
+app.command("rebuild")(rebuild_command)
+app.command("backup")(backup_command)
 app.command("serve")(serve_command)
 
 

@@ -60,8 +60,8 @@ def explain_command(
         raise UsageError("only one of the two can come from stdin", at="-")
     of_a, of_b = _networks(networks or [])
     try:
-        a = outcomes_of(first, resolutions, of_a)
-        b = outcomes_of(second, resolutions, of_b)
+        a = _read(first, resolutions, of_a)
+        b = _read(second, resolutions, of_b)
     except DocumentError as error:
         leave(report(error, as_json=as_json, outcome="refused"))
     found = [explain(*pair) for pair in _paired(_chosen(a, task), _chosen(b, task))]
@@ -71,9 +71,21 @@ def explain_command(
         for number, item in enumerate(found):
             if len(found) > 1:
                 say(f"task {number}")
-            for line in _lines(item):
+            for line in _lines(item, first, second):
                 say(line)
     leave(max(_code(item) for item in found))
+
+
+def _read(
+    name: str, resolutions: str | None, network: str | None
+) -> tuple[Outcome, ...]:
+    """The outcomes of one of the two; a refusal says of which."""
+    try:
+        return outcomes_of(name, resolutions, network)
+    except DocumentError as error:
+        if name in error.reason:
+            raise
+        raise DocumentError(f"{name}: {error.reason}", at=error.at) from error
 
 
 def _networks(given: Sequence[str]) -> tuple[str | None, str | None]:
@@ -115,11 +127,12 @@ def _code(item: Explanation) -> int:
     return max(OUTCOME_CODES[item.a.name], OUTCOME_CODES[item.b.name])
 
 
-def _lines(item: Explanation) -> Iterable[str]:
+def _lines(item: Explanation, first: str, second: str) -> Iterable[str]:
     yield _VERDICTS[item.same]
-    for name, outcome in (("A", item.a), ("B", item.b)):
+    for name, file, outcome in (("A", first, item.a), ("B", second, item.b)):
         key = f"  {outcome.invocation.cid}" if outcome.invocation else ""
-        yield f"  {name}  {outcome.name}{key}  ({outcome.network}, {outcome.form})"
+        yield f"  {name}  {file}  ({outcome.network}, {outcome.form})"
+        yield f"     {outcome.name}{key}"
     shown = item.differences[:_SHOWN_MAX]
     width = max((len(difference.words) for difference in shown), default=0)
     for difference in shown:

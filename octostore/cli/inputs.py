@@ -23,8 +23,11 @@ __all__ = [
     "ResolutionsFile",
     "cid_or_path",
     "one_canonical",
+    "outcomes_in",
     "outcomes_of",
     "read_file",
+    "read_spec",
+    "resolutions_of",
 ]
 
 ResolutionsFile: TypeAlias = Annotated[
@@ -97,12 +100,38 @@ def outcomes_of(
         DocumentError: the document, or the resolutions, are refused.
         UsageError: a file cannot be read.
     """
-    given = None
-    if resolutions is not None:
-        with _named(f"in the resolutions {resolutions}", always=True):
-            given = Resolutions.parse(read_file(resolutions, DOCUMENT_BYTES_MAX))
-    with _named(spec, always=False):
-        data = read_file(spec, DOCUMENT_BYTES_MAX)
+    given = resolutions_of(resolutions)
+    return outcomes_in(spec, read_spec(spec), given, network)
+
+
+def resolutions_of(name: str | None) -> Resolutions:
+    """The resolutions that a file holds; none without a file.
+
+    Raises:
+        DocumentError: they are refused.
+        UsageError: the file cannot be read.
+    """
+    if name is None:
+        return Resolutions.none()
+    with _named(f"in the resolutions {name}", always=True):
+        return Resolutions.parse(read_file(name, DOCUMENT_BYTES_MAX))
+
+
+def read_spec(name: str) -> bytes:
+    """The bytes of a document; see `read_file`."""
+    with _named(name, always=False):
+        return read_file(name, DOCUMENT_BYTES_MAX)
+
+
+def outcomes_in(
+    name: str, data: bytes, given: Resolutions, network: str | None
+) -> tuple[Outcome, ...]:
+    """Canonicalise a document that was read from the file `name`.
+
+    Raises:
+        DocumentError: it is refused.
+    """
+    with _named(name, always=False):
         return canonicalize(data, given, network=network)
 
 

@@ -53,6 +53,7 @@ __all__ = [
     "UsageError",
     "exit_code",
     "leave",
+    "one_line",
     "print_json",
     "report",
     "say",
@@ -132,12 +133,12 @@ def report(error: OctostoreError, *, as_json: bool, **more: str) -> int:
     if as_json:
         place = {} if error.at is None else {"at": error.at}
         print_json({**more, "error": error.code, **place, "reason": error.reason})
-    print(f"octostore: {_one_line(str(error))}", file=sys.stderr)
+    print(f"octostore: {one_line(str(error))}", file=sys.stderr)
     return exit_code(error)
 
 
-def _one_line(text: str) -> str:
-    # A document may hold terminal escapes; a message must not obey them.
+def one_line(text: str) -> str:
+    """Text on one line of a terminal, escapes shown and not obeyed."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
 from invocation_spec import CID, Outcome
-from invocation_spec.errors import DocumentError
+from invocation_spec.adapters.own import to_car, to_dag_json
+from invocation_spec.errors import DocumentError, EncodingError
 from octostore.cli.inputs import From, ResolutionsFile, outcomes_of
 from octostore.cli.rim import (
     OUTCOME_CODES,
@@ -30,6 +31,9 @@ from octostore.store import BYTES_MAX, Octostore
 
 __all__ = ["canonicalize_command", "cid_command", "leave_not_canonical"]
 
+#: What the name of a file says of the form to write.
+_OWN_FORMS: Final = (".car", ".json")
+
 
 def canonicalize_command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A spec; - for stdin.")],
@@ -37,7 +41,12 @@ def canonicalize_command(
     resolutions: ResolutionsFile = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", metavar="DIR", help="Write the blocks by CID."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="DIR|FILE",
+            help="Write the blocks by CID, or the own form: FILE.car or FILE.json.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,7 +59,7 @@ def canonicalize_command(
     except DocumentError as error:
         leave(report(error, as_json=as_json, outcome="refused"))
     if out is not None:
-        _write_blocks(outcomes, out)
+        _write(outcomes, out)
     if as_json:
         print_json(outcomes_json(outcomes))
     else:
@@ -75,14 +84,44 @@ def leave_not_canonical(outcomes: Sequence[Outcome], *, as_json: bool) -> NoRetu
     leave(max(OUTCOME_CODES[outcome.name] for outcome in outcomes))
 
 
-def _write_blocks(outcomes: Sequence[Outcome], folder: Path) -> None:
+def _write(outcomes: Sequence[Outcome], out: Path) -> None:
+    """The blocks that are complete, or one canonical invocation in its own form."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for outcome in outcomes:
-            for value in outcome.blocks:
-                (folder / f"{value.cid}.dag-cbor").write_bytes(value.block)
+        if out.suffix in _OWN_FORMS and not out.is_dir():
+            _write_own(outcomes, out)
+        else:
+            _write_blocks(outcomes, out)
     except OSError as error:
-        raise StoreError(f"not written: {error.strerror}", at=str(folder)) from error
+        raise StoreError(f"not written: {error.strerror}", at=str(out)) from error
+
+
+def _write_own(outcomes: Sequence[Outcome], file: Path) -> None:
+    if len(outcomes) > 1:
+        raise UsageError(
+            f"the document holds {len(outcomes)} tasks and the own form one;"
+            " name a folder",
+            at=str(file),
+        )
+    outcome = outcomes[0]
+    if outcome.invocation is None:
+        print(f"octostore: {file}: not written: {outcome.name}", file=sys.stderr)
+        return
+    assert outcome.program is not None  # noqa: S101 - as it has an invocation
+    assert outcome.input is not None  # noqa: S101
+    if file.suffix == ".car":
+        file.write_bytes(to_car(outcome.program, outcome.input))
+        return
+    try:
+        file.write_text(to_dag_json(outcome.program, outcome.input) + "\n")
+    except EncodingError as error:
+        raise UsageError(f"{error.reason}; write a .car", at=str(file)) from error
+
+
+def _write_blocks(outcomes: Sequence[Outcome], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for outcome in outcomes:
+        for value in outcome.blocks:
+            (folder / f"{value.cid}.dag-cbor").write_bytes(value.block)
 
 
 def cid_command(

@@ -14,12 +14,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from invocation_spec.cid import CID_TEXT_MAX
 
 __all__ = [
-    "CidText",
+    "AlsoItem",
+    "Asked",
+    "Checkpoint",
+    "ClaimItem",
     "DocumentRequest",
+    "FindingItem",
     "Health",
+    "InvocationItem",
     "Outcome",
     "Outcomes",
+    "OutputItem",
+    "QuarantinedItem",
     "Receipt",
+    "SkippedItem",
+    "UnresolvedItem",
     "WhoAnswer",
 ]
 

@@ -19,11 +19,11 @@ from invocation_spec import (
     canonicalize,
     dagjson,
 )
-from invocation_spec.adapters.homestar import TASKS_MAX, _in_order
 from invocation_spec.adapters.homestar_ids import (
     hashed_instruction,
     native_cid,
 )
+from invocation_spec.adapters.pipeline import TASKS_MAX, in_order
 from invocation_spec.document import read_document
 
 _CODE = "ipfs://bafybeibk42jwhq7w2zcpe6q3wgtleugp3ymfs3pa5gerjmnakqihhqx4zq"
@@ -156,8 +156,8 @@ def test_an_unrendered_template_is_impure(shared_fixtures: Path, folder: str) ->
 def test_a_cycle_of_awaits_is_refused() -> None:
     # No document has one unless sha3-256 is broken; the order must not hang on it.
     with pytest.raises(DocumentError, match="await each other"):
-        _in_order([{1}, {0}])
-    assert list(_in_order([{1}, {2}, set()])) == [2, 1, 0]
+        in_order([{1}, {0}], ["/tasks/0", "/tasks/1"])
+    assert list(in_order([{1}, {2}, set()], ["a", "b", "c"])) == [2, 1, 0]
 
 
 def test_a_long_chain_written_backwards_is_read() -> None:

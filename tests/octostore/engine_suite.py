@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from octostore.engine import Engine, Row, Table
+from octostore.engine import KEY_BYTES_MAX, Engine, Row, Table
 from octostore.errors import StoreError
 
 TABLES = (Table("log", append=True), Table("at"), Table("claims"))
@@ -147,3 +148,171 @@ class EngineSuite(ABC):
             thread.join()
         engine.close()
         assert not torn
+
+    def test_an_empty_batch_does_nothing(self, path: Path) -> None:
+        engine = self.open(path)
+        engine.commit([])
+        engine.commit([Row("at", b"k", b"v")])
+        engine.commit(iter(()))
+        with engine.snapshot() as rows:
+            assert list(rows.scan("at")) == [(b"k", b"v")]
+        engine.close()
+
+    def test_a_batch_that_raises_is_not_there_and_the_next_is(self, path: Path) -> None:
+        engine = self.open(path)
+        engine.commit([Row("at", b"k", b"1")])
+
+        def broken() -> Iterator[Row]:
+            yield Row("at", b"k", b"2")
+            yield Row("claims", b"k", b"2")
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            engine.commit(broken())
+        with engine.snapshot() as rows:
+            assert rows.get("at", b"k") == b"1"
+            assert rows.get("claims", b"k") is None
+        engine.commit([Row("at", b"k", b"3")])
+        with engine.snapshot() as rows:
+            assert rows.get("at", b"k") == b"3"
+        engine.close()
+
+    @pytest.mark.parametrize("size", [0, KEY_BYTES_MAX + 1])
+    def test_a_key_past_the_limits_is_refused_with_its_batch(
+        self, path: Path, size: int
+    ) -> None:
+        engine = self.open(path)
+        with pytest.raises(StoreError):
+            engine.commit([Row("at", b"a", b"v"), Row("at", bytes(size), b"v")])
+        with engine.snapshot() as rows:
+            assert list(rows.scan("at")) == []
+        engine.commit([Row("at", bytes(KEY_BYTES_MAX), b"v")])
+        with engine.snapshot() as rows:
+            assert list(rows.scan("at")) == [(bytes(KEY_BYTES_MAX), b"v")]
+        engine.close()
+
+    def test_values_are_of_any_size(self, path: Path) -> None:
+        engine = self.open(path)
+        values = {bytes([n]): bytes([n]) * size for n, size in enumerate(_SIZES)}
+        engine.commit([Row("at", key, value) for key, value in values.items()])
+        engine.close()
+        engine = self.open(path)
+        with engine.snapshot() as rows:
+            assert dict(rows.scan("at")) == values
+        engine.commit([Row("at", key, b"") for key in values])
+        with engine.snapshot() as rows:
+            assert {value for _, value in rows.scan("at")} == {b""}
+        engine.close()
+
+    def test_a_table_that_is_not_named_is_our_own_mistake(self, path: Path) -> None:
+        engine = self.open(path)
+        with engine.snapshot() as rows, pytest.raises(KeyError):
+            rows.get("recipes", b"k")
+        engine.close()
+
+    def test_a_snapshot_is_the_same_at_its_end_as_at_its_start(
+        self, path: Path
+    ) -> None:
+        engine = self.open(path)
+        first = [(bytes([n]), b"1") for n in range(100)]
+        engine.commit([Row("at", *row) for row in first])
+        with engine.snapshot() as rows:
+            scan = rows.scan("at")
+            seen = [next(scan)]
+            engine.commit([Row("at", key, None) for key, _ in first[:50]])
+            engine.commit([Row("at", key, b"2") for key, _ in first[50:]])
+            assert [*seen, *scan] == first
+            assert rows.last("at") == first[-1]
+        engine.close()
+
+    def test_a_scan_may_be_left_in_the_middle(self, path: Path) -> None:
+        engine = self.open(path)
+        engine.commit([Row("at", bytes([n]), b"1") for n in range(100)])
+        with engine.snapshot() as rows:
+            left = rows.scan("at")
+            assert next(left) == (b"\x00", b"1")
+        engine.commit([Row("at", b"\x00", b"2")])
+        with engine.snapshot() as rows:
+            assert next(rows.scan("at")) == (b"\x00", b"2")
+        with pytest.raises(StoreError):
+            next(left)
+        engine.close()
+
+    def test_a_closed_engine_says_so(self, path: Path) -> None:
+        engine = self.open(path)
+        engine.close()
+        with pytest.raises(StoreError), engine.snapshot():
+            pass
+        with pytest.raises(StoreError):
+            engine.commit([Row("at", b"k", b"v")])
+
+    def test_a_copy_holds_what_one_commit_left_and_is_never_over_another(
+        self, path: Path, tmp_path: Path
+    ) -> None:
+        engine = self.open(path)
+        engine.commit([Row("at", bytes([n]), b"x" * 5000) for n in range(100)])
+        engine.commit([Row("at", bytes([n]), None) for n in range(50)])
+        engine.copy_to(tmp_path / "copy")
+        with pytest.raises(StoreError):
+            engine.copy_to(tmp_path / "copy")
+        with pytest.raises(StoreError):
+            engine.copy_to(tmp_path / "nowhere" / "copy")
+        engine.commit([Row("at", b"later", b"v")])
+        for _ in range(2):  # a copy is a store: it is written to, and copied
+            copy = self.open(tmp_path / "copy")
+            with copy.snapshot() as rows:
+                assert [key for key, _ in rows.scan("at")] == [
+                    bytes([n]) for n in range(50, 100)
+                ]
+            copy.commit([Row("at", bytes([99]), b"again"), Row("log", b"\x01", b"")])
+            copy.commit([Row("log", b"\x01", None)])
+            assert list(copy.faults()) == []
+            copy.close()
+        reader_only = self.open(tmp_path / "copy", readonly=True)
+        reader_only.copy_to(tmp_path / "second")
+        reader_only.close()
+        engine.close()
+
+    def test_copies_made_beside_a_writer_are_never_torn(
+        self, path: Path, tmp_path: Path
+    ) -> None:
+        engine = self.open(path)
+        done = threading.Event()
+
+        def write() -> None:
+            n = 0
+            while not done.is_set():
+                n += 1
+                value = n.to_bytes(4, "big") * 2000
+                engine.commit([Row("at", b"n", value), Row("claims", b"n", value)])
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        try:
+            for n in range(5):
+                engine.copy_to(tmp_path / str(n))
+        finally:
+            done.set()
+            writer.join()
+        engine.close()
+        for n in range(5):
+            copy = self.open(tmp_path / str(n), readonly=True)
+            with copy.snapshot() as rows:
+                assert rows.get("at", b"n") == rows.get("claims", b"n")
+            assert list(copy.faults()) == []
+            copy.close()
+
+    def test_a_sound_engine_has_no_faults(self, path: Path) -> None:
+        engine = self.open(path)
+        assert list(engine.faults()) == []
+        for n in range(30):
+            engine.commit(
+                [Row("at", bytes([n, m]) * 100, b"x" * n * m) for m in range(100)]
+            )
+            engine.commit([Row("at", bytes([n, m]) * 100, None) for m in range(90)])
+        assert list(engine.faults()) == []
+        engine.close()
+
+
+#: From nothing to what spans thousands of pages.
+_SIZES = (0, 1, 2000, 2045, 4080, 4096, 100_000, 1 << 20, (1 << 23) + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -367,6 +368,8 @@ def test_a_damaged_car_exits_5_and_leaves_the_store_as_it_was(
     said = octostore("ingest", "bad.car", "--json")
     assert said.code == 5
     assert said.json[word]
+    assert len(said.err.splitlines()) == 1
+    assert said.err.startswith("octostore: bad.car: ")
     if not said.json["accepted"]:
         assert octostore("who", JOB, "--json").json == before
 
@@ -444,6 +447,88 @@ def test_key_files_and_their_state_are_private(
     octostore("profile", "--name", "N", "--key", key)
     for name in (key, f"{key}.state"):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("text", ["1_0", "+1", "1 0", "", "9" * 20, "\x1b[31m"])
+def test_an_exit_code_that_is_no_number_is_refused(
+    octostore: Command, key: str, results: str, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / results / "exitCode").write_text(text)
+    arguments = ("claim", JOB, "--network", "g", "--results", results, "--key", key)
+    said = octostore(*arguments)
+    assert said.code == 2
+    assert len(said.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "bytes"])
+def test_results_that_a_claim_cannot_name_are_refused_not_left_out(
+    octostore: Command, key: str, results: str, tmp_path: Path, kind: str
+) -> None:
+    folder = os.fsencode(tmp_path / results / "outputs")
+    if kind == "link":
+        os.symlink(b"residuals.csv", folder + b"/link")
+    elif kind == "pipe":
+        os.mkfifo(folder + b"/pipe")
+    else:
+        Path(os.fsdecode(folder + b"/\xff")).touch()
+    arguments = ("claim", JOB, "--network", "g", "--key", key)
+    for extra in (("--results", results), ("--output", f"/o={results}")):
+        said = octostore(*arguments, *extra)
+        assert said.code == 2
+        assert len(said.err.splitlines()) == 1
+    assert not (tmp_path / f"{key}.state").exists()
+
+
+def test_too_many_files_are_bad_usage(
+    octostore: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("octostore.contents.FILES_MAX", 3)
+    (tmp_path / "many").mkdir()
+    for number in range(4):
+        (tmp_path / "many" / str(number)).touch()
+    said = octostore("cid", "many")
+    assert said.code == 2
+    assert "more than 3 files" in said.err
+
+
+def test_a_claim_that_cannot_be_signed_leaves_no_file(
+    octostore: Command, key: str, tmp_path: Path
+) -> None:
+    (tmp_path / f"{key}.state").mkdir()
+    arguments = ("claim", JOB, "--network", "g", "--exit", "0", "--key", key)
+    said = octostore(*arguments, "--out", "a.car")
+    assert said.code == 2
+    assert not (tmp_path / "a.car").exists()
+
+
+def test_what_names_hold_is_shown_and_not_obeyed(
+    octostore: Command, key: str, results: str, tmp_path: Path
+) -> None:
+    (tmp_path / results / "outputs" / "a\n\x1b[31m\u202e").touch()
+    arguments = ("claim", JOB, "--network", "g", "--results", results, "--key", key)
+    said = octostore(*arguments)
+    assert said.code == 0
+    for text in (said.out, octostore("who", JOB).out):
+        assert "/outputs/a\\n\\x1b[31m\\u202e" in text
+        assert "\x1b" not in text
+
+
+def test_two_claims_that_were_not_delivered_are_both_kept(
+    octostore: Command, key: str, tmp_path: Path
+) -> None:
+    arguments = (
+        "claim", JOB, "--network", "golem", "--exit", "0", "--key", key,
+        "--server", "http://127.0.0.1:9",
+    )  # fmt: skip
+    octostore(*arguments)
+    (tmp_path / f"{key}.state").unlink()
+    octostore(*arguments)
+    kept = sorted(tmp_path.glob("*.car"))
+    assert len(kept) == 2
+    taken = octostore("ingest", *kept, "--json")
+    accepted = taken.json["accepted"]
+    assert isinstance(accepted, list)
+    assert len(accepted) == 2
 
 
 def test_every_error_has_an_exit_code() -> None:

@@ -9,7 +9,19 @@ from typing import Any
 
 import pytest
 
-from invocation_spec import cid, dagcbor, model, paths, references
+from invocation_spec import (
+    archive,
+    cid,
+    dagcbor,
+    document,
+    findings,
+    model,
+    paths,
+    references,
+    resolutions,
+    yamltext,
+)
+from invocation_spec.adapters import bacalhau_job, pipeline
 from octostore import keys, result, statement
 from octostore.records import claim, commitment, failure, issuers, link, shape
 from octostore.records import resolutions as meanings
@@ -32,6 +44,18 @@ CODE: dict[str, dict[str, Any]] = {
         "text_bytes_max": model.TEXT_BYTES_MAX,
         "nonce_bytes_max": model.NONCE_BYTES_MAX,
         "path_bytes_max": paths.PATH_BYTES_MAX,
+    },
+    "document": {
+        "document_bytes_max": document.DOCUMENT_BYTES_MAX,
+        "yaml_nodes_max": yamltext.YAML_NODES_MAX,
+        "reference_bytes_max": references.REFERENCE_BYTES_MAX,
+        "resolutions_max": resolutions.RESOLUTIONS_MAX,
+        "findings_max": findings.FINDINGS_MAX,
+        "tasks_max": pipeline.TASKS_MAX,
+        "count_max": bacalhau_job.COUNT_MAX,
+        "archive_bytes_max": archive.ARCHIVE_BYTES_MAX,
+        "archive_entries_max": archive.ARCHIVE_ENTRIES_MAX,
+        "gateways": list(references.GATEWAYS),
     },
     "result": {
         "outputs_max": result.OUTPUTS_MAX,
@@ -75,7 +99,12 @@ def test_published_limits_are_those_of_the_code() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [model, paths, result, claim, commitment, issuers, meanings, shape]
+    "module",
+    [
+        *(archive, bacalhau_job, document, findings, model, paths, pipeline),
+        *(references, resolutions, yamltext),
+        *(result, claim, commitment, issuers, meanings, shape),
+    ],
 )
 def test_no_limit_of_validity_is_unpublished(module: ModuleType) -> None:
     published = [value for part in PUBLISHED.values() for value in part.values()]

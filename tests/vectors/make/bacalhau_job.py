@@ -1258,7 +1258,7 @@ def resolutions() -> None:
     for name, key, value, at in (
         ("not a digest", tag, "latest", "/oci:docker.io~1library~1ubuntu:latest"),
         ("of no kind", "ubuntu", f"sha256:{HEX}", "/ubuntu"),
-        ("CID of sha1", "ipfs:x", str(FILE), "/ipfs:x"),
+        ("no CID in its key", "ipfs:x", str(FILE), "/ipfs:x"),
         ("not a CID", "https://a.b/", "x", "/https:~1~1a.b~1"),
         ("a number", "https://a.b/", 1, "/https:~1~1a.b~1"),
         (

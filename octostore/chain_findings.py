@@ -1,0 +1,137 @@
+"""What the chains in a log show: equivocation, gaps, forks, times that go back.
+
+    equivocation  two statements at one place: the key proves itself untrue
+    gap           places before a statement that are not here (yet)
+    fork          `prev` names another statement than those one place before
+    time          signed, by its own clock, before the statement it follows
+
+None of them is a reason to refuse a statement; all are shown. Source: FORMATS 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from invocation_spec.cid import CID
+from octostore import tables
+from octostore.equivocation import Equivocation
+from octostore.keys import PublicKey
+from octostore.statement import Statement
+from octostore.view import LoggedStatement, View
+
+__all__ = [
+    "EQUIVOCATION",
+    "FORK",
+    "GAP",
+    "TIME",
+    "Finding",
+    "equivocations",
+    "findings",
+]
+
+EQUIVOCATION: Final = "equivocation"
+GAP: Final = "gap"
+FORK: Final = "fork"
+TIME: Final = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something odd about one logged statement; `what` says it in words."""
+
+    kind: str
+    issuer: PublicKey
+    chain: bytes
+    seq: int
+    statement: CID
+    what: str
+
+    def to_json(self) -> dict[str, object]:
+        """`{finding, issuer, chain, seq, statement, what}`."""
+        return {
+            "finding": self.kind,
+            "issuer": str(self.issuer.did),
+            "chain": self.chain.hex(),
+            "seq": self.seq,
+            "statement": str(self.statement),
+            "what": self.what,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place of a chain, and the statements that claim it, in log order."""
+
+    issuer: PublicKey
+    chain: bytes
+    seq: int
+    here: tuple[LoggedStatement, ...]
+
+
+def equivocations(
+    view: View, issuer: PublicKey | None = None
+) -> Iterator[Equivocation]:
+    """The proofs that the log holds, of one issuer or of all.
+
+    Of n statements at one place the first makes a proof with each other.
+    """
+    for place in _places(view, issuer):
+        if len(place.here) > 1:
+            first = _statement(view, place.here[0])
+            for other in place.here[1:]:
+                yield Equivocation.of(first, _statement(view, other))
+
+
+def findings(view: View, issuer: PublicKey | None = None) -> Iterator[Finding]:
+    """All that is odd about the chains of one issuer or of all, in their order."""
+    before: _Place | None = None
+    for place in _places(view, issuer):
+        if before is not None and (before.issuer, before.chain) != (
+            place.issuer,
+            place.chain,
+        ):
+            before = None
+        for item in place.here:
+            yield from _of_statement(view, before, place, item)
+        before = place
+
+
+def _of_statement(
+    view: View, before: _Place | None, place: _Place, item: LoggedStatement
+) -> Iterator[Finding]:
+    def found(kind: str, what: str) -> Finding:
+        return Finding(kind, place.issuer, place.chain, place.seq, item.cid, what)
+
+    if item is not place.here[0]:
+        yield found(EQUIVOCATION, f"{place.here[0].cid} stands at the same place")
+    due = before.seq + 1 if before is not None else 0
+    if place.seq > due:
+        last = place.seq - 1
+        yield found(
+            GAP, f"seq {due}" + (f" to {last}" if last > due else "") + " missing"
+        )
+    if before is None or before.seq + 1 != place.seq:
+        return
+    prev = _statement(view, item).part.prev
+    follows = [other for other in before.here if other.cid == prev]
+    if not follows:
+        yield found(FORK, f"follows {prev}, not {before.here[0].cid}")
+    elif item.issued_at_s < follows[0].issued_at_s:
+        early = follows[0].issued_at_s - item.issued_at_s
+        yield found(TIME, f"{early} s before the statement it follows")
+
+
+def _places(view: View, issuer: PublicKey | None) -> Iterator[_Place]:
+    keys = tables.CHAINS.key
+    prefix = b"" if issuer is None else keys.prefix(issuer)
+    rows = (keys.decode(key) for key, _ in view.rows.scan(tables.CHAINS.name, prefix))
+    for (key, chain, seq), group in groupby(rows, lambda row: row[:3]):
+        here = tuple(view.logged(row[3]) for row in group)
+        yield _Place(key, chain, seq, here)
+
+
+def _statement(view: View, item: LoggedStatement) -> Statement:
+    return view.envelope(item.index)[1].verify()

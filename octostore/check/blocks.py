@@ -1,0 +1,63 @@
+"""The blocks: each hashed, each found by its hash, numbers without a gap."""
+
+from __future__ import annotations
+
+import hashlib
+
+from invocation_spec.dagcbor import BLOCK_BYTES_MAX
+from invocation_spec.second_opinion import disagreement
+from octostore import tables
+from octostore.check.report import Seen
+from octostore.engine import Snapshot
+from octostore.row_words import value_words
+
+__all__ = ["check_blocks"]
+
+
+def check_blocks(rows: Snapshot, seen: Seen, *, second_opinion: bool) -> None:
+    """Hash every block, and hold `at` against them.
+
+    Raises:
+        StoreError: a table cannot be read.
+    """
+    name, keys = tables.BLOCKS.name, tables.BLOCKS.key
+    last = rows.last(name)
+    total = keys.decode(last[0])[0] + 1 if last else 0
+    expected = 0
+    lost: dict[int, bytes] = {}
+    for key, block in seen.count(name, rows.scan(name), total):
+        (number,) = keys.decode(key)
+        if number != expected:
+            seen.wrong(name, key, f"block {number}", f"block {expected} next")
+        expected = number + 1
+        digest = hashlib.sha256(block).digest()
+        if rows.get(tables.AT.name, digest) != key:
+            lost[number] = digest
+        if second_opinion and len(block) <= BLOCK_BYTES_MAX:
+            said = disagreement(block)
+            if said is not None:
+                seen.wrong(name, key, said, "one value, by both codecs")
+    found = sum(1 for _ in seen.count(tables.AT.name, rows.scan(tables.AT.name)))
+    if lost or found != seen.rows[name]:
+        _explain(rows, seen, lost)
+
+
+def _explain(rows: Snapshot, seen: Seen, lost: dict[int, bytes]) -> None:
+    """Say which of a block and the row that leads to it is wrong."""
+    at = tables.AT.name
+    for digest, value in rows.scan(at):
+        block = rows.get(tables.BLOCKS.name, value)
+        hashed = None if block is None else hashlib.sha256(block).digest()
+        if hashed is None:
+            seen.wrong(at, digest, value_words(at, value), "a block that is there")
+        elif hashed != digest:
+            lost.pop(tables.NUMBER.decode(value)[0], None)
+            seen.wrong(
+                tables.BLOCKS.name,
+                value,
+                f"bytes with sha2-256 {hashed.hex()}",
+                f"sha2-256 {digest.hex()}",
+            )
+    for number, digest in lost.items():
+        found = value_words(at, rows.get(at, digest))
+        seen.wrong(at, digest, found, f"block {number}")

@@ -1,0 +1,88 @@
+"""The log: every entry hashed and verified, and its rows derived again."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from invocation_spec.errors import OctostoreError
+from octostore import tables
+from octostore.check.report import Seen
+from octostore.closure import Closure
+from octostore.draft import Draft
+from octostore.errors import StoreCorruptError
+from octostore.index import index_statement
+from octostore.log import KIND_STATEMENT, Entry, Frontier, leaf_hash
+from octostore.row_words import value_words
+from octostore.statement import ReceivedStatement
+from octostore.view import View
+
+__all__ = ["check_log"]
+
+#: What a row of the log ends with.
+_LEAF_BYTES: Final = 32
+
+
+def check_log(view: View, seen: Seen, draft: Draft) -> None:
+    """Verify every statement and derive its rows into the draft.
+
+    Raises:
+        StoreError: a table cannot be read, or there is no scratch space.
+    """
+    name, keys = tables.LOG.name, tables.LOG.key
+    last = view.rows.last(name)
+    total = keys.decode(last[0])[0] + 1 if last else 0
+    reader = _Reader(view, draft)
+    frontier = Frontier()
+    for key, value in seen.count(name, view.rows.scan(name), total):
+        if keys.decode(key)[0] != frontier.size:
+            expected = f"entry {frontier.size} next"
+            seen.wrong(name, key, value_words(name, value), expected)
+        leaf = leaf_hash(value[:-_LEAF_BYTES])
+        try:
+            reader.read(frontier.size, value)
+        except OctostoreError as error:
+            seen.wrong(name, key, str(error), "a whole, verified statement")
+        frontier = frontier.append(leaf)
+    kept = view.rows.get(tables.META.name, tables.FRONTIER) or bytes(Frontier())
+    if kept != bytes(frontier):
+        key, found = tables.FRONTIER, _frontier_words(kept)
+        seen.wrong(tables.META.name, key, found, _frontier_words(bytes(frontier)))
+
+
+class _Reader:
+    """Reads entries of a log against its blocks."""
+
+    def __init__(self, view: View, draft: Draft) -> None:
+        self._view = view
+        self._draft = draft
+        self._closure = Closure(view.find_block)
+
+    def read(self, index: int, value: bytes) -> None:
+        """Verify one entry and derive its rows.
+
+        Raises:
+            OctostoreError: what does not hold.
+        """
+        raw, leaf = tables.LOG_VALUE.decode(value)
+        if leaf != leaf_hash(raw):
+            raise StoreCorruptError("its leaf hash is that of another entry")
+        entry = Entry.from_bytes(raw)
+        if entry.kind != KIND_STATEMENT:
+            raise StoreCorruptError(f"an entry of kind {entry.kind}")
+        block = self._view.find_block(entry.block)
+        if block is None:
+            raise StoreCorruptError(f"its envelope {entry.block} is not there")
+        statement = ReceivedStatement.from_block(block).verify()
+        before = self._draft.view.index(statement.cid)
+        if before is not None:
+            raise StoreCorruptError(f"{statement.cid} is entry {before} already")
+        index_statement(self._draft, self._closure, statement, index)
+        self._draft.commit_if_large()
+
+
+def _frontier_words(raw: bytes) -> str:
+    try:
+        checkpoint = Frontier.from_bytes(raw).checkpoint
+    except OctostoreError as error:
+        return str(error)
+    return f"size {checkpoint.size}, root {checkpoint.root.hex()}"

@@ -1,0 +1,80 @@
+"""What is kept outside the log: pending statements, and what is quarantined."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from invocation_spec import dagcbor
+from invocation_spec.cid import CID
+from invocation_spec.errors import OctostoreError
+from octostore import tables
+from octostore.check.report import Seen
+from octostore.closure import Closure
+from octostore.errors import StoreCorruptError
+from octostore.statement import ReceivedStatement
+from octostore.view import View
+
+__all__ = ["check_waiting"]
+
+
+def check_waiting(view: View, seen: Seen) -> None:
+    """Verify what waits, that it waits for what is missing, and the quarantine.
+
+    A statement that waits for blocks that came is no fault: the delivery that
+    brought them was cut off, nobody was told, and it will come again.
+
+    Raises:
+        StoreError: a table cannot be read.
+    """
+    _check_pending(view, seen)
+    name = tables.WAITING.name
+    for key, _ in seen.count(name, view.rows.scan(name)):
+        _, part = tables.WAITING.key.decode(key)
+        held = view.rows.get(tables.PENDING.name, tables.PENDING.key.encode(part))
+        if held is None and view.index(part) is None:
+            seen.wrong(name, key, "neither pending nor logged", "a statement here")
+    name = tables.QUARANTINE.name
+    for key, value in seen.count(name, view.rows.scan(name)):
+        if not _is_quarantined(key, value):
+            found = f"{len(value)} bytes"
+            seen.wrong(name, key, found, "{cid, reason, block?} under their hash")
+
+
+def _check_pending(view: View, seen: Seen) -> None:
+    name, closure = tables.PENDING.name, Closure(view.find_block)
+    for key, value in seen.count(name, view.rows.scan(name)):
+        try:
+            _check_waits(view, closure, key, value)
+        except OctostoreError as error:
+            seen.wrong(name, key, str(error), "a statement that waits")
+
+
+def _check_waits(view: View, closure: Closure, key: bytes, value: bytes) -> None:
+    (envelope,) = tables.BLOCK_VALUE.decode(value)
+    block = view.find_block(envelope)
+    if block is None:
+        raise StoreCorruptError(f"its envelope {envelope} is not there")
+    statement = ReceivedStatement.from_block(block).verify()
+    if tables.PENDING.key.encode(statement.cid) != key:
+        raise StoreCorruptError(f"{envelope} holds {statement.cid}")
+    if view.index(statement.cid) is not None:
+        raise StoreCorruptError("it is in the log already")
+    for missing in closure.needs(statement.part).missing:
+        row = tables.WAITING.key.encode(missing, statement.cid)
+        if view.rows.get(tables.WAITING.name, row) is None:
+            raise StoreCorruptError(f"{missing} is missing, and not waited for")
+
+
+def _is_quarantined(key: bytes, value: bytes) -> bool:
+    try:
+        row = dagcbor.decode(value)
+    except OctostoreError:
+        return False
+    if not isinstance(row, Mapping) or row.keys() - {"block"} != {"cid", "reason"}:
+        return False
+    cid, block = row["cid"], row.get("block")
+    if not isinstance(cid, CID) or not isinstance(block, bytes | None):
+        return False
+    # Of a block that is too large to keep, only the reason is kept.
+    return block is None or hashlib.sha256(cid.raw + block).digest() == key

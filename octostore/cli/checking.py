@@ -1,0 +1,136 @@
+"""`octostore check`, `rebuild`, `backup`: looking after a store of one's own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from octostore.check import CheckReport, Progress, check_folder
+from octostore.cli.rim import (
+    DONE,
+    UNSOUND,
+    AsJson,
+    StorePath,
+    UsageError,
+    leave,
+    print_json,
+    say,
+    store_path,
+)
+from octostore.store import Octostore
+
+__all__ = ["backup_command", "check_command", "rebuild_command"]
+
+
+def check_command(
+    second_opinion: Annotated[
+        bool,
+        typer.Option(
+            "--second-opinion", help="Decode every block with the reference codec too."
+        ),
+    ] = False,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hash, verify and derive again all that a store holds, and name what is wrong.
+
+    Only reads; a writer may be at work. Exit 0 if all holds, 5 if not.
+
+    Example: octostore check --second-opinion
+    """
+    path = store_path(store)
+    with _progress() as progress:
+        report = check_folder(path, second_opinion=second_opinion, progress=progress)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        for line in _lines(report):
+            say(line)
+    leave(DONE if report.holds else UNSOUND)
+
+
+def rebuild_command(store: StorePath = None, as_json: AsJson = False) -> None:
+    """Delete every index of a store and derive it again from blocks and log.
+
+    Mends indexes that `check` found wrong; blocks and log it cannot mend.
+
+    Example: octostore rebuild
+    """
+    with Octostore.open(store_path(store)) as open_store:
+        open_store.rebuild()
+        checkpoint = open_store.checkpoint()
+    if as_json:
+        print_json({"checkpoint": checkpoint.to_json()})
+    else:
+        say(f"rebuilt from a log of {checkpoint.size} entries")
+
+
+def backup_command(
+    to: Annotated[Path, typer.Argument(metavar="DEST", help="A folder not there yet.")],
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy a store, as one commit left it, into a new folder; writers may go on.
+
+    Never overwrites. The copy is a store: name it with --store to use it.
+
+    Example: octostore backup /media/usb/octostore-2022-11-21
+    """
+    if to.exists():
+        raise UsageError("exists; a backup never overwrites", at=str(to))
+    with Octostore.open(store_path(store), readonly=True) as open_store:
+        open_store.copy_to(to)
+    with Octostore.open(to, readonly=True) as copy:
+        checkpoint = copy.checkpoint()
+    if as_json:
+        print_json({"backup": str(to), "checkpoint": checkpoint.to_json()})
+    else:
+        say(f"{to}  a log of {checkpoint.size} entries")
+
+
+def _lines(report: CheckReport) -> Iterator[str]:
+    for fault in report.faults:
+        yield f"{fault.table}: {fault.key}"
+        yield f"  found     {fault.found}"
+        yield f"  expected  {fault.expected}"
+    if report.more:
+        yield f"and {report.more} more"
+    if report.unchecked:
+        yield f"not checked: {', '.join(report.unchecked)}"
+    if report.holds:
+        rows = report.rows
+        yield (
+            f"all holds: {rows['blocks']} blocks, {rows['log']} statements,"
+            f" {rows['claims']} claims, {rows['pending']} pending"
+        )
+    elif "blocks" not in report.rows or _is_truth(report):
+        yield "restore a backup, and ingest again what came after it"
+    else:
+        yield "blocks and log hold; `octostore rebuild` mends the rest"
+
+
+def _is_truth(report: CheckReport) -> bool:
+    """Whether something is wrong that no index can be rebuilt without."""
+    truth = {"blocks", "log", "files", "pending", "waiting", "quarantine"}
+    return any(fault.table in truth for fault in report.faults)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Say on a terminal how far it is; say nothing otherwise."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    with Console(stderr=True).status("checking") as status:
+
+        def told(what: str, done: int, total: int | None) -> None:
+            of = f" of {total}" if total is not None else ""
+            status.update(f"checking {what}: {done}{of}" if done else "checking files")
+
+        yield told

@@ -1,0 +1,47 @@
+"""`octostore verify`: check a proof in a file, without a store or a server."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from octostore.cli.rim import AsJson, UsageError, print_json, say
+from octostore.equivocation import Equivocation
+
+__all__ = ["verify_command"]
+
+
+def verify_command(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A proof; - for stdin.")],
+    as_json: AsJson = False,
+) -> None:
+    """Verify a proof of equivocation, which needs nothing but the file.
+
+    Exit 0 if it holds, 5 if not.
+
+    Example: octostore verify proof.car
+    """
+    if file == "-":
+        proof = Equivocation.from_car(sys.stdin.buffer)
+    else:
+        with _opened(file) as stream:
+            proof = Equivocation.from_car(stream)
+    if as_json:
+        print_json({"holds": True, "proof": "equivocation", **proof.to_json()})
+        return
+    part = proof.first.part
+    say("equivocation: one key signed two statements for one place of its chain")
+    say(f"  signed by  {part.iss}")
+    say(f"  place      chain {part.chain.hex()}  seq {part.seq}")
+    say(f"  statement  {proof.first.cid}  its signature holds")
+    say(f"  statement  {proof.second.cid}  its signature holds")
+
+
+def _opened(name: str) -> BinaryIO:
+    try:
+        return Path(name).open("rb")
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", at=name) from error

@@ -1,0 +1,198 @@
+"""Bytes of the web, looked up because somebody asked: whole, limited, hashed.
+
+    with Web(insecure=False, now=clock) as web:
+        web.get(url, bytes_max)         a small body, in memory
+        web.download(url, bytes_max)    a large one, hashed as it streams by
+
+Redirects are followed by hand, so that none leads from https to plain http and no
+body of one is read without limit. Nothing is kept and no credentials are sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.message import Message
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+import octostore
+from invocation_spec.cid import CID
+from octostore.errors import NotFoundError
+from octostore.told import RemoteError
+
+__all__ = [
+    "DOWNLOAD_BYTES_MAX",
+    "Download",
+    "Reply",
+    "Web",
+    "is_loopback",
+]
+
+#: Most bytes of one download unless told otherwise: an input of a job, not a disk.
+DOWNLOAD_BYTES_MAX: Final = 16 << 30
+
+#: Seconds without a byte before a host counts as gone.
+TIMEOUT_S: Final = 60.0
+
+#: Hosts answer within a few; more is a loop.
+_REDIRECTS_MAX: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole response; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What a URL gave: content, size in bytes, and the name its host gives it."""
+
+    cid: CID
+    size: int
+    name: str | None
+
+
+class Web:
+    """A client of hosts that nobody vouches for; a context manager.
+
+    `insecure` admits plain http to loopback hosts, where a registry may be tried.
+
+    Raises:
+        RemoteError: from every method: a host that cannot be reached, refuses,
+            redirects astray, or sends more than it may. `at` is the URL.
+    """
+
+    def __init__(self, *, insecure: bool = False, timeout_s: float = TIMEOUT_S) -> None:
+        self.insecure = insecure
+        self._client = httpx.Client(
+            timeout=timeout_s,
+            follow_redirects=False,
+            headers={
+                "user-agent": f"octostore/{octostore.__version__}",
+                # What is hashed are the bytes of the file, not of a compression.
+                "accept-encoding": "identity",
+            },
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def get(
+        self, url: str, bytes_max: int, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """A small body, whatever its status; https, or loopback where insecure."""
+        with self._answered(url, headers or {}, plain=False) as response:
+            body = b"".join(_parts(response, bytes_max, url))
+            return Reply(response.status_code, dict(response.headers), body)
+
+    def download(self, url: str, bytes_max: int = DOWNLOAD_BYTES_MAX) -> Download:
+        """The content of a URL as raw sha2-256; plain http if the URL itself is.
+
+        Raises:
+            NotFoundError: the host has nothing there.
+        """
+        with self._answered(url, {}, plain=url.startswith("http://")) as response:
+            if response.status_code in (404, 410):
+                raise NotFoundError(f"nothing there ({response.status_code})", at=url)
+            if response.status_code != 200:
+                raise RemoteError(f"the host refuses ({response.status_code})", at=url)
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise RemoteError(
+                    "sent compressed although asked not to; hash the file yourself",
+                    at=url,
+                )
+            digest, size = hashlib.sha256(), 0
+            for part in _parts(response, bytes_max, url):
+                digest.update(part)
+                size += len(part)
+            _check_whole(response, size, url)
+            return Download(CID.of_digest(digest.digest()), size, _name(response))
+
+    @contextmanager
+    def _answered(
+        self, url: str, headers: Mapping[str, str], *, plain: bool
+    ) -> Iterator[httpx.Response]:
+        try:
+            request = self._client.build_request("GET", url, headers=dict(headers))
+            response = self._follow(request, plain=plain)
+            try:
+                yield response
+            finally:
+                response.close()
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise RemoteError(f"cannot be looked up: {reason}", at=url) from error
+
+    def _follow(self, request: httpx.Request, *, plain: bool) -> httpx.Response:
+        at = str(request.url)
+        for _ in range(_REDIRECTS_MAX + 1):
+            self._check(request.url, plain=plain)
+            response = self._client.send(request, stream=True)
+            if response.next_request is None:
+                return response
+            request = response.next_request
+            response.close()
+        raise RemoteError(f"more than {_REDIRECTS_MAX} redirects", at=at)
+
+    def _check(self, url: httpx.URL, *, plain: bool) -> None:
+        if url.scheme == "https" or (url.scheme == "http" and plain):
+            return
+        if url.scheme == "http" and self.insecure and is_loopback(url.host):
+            return
+        hint = "; --insecure admits it" if is_loopback(url.host) else ""
+        raise RemoteError(
+            f"would be asked over {url.scheme}; expected https{hint}", at=str(url)
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _parts(response: httpx.Response, bytes_max: int, url: str) -> Iterator[bytes]:
+    size = 0
+    for part in response.iter_raw():
+        size += len(part)
+        if size > bytes_max:
+            raise RemoteError(f"sends more than {bytes_max} bytes", at=url)
+        yield part
+
+
+def _check_whole(response: httpx.Response, size: int, url: str) -> None:
+    said = response.headers.get("content-length", "")
+    if said.isdigit() and int(said) != size:
+        raise RemoteError(f"broke off after {size} of {said} bytes", at=url)
+
+
+def _name(response: httpx.Response) -> str | None:
+    """The file name of a Content-Disposition (RFC 6266), if it is a plain one."""
+    message = Message()
+    message["content-disposition"] = response.headers.get("content-disposition", "")
+    name = message.get_filename()
+    if not name or name in (".", "..") or "/" in name or not name.isprintable():
+        return None
+    return name

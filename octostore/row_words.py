@@ -1,0 +1,93 @@
+"""Rows of a store in words, for whoever must understand what is wrong with one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from invocation_spec.cid import CID
+from invocation_spec.errors import OctostoreError
+from octostore import tables
+from octostore.keys import PublicKey
+from octostore.tables import Layout, Struct
+
+__all__ = ["key_words", "value_words"]
+
+#: What the parts of each key are called.
+_KEYS: Final[Sequence[tuple[Layout[*tuple[Any, ...]], str]]] = (
+    (tables.BLOCKS, "block"),
+    (tables.LOG, "entry"),
+    (tables.PENDING, "statement"),
+    (tables.WAITING, "block, statement"),
+    (tables.QUARANTINE, "row"),
+    (tables.AT, "sha2-256"),
+    (tables.PARTS, "statement"),
+    (tables.STATEMENTS, "entry"),
+    (tables.CHAINS, "issuer, chain, seq, entry"),
+    (tables.CLAIMS, "invocation in block, entry, record in block"),
+    (tables.BY_PROGRAM, "program, invocation in block"),
+    (tables.BY_INPUT, "input, invocation in block"),
+    (tables.CODES, "code, program"),
+    (tables.DATA, "data, input"),
+    (tables.PAIRS, "pair, invocation in block"),
+    (tables.PROFILES, "issuer, entry, record in block"),
+    (tables.WITHDRAWALS, "claim, issuer, entry, record in block"),
+    (tables.LINKS, "CID, entry, record in block"),
+)
+
+_LAYOUTS: Final = {layout.name: (layout.key, words) for layout, words in _KEYS}
+
+#: What the parts of a value are called, where it has some.
+_VALUES: Final[Mapping[str, tuple[Struct[*tuple[Any, ...]], str]]] = {
+    tables.LOG.name: (tables.LOG_VALUE, "entry, leaf hash"),
+    tables.PENDING.name: (tables.BLOCK_VALUE, "envelope"),
+    tables.AT.name: (tables.NUMBER, "block"),
+    tables.PARTS.name: (tables.NUMBER, "entry"),
+    tables.STATEMENTS.name: (tables.STATEMENT_VALUE, "statement, issuer, issued at"),
+    tables.BY_PROGRAM.name: (tables.OTHER_HALF, "input, known"),
+    tables.BY_INPUT.name: (tables.OTHER_HALF, "program, known"),
+}
+
+_SHOWN_BYTES: Final = 40
+
+
+def key_words(table: str, key: bytes) -> str:
+    """The key in words; in hex if it is none of this table."""
+    if table == tables.META.name:
+        return key.decode("ascii", "backslashreplace")
+    return _words(key, _LAYOUTS.get(table))
+
+
+def value_words(table: str, value: bytes | None) -> str:
+    """The value in words; in hex if it has no parts."""
+    if value is None:
+        return "no such row"
+    if not value:
+        return "the row"
+    return _words(value, _VALUES.get(table))
+
+
+def _words(raw: bytes, how: tuple[Struct[*tuple[Any, ...]], str] | None) -> str:
+    if how is not None:
+        struct, names = how
+        try:
+            values = struct.decode(raw)
+        except OctostoreError:
+            pass
+        else:
+            pairs = zip(names.split(", "), values, strict=True)
+            return ", ".join(f"{name} {_word(value)}" for name, value in pairs)
+    return f"{len(raw)} bytes {_hex(raw)}"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, PublicKey):
+        return str(value.did)
+    if isinstance(value, CID | int):
+        return str(value)
+    assert isinstance(value, bytes), type(value)  # noqa: S101 - no other part is
+    return _hex(value)
+
+
+def _hex(raw: bytes) -> str:
+    return raw[:_SHOWN_BYTES].hex() + (".." if len(raw) > _SHOWN_BYTES else "")
