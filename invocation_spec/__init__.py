@@ -17,6 +17,7 @@ from invocation_spec.errors import (
     MutableNameError,
     OctostoreError,
 )
+from invocation_spec.explain import Explanation, explain
 from invocation_spec.model import Input, Invocation, Program
 from invocation_spec.outcome import RULES, Outcome
 from invocation_spec.resolutions import Resolutions
@@ -28,6 +29,7 @@ __all__ = [
     "CidError",
     "DocumentError",
     "EncodingError",
+    "Explanation",
     "Input",
     "Invocation",
     "MutableNameError",
@@ -36,4 +38,5 @@ __all__ = [
     "Program",
     "Resolutions",
     "canonicalize",
+    "explain",
 ]

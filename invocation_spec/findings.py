@@ -99,7 +99,11 @@ class Findings:
         self._count(at)
         self.warnings.append(Warned(at, kind, reason))
 
+    @property
+    def count(self) -> int:
+        """How many there are, of all three kinds."""
+        return len(self.unresolved) + len(self.impure) + len(self.warnings)
+
     def _count(self, at: str) -> None:
-        found = len(self.unresolved) + len(self.impure) + len(self.warnings)
-        if found >= FINDINGS_MAX:
+        if self.count >= FINDINGS_MAX:
             raise DocumentError(f"more than {FINDINGS_MAX} findings", at=at)

@@ -33,16 +33,20 @@ def escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
 def kind_of(value: object) -> str:
     """What a person calls a value of a document."""
     if isinstance(value, Ambiguous):
-        return f"the bare word {value.text!r}"
+        return f"the bare word {_shown(value.text)}"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int | float):
         return f"the number {value!r}"
     if isinstance(value, str):
-        return f"the string {value if len(value) <= 60 else value[:57] + '...'!r}"
+        return f"the string {_shown(value)}"
     if isinstance(value, CID):
         return f"the link {value}"
     if isinstance(value, bytes):

@@ -157,6 +157,8 @@ def _oci(key: str, node: Node) -> tuple[str, Meaning]:
     normal = str(parse_image(key.removeprefix("oci:")))
     if isinstance(node.value, str):
         return normal, ImageMeaning(_oci_digest(node))
+    if not isinstance(node.value, Mapping):
+        raise node.refuse('"sha256:HEX" or {"digest", "entrypoint"?, "cmd"?, ..}')
     fields = node.struct()
     meaning = ImageMeaning(
         _oci_digest(fields["digest"]),
@@ -238,6 +240,8 @@ _KINDS: Mapping[str, Callable[[str, Node], tuple[str, Meaning]]] = {
 def _file(node: Node) -> FileMeaning:
     if isinstance(node.value, str):
         return FileMeaning(_link(node))
+    if not isinstance(node.value, Mapping):
+        raise node.refuse('"CID" or {"cid", "name"?}')
     fields = node.struct()
     cid = _link(fields["cid"])
     name = None if fields["name"].is_absent else fields["name"].text()

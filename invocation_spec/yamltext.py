@@ -13,17 +13,26 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import yaml
 
 from invocation_spec.dagcbor import INT_MAX, INT_MIN
 from invocation_spec.errors import DocumentError
 
-__all__ = ["YAML_NODES_MAX", "Ambiguous", "AmbiguousKey", "read_yaml"]
+__all__ = [
+    "YAML_CHARACTERS_MAX",
+    "YAML_NODES_MAX",
+    "Ambiguous",
+    "AmbiguousKey",
+    "read_yaml",
+]
 
 #: Nodes after aliases are expanded: ten lines of aliases make 10^9 of them.
 YAML_NODES_MAX = 1_000_000
+
+#: Characters of all values after aliases are expanded: as many as a document has.
+YAML_CHARACTERS_MAX = 16 << 20
 
 #: Longest numeral that is read as a number; float64 has no use for longer ones.
 _NUMERAL_MAX = 400
@@ -103,18 +112,25 @@ def _check_breaks(text: str) -> None:
         )
 
 
+class _Size(NamedTuple):
+    """How much there is, aliases expanded."""
+
+    nodes: int
+    characters: int
+
+
 class _Composer:
     """Builds the tree from libyaml's events; a stack, no recursion."""
 
     def __init__(self, text: str, depth_max: int) -> None:
         self._events = yaml.parse(text, Loader=_LOADER)
         self._depth_max = depth_max
-        self._anchors: dict[str, tuple[_Tree, int]] = {}
-        self._nodes = 0
+        self._anchors: dict[str, tuple[_Tree, _Size]] = {}
+        self._size = _Size(0, 0)
 
     def document(self) -> _Tree:
         root: list[_Tree] = []
-        open_: list[_Open] = [_Open(root, None, 0)]
+        open_: list[_Open] = [_Open(root, None, self._size)]
         documents = 0
         for event in self._events:
             if isinstance(event, yaml.DocumentStartEvent):
@@ -134,8 +150,8 @@ class _Composer:
                     f"alias {_shown(f'*{event.anchor}')} stands before or inside"
                     " its anchor"
                 )
-            value, nodes = self._anchors[event.anchor]
-            self._count(nodes)
+            value, size = self._anchors[event.anchor]
+            self._count(size)
             open_[-1].add(value, _line(event), plain=False)
             return
         tag = getattr(event, "tag", None)
@@ -144,12 +160,13 @@ class _Composer:
                 f"tag {_shown(tag)} at line {_line(event)}; tags are read"
                 " by no network and refused"
             )
-        self._count(1)
+        size = _Size(1, len(event.value) if isinstance(event, yaml.ScalarEvent) else 0)
+        self._count(size)
         if isinstance(event, yaml.ScalarEvent):
             plain = event.style is None or event.style == ""
             value = _resolve(event.value) if plain else event.value
             if event.anchor:
-                self._anchors[event.anchor] = (value, 1)
+                self._anchors[event.anchor] = (value, size)
             open_[-1].add(value, _line(event), text=event.value, plain=plain)
             return
         if len(open_) > self._depth_max:
@@ -158,36 +175,40 @@ class _Composer:
             [] if isinstance(event, yaml.SequenceStartEvent) else {}
         )
         open_[-1].add(collection, _line(event), plain=False)
-        open_.append(_Open(collection, event.anchor, self._nodes))
+        open_.append(_Open(collection, event.anchor, self._size))
 
     def _close(self, open_: list[_Open]) -> None:
         closed = open_.pop()
         if closed.anchor:
-            size = self._nodes - closed.nodes_before + 1
-            self._anchors[closed.anchor] = (closed.collection, size)
+            nodes = self._size.nodes - closed.before.nodes + 1
+            characters = self._size.characters - closed.before.characters
+            self._anchors[closed.anchor] = (closed.collection, _Size(nodes, characters))
 
-    def _count(self, nodes: int) -> None:
-        self._nodes += nodes
-        if self._nodes > YAML_NODES_MAX:
+    def _count(self, size: _Size) -> None:
+        nodes = self._size.nodes + size.nodes
+        characters = self._size.characters + size.characters
+        if nodes > YAML_NODES_MAX or characters > YAML_CHARACTERS_MAX:
             raise DocumentError(
-                f"more than {YAML_NODES_MAX} values, aliases expanded; write less"
+                f"more than {YAML_NODES_MAX} values or {YAML_CHARACTERS_MAX}"
+                " characters, aliases expanded; write less"
             )
+        self._size = _Size(nodes, characters)
 
 
 class _Open:
     """A collection whose end has not come yet, and the key that waits in it."""
 
-    __slots__ = ("_key", "anchor", "collection", "nodes_before")
+    __slots__ = ("_key", "anchor", "before", "collection")
 
     def __init__(
         self,
         collection: list[_Tree] | dict[str, _Tree],
         anchor: str | None,
-        nodes_before: int,
+        before: _Size,
     ) -> None:
         self.collection = collection
         self.anchor = anchor
-        self.nodes_before = nodes_before
+        self.before = before
         self._key: str | None = None
 
     def add(self, value: _Tree, line: int, *, text: str = "", plain: bool) -> None:

@@ -42,6 +42,8 @@ __all__ = [
 #: The text of an exit status; Bacalhau writes at most four bytes.
 RESULT_EXIT_BYTES_MAX: Final = 16
 
+_EXIT_CODE: Final = re.compile(r"[0-9]{1,10}")
+
 _SECRET_NAME: Final = re.compile(
     r"(?i)(^|_)(secret|token|passw(or)?d|passphrase|credentials?|api_?key"
     r"|access_?key(_?id)?|private_?key)(_|$)"
@@ -171,11 +173,15 @@ def credentials(input: Input) -> list[str]:
 
 
 def outputs_of(name: str, value: CID | Path) -> Iterator[tuple[str, CID]]:
-    """The outputs that `NAME=VALUE` gives: one, or a folder's files by path."""
+    """The outputs that `NAME=VALUE` gives: one, or a folder's files by path.
+
+    Raises:
+        FileError: they cannot be read, or a folder holds more than files.
+    """
     if isinstance(value, CID):
         yield name, value
     elif value.is_dir():
-        for path in files_below(value):
+        for path in files_below(value, whole=True):
             inner = path.relative_to(value).as_posix()
             yield f"{name.rstrip('/')}/{inner}", cid_of_file(path)
     else:
@@ -193,13 +199,14 @@ def results_of(folder: Path, names: Mapping[str, str]) -> Result:
     Raises:
         RecordError: no such folder, or an exitCode that is no number.
         ResultError: names that no result can have.
+        FileError: they cannot be read, or the folder holds more than files.
     """
     if not folder.is_dir():
         raise RecordError(
             "not a folder; expected stdout, exitCode and outputs in it", at=str(folder)
         )
     outputs: dict[str, CID] = {}
-    for path in files_below(folder):
+    for path in files_below(folder, whole=True):
         first, *rest = path.relative_to(folder).parts
         if rest:
             root = names.get(first, f"/{first}")
@@ -213,13 +220,13 @@ def _exit_code(path: Path) -> int | None:
     if not path.is_file():
         return None
     with path.open("rb") as stream:
-        text = stream.read(RESULT_EXIT_BYTES_MAX + 1).decode("ascii", "replace").strip()
-    try:
-        code = int(text)
-    except ValueError as error:
-        raise RecordError(f"{text!r} is no exit status", at=str(path)) from error
+        text = stream.read(RESULT_EXIT_BYTES_MAX).decode("ascii", "replace").strip()
     # A WASI command that returns has no status; Bacalhau writes -1 (FORMATS 5).
-    return 0 if code == -1 else code
+    if text == "-1":
+        return 0
+    if not _EXIT_CODE.fullmatch(text):
+        raise RecordError(f"{text!r} is no exit status", at=str(path))
+    return int(text)
 
 
 def closure(

@@ -67,7 +67,7 @@ class Remote:
                     "accept-encoding": "identity",
                 },
             )
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, UnicodeError) as error:
             raise RemoteError(f"no URL of a server: {error}", at=url) from error
 
     def __enter__(self) -> Self:
@@ -151,7 +151,7 @@ class Remote:
                             file.write(part)
                 finally:
                     response.close()
-            except (httpx.HTTPError, httpx.StreamError) as error:
+            except (httpx.HTTPError, httpx.StreamError, UnicodeError) as error:
                 raise RemoteError(
                     f"cannot be asked: {str(error) or type(error).__name__}",
                     at=self._url,

@@ -7,17 +7,26 @@ nothing is believed by its name.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from invocation_spec.cid import CID, RAW, SHA2_256
-from octostore.errors import NotFoundError
+from octostore.errors import FileError, NotFoundError
 
-__all__ = ["FILES_MAX", "Blocks", "Contents", "cid_of_file", "files_below"]
+__all__ = [
+    "FILES_MAX",
+    "Blocks",
+    "Contents",
+    "cid_of_file",
+    "cid_of_stream",
+    "files_below",
+]
 
 #: Files below one folder; a data set has many, a mistyped `/` has more.
 FILES_MAX: Final = 100_000
+
+_PIECE_BYTES: Final = 1 << 18
 
 
 class Blocks(Protocol):
@@ -77,28 +86,50 @@ class Contents:
 
 
 def cid_of_file(path: Path) -> CID:
-    """The raw sha2-256 CID of a file of any size."""
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").digest()
-    return CID.of_digest(digest)
-
-
-def files_below(folder: Path) -> Iterable[Path]:
-    """The regular files at and below `folder`, by path; links are not followed.
+    """The raw sha2-256 CID of a file of any size.
 
     Raises:
-        NotFoundError: more than `FILES_MAX`: a mistaken folder, most likely.
+        FileError: it cannot be read.
     """
-    if folder.is_file():
-        return [folder]
-    found: list[Path] = []
-    for path in folder.rglob("*"):
-        if path.is_symlink() or not path.is_file():
-            continue
-        found.append(path)
-        if len(found) > FILES_MAX:
-            raise NotFoundError(
-                f"more than {FILES_MAX} files below; name a smaller folder",
-                at=str(folder),
-            )
+    try:
+        with path.open("rb") as stream:
+            return cid_of_stream(stream)
+    except OSError as error:
+        raise FileError(f"cannot be read: {error.strerror}", at=str(path)) from error
+
+
+def cid_of_stream(stream: BinaryIO) -> CID:
+    """The raw sha2-256 CID of what a stream still holds."""
+    digest = hashlib.sha256()
+    while piece := stream.read(_PIECE_BYTES):
+        digest.update(piece)
+    return CID.of_digest(digest.digest())
+
+
+def files_below(folder: Path, *, whole: bool = False) -> Sequence[Path]:
+    """The regular files at and below `folder`, by path; links are not followed.
+
+    `whole` says that nothing may be passed over.
+
+    Raises:
+        FileError: it is not there; more than `FILES_MAX`, a mistaken folder most
+            likely; if `whole`, something that is neither file nor folder.
+    """
+    try:
+        if not folder.is_dir():
+            folder.stat()
+            return [folder]
+        found: list[Path] = []
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink():
+                found.append(path)
+            elif whole and (path.is_symlink() or not path.is_dir()):
+                raise FileError("neither a file nor a folder", at=str(path))
+            if len(found) > FILES_MAX:
+                raise FileError(
+                    f"more than {FILES_MAX} files below; name a smaller folder",
+                    at=str(folder),
+                )
+    except OSError as error:
+        raise FileError(f"cannot be read: {error.strerror}", at=str(folder)) from error
     return sorted(found)

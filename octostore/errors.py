@@ -9,7 +9,8 @@
     ├─ CarError                 their file is no CAR, or it breaks off
     ├─ BlockMismatchError       their bytes do not hash to the CID they came under
     ├─ ProofError               their proof does not lead to the root it names
-    ├─ KeyFileError             the key file or its state cannot be used as it is
+    ├─ FileError                a file of the user's cannot be taken as it is
+    │  └─ KeyFileError          the key file or its state cannot be used as it is
     ├─ NotFoundError            what an identifier names is not there
     └─ StoreError               our disk
        ├─ StoreLockedError      another process writes to this store
@@ -30,6 +31,7 @@ __all__ = [
     "CarError",
     "ChainError",
     "DidError",
+    "FileError",
     "KeyFileError",
     "NotFoundError",
     "ProofError",
@@ -93,7 +95,13 @@ class ProofError(OctostoreError):
     code = "proof"
 
 
-class KeyFileError(OctostoreError):
+class FileError(OctostoreError):
+    """A file or folder of the user's that cannot be taken; `at` is its path."""
+
+    code = "file"
+
+
+class KeyFileError(FileError):
     """A key file or its state that cannot be used; `at` is its path."""
 
     code = "key-file"

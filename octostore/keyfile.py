@@ -71,7 +71,9 @@ class KeyFile:
             KeyFileError: it is not there, others may read it, or it is no key.
         """
         try:
-            with path.open("rb") as file:
+            # A pipe that nobody writes to would be waited for before it is refused.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
                 mode = os.fstat(file.fileno()).st_mode
                 if not stat.S_ISREG(mode):
                     raise KeyFileError("not a regular file", at=str(path))

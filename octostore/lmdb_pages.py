@@ -5,7 +5,9 @@ So a check looks at the pages first. What must hold: every page is in one tree a
 one place, or free, or a meta page, and not two of them; nodes lie inside their
 page; keys ascend through the whole tree; the counts of each tree are true; the
 commit is the one that the newest meta page says. A commit in another process
-changes no page of the commit before it, and perhaps those of earlier ones.
+changes no page of the commit before it, and perhaps those of earlier ones. What
+cannot be seen: a newest meta page set back by exactly two commits, since the last
+commit is then as if it had not been; only who remembers a later log size knows.
 Source: LMDB 0.9, mdb.c.
 """
 
@@ -93,9 +95,8 @@ class Pages:
             second = stream.read(_HEAD_BYTES)
             self.head = first + second
             file_bytes = os.fstat(stream.fileno()).st_size
-            self._newest = _newest(
-                parse_meta(first, 0), parse_meta(second, 1), file_bytes
-            )
+            metas = parse_meta(first, 0), parse_meta(second, 1)
+            self._newest = _newest(*metas, file_bytes)
 
     @property
     def commit(self) -> int | None:

@@ -18,6 +18,7 @@ from email.message import Message
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -123,7 +124,6 @@ class Web:
             for part in _parts(response, bytes_max, url):
                 digest.update(part)
                 size += len(part)
-            _check_whole(response, size, url)
             return Download(CID.of_digest(digest.digest()), size, _name(response))
 
     @contextmanager
@@ -139,7 +139,9 @@ class Web:
                 response.close()
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
-            raise RemoteError(f"cannot be looked up: {reason}", at=url) from error
+            raise RemoteError(
+                f"cannot be looked up: {reason}{self._hint(url)}", at=url
+            ) from error
 
     def _follow(self, request: httpx.Request, *, plain: bool) -> httpx.Response:
         at = str(request.url)
@@ -155,20 +157,24 @@ class Web:
     def _check(self, url: httpx.URL, *, plain: bool) -> None:
         if url.scheme == "https" or (url.scheme == "http" and plain):
             return
-        if url.scheme == "http" and self.insecure and is_loopback(url.host):
+        if url.scheme == "http" and self.insecure and is_loopback(str(url)):
             return
-        hint = "; --insecure admits it" if is_loopback(url.host) else ""
         raise RemoteError(
-            f"would be asked over {url.scheme}; expected https{hint}", at=str(url)
+            f"would be asked over {url.scheme}; expected https{self._hint(str(url))}",
+            at=str(url),
         )
 
+    def _hint(self, url: str) -> str:
+        if self.insecure or not is_loopback(url):
+            return ""
+        return "; if it is a registry without TLS, --insecure admits it"
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name means this machine."""
-    if host == "localhost":
-        return True
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine; one that is malformed does not."""
     try:
-        return ip_address(host).is_loopback
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -180,12 +186,6 @@ def _parts(response: httpx.Response, bytes_max: int, url: str) -> Iterator[bytes
         if size > bytes_max:
             raise RemoteError(f"sends more than {bytes_max} bytes", at=url)
         yield part
-
-
-def _check_whole(response: httpx.Response, size: int, url: str) -> None:
-    said = response.headers.get("content-length", "")
-    if said.isdigit() and int(said) != size:
-        raise RemoteError(f"broke off after {size} of {said} bytes", at=url)
 
 
 def _name(response: httpx.Response) -> str | None:

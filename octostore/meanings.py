@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from invocation_spec.findings import Json
 from invocation_spec.references import parse_image, parse_ipfs, url_name
 from octostore.errors import NotFoundError
+from octostore.images import find_image
 from octostore.lookup import Web
-from octostore.registry import find_image
 
 __all__ = ["Found", "can_look_up", "look_up"]
 

@@ -8,6 +8,7 @@ one side has says nothing. Source: FORMATS 5; schemas/result.ipldsch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -52,6 +53,9 @@ OUTPUTS_MAX: Final = 16_384
 #: WASI gives the widest exit status, 32 unsigned bits. Below zero there is none:
 #: networks use -1 for "not known", and that is written as no exit at all.
 EXIT_MAX: Final = 2**32 - 1
+
+#: What Python makes of file names that are not UTF-8.
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 _WORDS: Final = frozenset({STDOUT, VALUE, ERROR, UNOPENED_TREE})
 
@@ -165,6 +169,8 @@ def compare(a: Result, b: Result) -> dict[str, Agreement]:
 def _check_output(name: object, value: object) -> None:
     if not isinstance(name, str):
         raise ResultError("a name of an output is not text", at="/outputs")
+    if _SURROGATE.search(name):
+        raise ResultError(f"output {name[:80]!r}: its name is not UTF-8", at="/outputs")
     if name not in _WORDS and (name == "/" or not is_clean(name)):
         raise ResultError(
             f"output {name[:80]!r}; expected a clean absolute path,"

@@ -34,14 +34,18 @@ from invocation_spec.adapters.bacalhau_tasks import (
 )
 from invocation_spec.document import Document
 from invocation_spec.errors import DocumentError
+from invocation_spec.findings import FINDINGS_MAX
 from invocation_spec.node import Node, Struct
 from invocation_spec.reading import Files, Reading, clean_at, made
 from invocation_spec.resolutions import Resolutions
 
-__all__ = ["COUNT_MAX", "is_job", "read_job"]
+__all__ = ["COUNT_MAX", "PARTITIONS_BYTES_MAX", "is_job", "read_job"]
 
 #: Partitions of one job; each is an invocation of its own.
 COUNT_MAX = 10_000
+
+#: Bytes of the inputs of all partitions: each repeats what all are given.
+PARTITIONS_BYTES_MAX = 64 << 20
 
 _TYPES_IMPURE = ("ops", "daemon", "service")
 
@@ -79,6 +83,7 @@ def read_job(document: Document, resolutions: Resolutions) -> list[Reading]:
     if count == 1:
         return [reading]
     at = job["Count"].at
+    _check_partitions(reading, count, at)
     return [_partition(reading, index, count, at) for index in range(count)]
 
 
@@ -192,6 +197,22 @@ def _count(node: Node) -> int:
     if not 0 <= count <= COUNT_MAX:
         raise node.refuse(f"a count from 0 to {COUNT_MAX}")
     return count or 1  # 0 is what Go has where nothing is said
+
+
+def _check_partitions(reading: Reading, count: int, at: str) -> None:
+    size = 0 if reading.input is None else len(reading.input.block)
+    if count * size > PARTITIONS_BYTES_MAX:
+        raise DocumentError(
+            f"{count} partitions of {size} bytes each; at most"
+            f" {PARTITIONS_BYTES_MAX} in all",
+            at=at,
+        )
+    if count * reading.findings.count > FINDINGS_MAX:
+        raise DocumentError(
+            f"{count} partitions with {reading.findings.count} findings each; at most"
+            f" {FINDINGS_MAX} in all",
+            at=at,
+        )
 
 
 def _partition(reading: Reading, index: int, count: int, at: str) -> Reading:

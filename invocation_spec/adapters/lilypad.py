@@ -33,7 +33,7 @@ from invocation_spec.resolutions import Resolutions
 
 __all__ = ["is_module", "read_module"]
 
-_MARKS = (re.compile(r'"machine"\s*:'), re.compile(r'"job"\s*:'))
+_MARKS = (re.compile(r'"machine"[ \t\r\n]*:'), re.compile(r'"job"[ \t\r\n]*:'))
 
 _VERSIONS = ("v1beta1", "v1beta2")
 

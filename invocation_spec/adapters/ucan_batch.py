@@ -11,12 +11,7 @@
 Each task is an invocation. `with`, `do`, `inputs` are its identity, and `nnc`
 for them all, as UTF-8: it makes every invocation of the closures distinct.
 `meta`, `ext`, `prf`, `sig` are not; the signature is not checked, because who
-made it stands in UCANs elsewhere. A promise names a task by its label, `"/"`
-for this document:
-
-    {"ucan/promise": ["/", "left"]}   until 5 December: the value under "ok"
-    {"ucan/ok": ["/", "left"]}        until 16 December; ucan/err, ucan/ptr
-    {"promise/ok": [&Invocation, "left"]}        since then; promise/err, promise/*
+made it stands in UCANs elsewhere. A promise names a task here by its label.
 
 An ability that is no computation of ours (`msg/send`, `crud/update`) is an
 effect: impure, and so is nothing else. In `inputs`, `_` holds promises that only
@@ -32,14 +27,12 @@ from functools import partial
 from typing import cast
 
 from invocation_spec import dagjson
-from invocation_spec.adapters.homestar_args import Links, Promise, find_promise
+from invocation_spec.adapters.homestar_args import Links
 from invocation_spec.adapters.pipeline import TASKS_MAX, Task, fill
 from invocation_spec.adapters.ucan_closure import COMMANDS, read_command
+from invocation_spec.adapters.ucan_promise import find_labelled
 from invocation_spec.adapters.wasm_call import Call, WasmCall, close
-from invocation_spec.cid import CID
 from invocation_spec.document import Document, Tree
-from invocation_spec.errors import DocumentError
-from invocation_spec.model import When
 from invocation_spec.node import Node, Struct
 from invocation_spec.reading import Reading
 from invocation_spec.resolutions import Resolutions
@@ -55,16 +48,6 @@ __all__ = [
 
 _VERSION = "0.1.0"
 _CALL = "wasm/run"
-
-_WHEN: Mapping[str, When] = {
-    "ucan/promise": "ok",
-    "ucan/ok": "ok",
-    "ucan/err": "error",
-    "ucan/ptr": "any",
-    "promise/ok": "ok",
-    "promise/err": "error",
-    "promise/*": "any",
-}
 
 
 def looks_like_batch(tree: Tree) -> bool:
@@ -185,7 +168,7 @@ class _Reader:
             self._decoded(fields[name], links) for name in ("with", "do", "inputs")
         )
         close(fields, "with, do, inputs and meta")
-        call = WasmCall(self.reading, links, partial(_find, links=links))
+        call = WasmCall(self.reading, links, partial(find_labelled, links=links))
         return Task(
             at=node.at,
             reading=self.reading,
@@ -252,23 +235,3 @@ class _Reader:
         found = call.arguments(inputs["args"], self.nonce)
         close(inputs, "func and args")
         return found
-
-
-def _find(value: object, at: str, links: Links) -> Promise | None:
-    """The promise that a value is; of later forms too, which nobody here keeps."""
-    if isinstance(value, Mapping) and len(value) == 1:
-        ((key, pointer),) = value.items()
-        if key in _WHEN:
-            return Promise(at, _WHEN[key], _target(pointer, at))
-    return find_promise(value, at, links)
-
-
-def _target(pointer: object, at: str) -> str:
-    match pointer:
-        case ["/", str(label)]:
-            return f"/{label}"
-        case [CID() as invocation, str(label)]:
-            return f"{invocation}/{label}"
-    raise DocumentError(
-        'a promise of another shape; expected ["/", LABEL] or [LINK, LABEL]', at=at
-    )

@@ -43,21 +43,25 @@ def check_blocks(rows: Snapshot, seen: Seen, *, second_opinion: bool) -> None:
 
 
 def _explain(rows: Snapshot, seen: Seen, lost: dict[int, bytes]) -> None:
-    """Say which of a block and the row that leads to it is wrong."""
+    """Say which of a block and the row that leads to it is wrong.
+
+    A block that one row rightly leads to has not changed, whatever others say.
+    """
     at = tables.AT.name
     for digest, value in rows.scan(at):
         block = rows.get(tables.BLOCKS.name, value)
-        hashed = None if block is None else hashlib.sha256(block).digest()
-        if hashed is None:
-            seen.wrong(at, digest, value_words(at, value), "a block that is there")
-        elif hashed != digest:
-            lost.pop(tables.NUMBER.decode(value)[0], None)
-            seen.wrong(
-                tables.BLOCKS.name,
-                value,
-                f"bytes with sha2-256 {hashed.hex()}",
-                f"sha2-256 {digest.hex()}",
-            )
+        hashed = b"" if block is None else hashlib.sha256(block).digest()
+        if hashed == digest:
+            continue
+        if lost.pop(tables.NUMBER.decode(value)[0], None) is None:
+            seen.wrong(at, digest, value_words(at, value), "the block of that hash")
+            continue
+        seen.wrong(
+            tables.BLOCKS.name,
+            value,
+            f"bytes with sha2-256 {hashed.hex()}",
+            f"sha2-256 {digest.hex()}",
+        )
     for number, digest in lost.items():
         found = value_words(at, rows.get(at, digest))
         seen.wrong(at, digest, found, f"block {number}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 import typer
 
@@ -15,12 +18,13 @@ from octostore.cli.checking import backup_command, check_command, rebuild_comman
 from octostore.cli.claiming import claim_command, profile_command
 from octostore.cli.demonstrating import demo_command
 from octostore.cli.explaining import explain_command
-from octostore.cli.rim import UsageError, report
+from octostore.cli.rim import OUR_DISK, UsageError, complain, report
 from octostore.cli.running import run_command
 from octostore.cli.serving import serve_command
 from octostore.cli.specs import canonicalize_command, cid_command
 from octostore.cli.storing import ingest_command
 from octostore.cli.verifying import verify_command
+from octostore.errors import FileError
 
 __all__ = ["app", "main", "run"]
 
@@ -75,13 +79,16 @@ def run(arguments: Sequence[str]) -> int:
         return report(UsageError(_worded(error)), as_json=as_json)
     except OctostoreError as error:
         return report(error, as_json=as_json)
-    except BrokenPipeError:
-        # Whoever read us has seen enough, like `head`; there is nobody to tell.
-        sys.stderr.close()
-        return 0
     except (KeyboardInterrupt, typer.Abort):
-        print("octostore: stopped", file=sys.stderr)
-        return 128 + 2
+        complain("stopped")
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if error.filename is None:
+            raise
+        reason = error.strerror or type(error).__name__
+        return report(FileError(reason, at=str(error.filename)), as_json=as_json)
     return code if isinstance(code, int) else 0
 
 
@@ -94,4 +101,27 @@ def _worded(error: Exception) -> str:
 
 def main() -> None:
     """The console script."""
-    sys.exit(run(sys.argv[1:]))
+    if isinstance(sys.stdout, TextIOWrapper):  # it may be closed
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code = run(sys.argv[1:])
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        code = _without_stdout(error)
+    except SystemExit as error:
+        # What rich and click make of a broken pipe; uvicorn has exits of its own.
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        code = _without_stdout(error.__context__)
+    sys.exit(code)
+
+
+def _without_stdout(error: OSError) -> int:
+    """The exit code when stdout failed; the interpreter shall not try it again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(error, BrokenPipeError):
+        # Whoever read us has seen enough, like `head`; there is nobody to tell.
+        return 128 + signal.SIGPIPE
+    complain(f"stdout: {error.strerror}")
+    return OUR_DISK

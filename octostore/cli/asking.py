@@ -103,7 +103,7 @@ def _of_spec(
     try:
         return [Asked(invocation=CID.parse(name))]
     except CidError as error:
-        if name != "-" and not Path(name).is_file():
+        if name != "-" and not Path(name).exists():
             raise UsageError(
                 f"{error.reason}, and no spec of that name is here", at=name
             ) from error

@@ -223,9 +223,10 @@ def _cid_or_path(value: str) -> CID | Path:
         return CID.parse(value)
     except CidError as error:
         path = Path(value)
-        if not path.exists():
+        if not (path.is_file() or path.is_dir()):
             raise UsageError(
-                f"{error.reason}, and no file of that name is here", at="--output"
+                f"{error.reason}, and no file or folder of that name is here",
+                at="--output",
             ) from error
         return path
 

@@ -19,6 +19,7 @@ from octostore.cli.rim import (
     AsJson,
     UsageError,
     leave,
+    one_line,
     print_json,
     report,
     say,
@@ -72,7 +73,7 @@ def explain_command(
             if len(found) > 1:
                 say(f"task {number}")
             for line in _lines(item, first, second):
-                say(line)
+                say(one_line(line))
     leave(max(_code(item) for item in found))
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, BinaryIO, TypeAlias
 
 import typer
 
@@ -17,12 +17,14 @@ from invocation_spec.errors import CidError, DocumentError
 from invocation_spec.references import IpfsPath, parse_ipfs
 from octostore.cli.rim import UsageError
 from octostore.contents import cid_of_file
+from octostore.errors import FileError
 
 __all__ = [
     "From",
     "ResolutionsFile",
     "cid_or_path",
     "one_canonical",
+    "opened",
     "outcomes_in",
     "outcomes_of",
     "read_file",
@@ -46,21 +48,34 @@ From: TypeAlias = Annotated[
 ]
 
 
+@contextmanager
+def opened(name: str) -> Iterator[BinaryIO]:
+    """A file to read, or stdin for `-`.
+
+    Raises:
+        FileError: it cannot be opened, or not read to the end.
+    """
+    try:
+        if name != "-":
+            with Path(name).open("rb") as stream:
+                yield stream
+        elif sys.stdin is None:
+            raise FileError("stdin is closed", at=name)
+        else:
+            yield sys.stdin.buffer
+    except OSError as error:
+        raise FileError(f"cannot be read: {error.strerror}", at=name) from error
+
+
 def read_file(name: str, bytes_max: int) -> bytes:
     """The bytes of a file, or of stdin for `-`; no more than a limit is read.
 
     Raises:
         DocumentError: it is larger.
-        UsageError: it cannot be read.
+        FileError: it cannot be read.
     """
-    try:
-        if name == "-":
-            data = sys.stdin.buffer.read(bytes_max + 1)
-        else:
-            with Path(name).open("rb") as stream:
-                data = stream.read(bytes_max + 1)
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", at=name) from error
+    with opened(name) as stream:
+        data = stream.read(bytes_max + 1)
     if len(data) > bytes_max:
         raise DocumentError(
             f"more than {bytes_max} bytes, the most a document may have;"
@@ -74,6 +89,7 @@ def cid_or_path(text: str) -> CID:
 
     Raises:
         UsageError: it is neither.
+        FileError: the file cannot be read.
     """
     try:
         found = parse_ipfs(text if "/" in text else f"ipfs://{text}")
@@ -84,10 +100,10 @@ def cid_or_path(text: str) -> CID:
             return found.cid
         reason = "not a CID"
     path = Path(text)
-    if path.is_file():
-        return cid_of_file(path)
     if path.is_dir():
         raise UsageError("a folder has no raw CID; name a file in it", at=text)
+    if path.exists():
+        return cid_of_file(path)
     raise UsageError(f"{reason}, and no file of that name is here", at=text)
 
 
@@ -98,7 +114,7 @@ def outcomes_of(
 
     Raises:
         DocumentError: the document, or the resolutions, are refused.
-        UsageError: a file cannot be read.
+        FileError: a file cannot be read.
     """
     given = resolutions_of(resolutions)
     return outcomes_in(spec, read_spec(spec), given, network)
@@ -109,7 +125,7 @@ def resolutions_of(name: str | None) -> Resolutions:
 
     Raises:
         DocumentError: they are refused.
-        UsageError: the file cannot be read.
+        FileError: the file cannot be read.
     """
     if name is None:
         return Resolutions.none()

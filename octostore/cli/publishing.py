@@ -107,7 +107,6 @@ def _to_file(path: Path) -> Iterator[_Deliver]:
             stream.flush()
             os.fsync(stream.fileno())
         except OSError as error:
-            path.unlink(missing_ok=True)
             raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
 
     try:
@@ -118,8 +117,12 @@ def _to_file(path: Path) -> Iterator[_Deliver]:
         ) from error
     except OSError as error:
         raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
-    with stream:
-        yield write
+    try:
+        with stream:
+            yield write
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _car(root: CID, blocks: Mapping[CID, bytes]) -> io.BytesIO:
@@ -137,6 +140,8 @@ def _kept(
 ) -> OctostoreError:
     """The error, after a signed statement that was not delivered is on the disk."""
     path = key_file.path.with_name(f"{key_file.path.name}.{statement.part.seq}.car")
+    if path.exists():  # from another chain
+        path = key_file.path.with_name(f"{key_file.path.name}.{statement.cid}.car")
     try:
         with path.open("xb") as stream:
             stream.write(_car(statement.envelope_cid, blocks).getvalue())

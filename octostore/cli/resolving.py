@@ -224,9 +224,11 @@ def _tell(sheet: _Sheet, out: Path | None, *, as_json: bool) -> None:
         print(text)
     else:
         say(f"written to  {out}")
-    if out is None:
-        for reference, note in sheet.notes.items():
+    for reference, note in sheet.notes.items():
+        if out is None:
             _remark(f"{reference}: found, {json.dumps(note, ensure_ascii=False)}")
+        if isinstance(note, dict) and "platforms" in note:
+            _remark(f"{reference}: is an index; --platform picks the image of one")
     for line in sheet.left:
         _remark(line)
 

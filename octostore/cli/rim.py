@@ -32,7 +32,7 @@ from octostore.errors import (
     BlockMismatchError,
     CarError,
     DidError,
-    KeyFileError,
+    FileError,
     NotFoundError,
     ProofError,
     RecordError,
@@ -51,6 +51,7 @@ __all__ = [
     "Server",
     "StorePath",
     "UsageError",
+    "complain",
     "exit_code",
     "leave",
     "one_line",
@@ -82,7 +83,7 @@ EXIT_CODES: Final[Mapping[type[OctostoreError], int]] = {
     CidError: USAGE,
     DocumentError: USAGE,
     DidError: USAGE,
-    KeyFileError: USAGE,
+    FileError: USAGE,
     RunError: USAGE,
     EncodingError: UNSOUND,
     RecordError: UNSOUND,
@@ -133,8 +134,13 @@ def report(error: OctostoreError, *, as_json: bool, **more: str) -> int:
     if as_json:
         place = {} if error.at is None else {"at": error.at}
         print_json({**more, "error": error.code, **place, "reason": error.reason})
-    print(f"octostore: {one_line(str(error))}", file=sys.stderr)
+    complain(str(error))
     return exit_code(error)
+
+
+def complain(text: str) -> None:
+    """Say one line on stderr."""
+    print(f"octostore: {one_line(text)}", file=sys.stderr)
 
 
 def one_line(text: str) -> str:
@@ -143,14 +149,21 @@ def one_line(text: str) -> str:
 
 
 def print_json(value: object) -> None:
-    """Print one JSON object; keys in the order that the format gives them."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print one JSON object; keys in the order that the format gives them.
+
+    In ASCII: no terminal obeys it, every encoding carries it, and a file name
+    that is no text is still JSON.
+    """
+    print(json.dumps(value, indent=2))
 
 
 def say(line: str = "") -> None:
-    """Print a line for people; a conflict stands out on a terminal."""
+    """Print a line for people; a conflict stands out on a terminal.
+
+    Names in it come from strangers: escapes are shown and not obeyed.
+    """
     # Text, not str: rich would read `:key:` in a DID as the name of an emoji.
-    text = Text(line)
+    text = Text(one_line(line))
     text.highlight_words(["CONFLICT"], style="bold red")
     Console(soft_wrap=True).print(text)
 

@@ -9,10 +9,10 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
-from invocation_spec import CID, Outcome
+from invocation_spec import Outcome
 from invocation_spec.adapters.own import to_car, to_dag_json
 from invocation_spec.errors import DocumentError, EncodingError
-from octostore.cli.inputs import From, ResolutionsFile, outcomes_of
+from octostore.cli.inputs import From, ResolutionsFile, opened, outcomes_of
 from octostore.cli.rim import (
     OUTCOME_CODES,
     AsJson,
@@ -25,7 +25,7 @@ from octostore.cli.rim import (
     store_path,
 )
 from octostore.cli.words import mend, outcome_lines, outcomes_json
-from octostore.contents import cid_of_file, files_below
+from octostore.contents import cid_of_file, cid_of_stream, files_below
 from octostore.errors import StoreError
 from octostore.store import BYTES_MAX, Octostore
 
@@ -125,7 +125,9 @@ def _write_blocks(outcomes: Sequence[Outcome], folder: Path) -> None:
 
 
 def cid_command(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A file or a folder.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A file or a folder; - for stdin.")
+    ],
     keep: Annotated[
         bool,
         typer.Option("--keep", help="Also keep the bytes in the store, to serve."),
@@ -137,9 +139,13 @@ def cid_command(
 
     Example: octostore cid planets.csv
     """
-    if not path.exists():
-        raise UsageError("no such file or folder", at=str(path))
-    found = {file: _hashed(file) for file in files_below(path)}
+    if str(path) == "-":
+        if keep:
+            raise UsageError("stdin cannot be kept; write it to a file", at="-")
+        with opened("-") as stream:
+            found = {path: cid_of_stream(stream)}
+    else:
+        found = {file: cid_of_file(file) for file in files_below(path)}
     if keep:
         with Octostore.open(store_path(store)) as open_store:
             for file in found:
@@ -149,13 +155,6 @@ def cid_command(
         return
     for file, cid in found.items():
         say(f"{cid}  {file}" if path.is_dir() else str(cid))
-
-
-def _hashed(file: Path) -> CID:
-    try:
-        return cid_of_file(file)
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", at=str(file)) from error
 
 
 def _kept(file: Path) -> bytes:

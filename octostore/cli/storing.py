@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, BinaryIO, NoReturn, cast
 
 import typer
 
+from octostore.cli.inputs import opened
 from octostore.cli.rim import (
     DONE,
     NOT_THERE,
@@ -16,7 +16,7 @@ from octostore.cli.rim import (
     AsJson,
     Server,
     StorePath,
-    UsageError,
+    complain,
     leave,
     print_json,
     say,
@@ -49,6 +49,8 @@ def ingest_command(
             say(name)
             for line in receipt_lines(receipt):
                 say(line)
+    for name, receipt in zip(files, receipts, strict=True):
+        _complain(name, receipt)
     leave(max(_code(receipt) for receipt in receipts))
 
 
@@ -63,14 +65,23 @@ def _send(files: Sequence[str], server: str) -> list[Receipt]:
 
 
 def _each(name: str, take: Callable[[BinaryIO], Receipt]) -> Receipt:
-    if name == "-":
-        return take(sys.stdin.buffer)
-    try:
-        stream = Path(name).open("rb")  # noqa: SIM115 - an error here is the user's
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", at=name) from error
-    with stream:
+    with opened(name) as stream:
         return take(stream)
+
+
+def _complain(name: str, receipt: Receipt) -> None:
+    """One line of what is wrong with a delivery, if anything is."""
+    count = len(receipt.quarantined)
+    if receipt.malformed is not None:
+        complain(f"{name}: {receipt.malformed}; what was whole in it is taken")
+    elif count:
+        first = receipt.quarantined[0]
+        others = f", and {count - 1} more" if count > 1 else ""
+        complain(f"{name}: quarantined {first.cid}: {first.reason}{others}")
+    elif receipt.pending:
+        complain(
+            f"{name}: {len(receipt.pending)} pending; bring the blocks that they lack"
+        )
 
 
 def _code(receipt: Receipt) -> int:

@@ -6,10 +6,10 @@ import csv
 import hashlib
 from pathlib import Path
 
+import multiformats as reference
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from multiformats import CID as Reference
 from multiformats import multibase
 
 from invocation_spec.cid import (
@@ -22,7 +22,7 @@ from invocation_spec.cid import (
     SHA2_256,
     SHA3_BY_BYTES,
 )
-from invocation_spec.errors import CidError, MutableNameError, OctostoreError
+from invocation_spec.errors import CidError, MutableNameError
 
 FILE = CID.of_bytes(b"file")
 V0 = "QmYtUc4iTCbbfVSDNKvtQqrfyezPPnFvE33wFmutw9PBBk"
@@ -51,7 +51,9 @@ def raw_cid(code: bytes, digest: bytes, codec: bytes = b"\x55") -> bytes:
 
 def test_the_preferred_cid_of_a_file_is_raw_sha2_256_in_lower_case_base32() -> None:
     assert str(FILE) == str(
-        Reference("base32", 1, "raw", ("sha2-256", hashlib.sha256(b"file").digest()))
+        reference.CID(
+            "base32", 1, "raw", ("sha2-256", hashlib.sha256(b"file").digest())
+        )
     )
     assert (FILE.codec, FILE.hash_code) == (RAW, SHA2_256)
     assert FILE.digest == hashlib.sha256(b"file").digest()
@@ -61,8 +63,10 @@ def test_the_preferred_cid_of_a_file_is_raw_sha2_256_in_lower_case_base32() -> N
 def test_cidv0_is_cidv1_dag_pb_with_the_same_hash() -> None:
     cid = CID.parse(V0)
     assert cid.codec == DAG_PB
-    assert cid == CID.from_bytes(Reference.decode(V0).digest)
-    assert str(cid) == str(Reference("base32", 1, "dag-pb", Reference.decode(V0).digest))
+    assert cid == CID.from_bytes(reference.CID.decode(V0).digest)
+    assert str(cid) == str(
+        reference.CID("base32", 1, "dag-pb", reference.CID.decode(V0).digest)
+    )
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -71,7 +75,9 @@ def test_every_multibase_spells_the_same_cid(base: str) -> None:
 
 
 @pytest.mark.parametrize(("code", "name", "size"), HASHES)
-def test_hashes_that_resist_collisions_are_kept(code: int, name: str, size: int) -> None:
+def test_hashes_that_resist_collisions_are_kept(
+    code: int, name: str, size: int
+) -> None:
     digest = hashlib.new(name, b"x").digest()
     assert len(digest) == size
     cid = CID.of_digest(digest, hash_code=code)
@@ -156,7 +162,7 @@ def test_a_libp2p_key_is_a_name() -> None:
         str(FILE)[1:],
         "b" + str(FILE)[1:-1] + "1",
         "z" + V0,
-        "b" + multibase.get("base32").encode(Reference.decode(V0).digest)[1:],
+        "b" + multibase.get("base32").encode(reference.CID.decode(V0).digest)[1:],
         "m" + str(FILE),
         "ipfs://" + str(FILE),
         "b" + "a" * CID_TEXT_MAX,
@@ -196,8 +202,7 @@ def test_any_bytes_are_a_cid_or_refused(raw: bytes) -> None:
 def test_any_text_is_a_cid_or_refused(text: str) -> None:
     try:
         cid = CID.parse(text)
-    except OctostoreError as error:
-        assert isinstance(error, CidError)
+    except CidError:
         return
     assert CID.parse(str(cid)) == cid
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import dag_cbor
+import multiformats as reference
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from multiformats import CID as Reference
 
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import (
@@ -75,7 +75,7 @@ def trees(floats: bool = False) -> st.SearchStrategy[Any]:
 
 def as_reference(value: Any) -> Any:
     if isinstance(value, CID):
-        return Reference.decode(value.raw)
+        return reference.CID.decode(value.raw)
     if isinstance(value, dict):
         return {key: as_reference(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -224,10 +224,10 @@ def test_a_block_has_a_largest_size() -> None:
 
 def test_a_refusal_takes_no_longer_than_a_reading() -> None:
     block = encode(["x" * 60] * 16_000)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(EncodingError):
         decode(block[:-1])
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_a_link_in_a_block_is_a_cidv1_as_it_stands() -> None:

@@ -12,12 +12,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from invocation_spec import yamltext
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import DEPTH_MAX, encode
 from invocation_spec.document import DOCUMENT_BYTES_MAX, Tree, read_document
 from invocation_spec.errors import DocumentError
 from invocation_spec.node import Node
-from invocation_spec.yamltext import YAML_NODES_MAX, Ambiguous, AmbiguousKey
+from invocation_spec.yamltext import Ambiguous, AmbiguousKey
 
 
 def tree_of(text: str | bytes) -> Tree:
@@ -98,7 +99,9 @@ def test_json_is_rfc_8259_with_neither_duplicates_nor_minus_zero(text: str) -> N
         ("9007199254740993.0", 9007199254740992.0),
     ],
 )
-def test_a_literal_with_a_point_or_exponent_is_a_float(literal: str, value: Any) -> None:
+def test_a_literal_with_a_point_or_exponent_is_a_float(
+    literal: str, value: Any
+) -> None:
     found = tree_of(f"[{literal}]")
     assert isinstance(found, list)
     assert found[0] == value
@@ -236,31 +239,31 @@ def bomb(levels: int) -> str:
         "- " * 100_000,
         "[" * (DEPTH_MAX + 1) + "]" * (DEPTH_MAX + 1),
         "a: &a " + "[" * 100 + "]" * 100 + "\nb: " + "[" * 50 + "*a" + "]" * 50,
-        "{" + ",".join(f'"k{at}":0' for at in range(200_000)) + ',"k199999":0}',
+        "{" + ",".join(f'"k{at}":0' for at in range(50_000)) + ',"k49999":0}',
         "[" + "1" * 1_000_000 + "]",
         "[-" + "1" * 1_000_000 + "]",
     ],
 )
 def test_bombs_are_refused_soon(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(DocumentError) as caught:
         tree_of(text)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     assert len(str(caught.value)) < 300
 
 
 def test_long_numerals_are_read_soon() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for text in ("1" * 1_000_000, "0x" + "f" * 1_000_000, "1" + ":1" * 500_000):
         assert scalar(text) == Ambiguous(text)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_a_document_has_a_largest_size() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(DocumentError, match="at most"):
         read_document(b"{" + b" " * (100 << 20))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert read_document(b"{}" + b" " * (DOCUMENT_BYTES_MAX - 2)).tree == {}
 
 
@@ -272,9 +275,24 @@ def test_depth_up_to_the_limit_is_read_in_every_syntax() -> None:
     assert tree_of(whole) == {"a": tree[0]}
 
 
-def test_values_of_yaml_are_counted() -> None:
-    with pytest.raises(DocumentError, match=f"more than {YAML_NODES_MAX}"):
-        tree_of("a: [" + "b," * YAML_NODES_MAX + "]")
+def test_values_and_characters_of_yaml_are_counted_where_aliases_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(yamltext, "YAML_NODES_MAX", 20)
+    assert tree_of("a: &a [b, c, d]\nb: [*a, *a, *a]\n")  # 3 keys and 17 values
+    with pytest.raises(DocumentError, match="more than 20 values"):
+        tree_of("a: &a [b, c, d]\nb: [*a, *a, *a, *a]\n")
+    monkeypatch.setattr(yamltext, "YAML_CHARACTERS_MAX", 100)
+    assert tree_of(f"a: &a {'x' * 30}\nb: [*a, *a]\n")
+    with pytest.raises(DocumentError, match="100 characters"):
+        tree_of(f"a: &a {'x' * 30}\nb: [*a, *a, *a]\n")
+    with pytest.raises(DocumentError, match="100 characters"):
+        tree_of(f"a: &a [{'x' * 30}]\nb: [*a, *a, *a]\n")
+
+
+def check_line(error: DocumentError) -> None:
+    assert error.reason
+    assert "\n" not in error.reason
 
 
 @given(st.binary(max_size=80))
@@ -282,7 +300,7 @@ def test_any_bytes_are_a_tree_or_refused(data: bytes) -> None:
     try:
         read_document(data)
     except DocumentError as error:
-        assert "\n" not in error.reason
+        check_line(error)
 
 
 @given(st.text("ab:-[]{},&*!|>'\"%@`#?~ \n\t01.e_xo<=", max_size=60))
@@ -290,7 +308,7 @@ def test_any_yaml_is_a_tree_or_refused(text: str) -> None:
     try:
         read_document(text.encode())
     except DocumentError as error:
-        assert "\n" not in error.reason
+        check_line(error)
 
 
 @given(st.text(max_size=12))
@@ -303,6 +321,10 @@ def test_a_plain_scalar_is_never_another_string(text: str) -> None:
         return
     if isinstance(found, str) and isinstance(theirs, str):
         assert found == theirs
+
+
+def check_breaks(error: DocumentError) -> None:
+    assert re.search(r"U\+(0085|2028|2029|FEFF)|control characters", error.reason)
 
 
 JSON = st.recursive(
@@ -328,4 +350,4 @@ def test_a_tree_is_the_same_in_json_and_yaml_and_dag_cbor(value: Any) -> None:
     try:
         assert tree_of("--- " + json.dumps(whole, ensure_ascii=False)) == whole
     except DocumentError as error:
-        assert re.search(r"U\+(0085|2028|2029|FEFF)|control characters", error.reason)
+        check_breaks(error)

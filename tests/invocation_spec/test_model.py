@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import dag_cbor
+import multiformats as reference
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from multiformats import CID as Reference
 
 from invocation_spec import Input, Invocation
 from invocation_spec.cid import CID, EMPTY_BYTES
@@ -117,7 +117,7 @@ WHOLE = Input(
 
 
 def test_inputs_read_back() -> None:
-    for given in (
+    for value in (
         WHOLE,
         Input(args=(1, 1.0, None, {"a": [FILE]}, b"")),
         Input(
@@ -127,7 +127,7 @@ def test_inputs_read_back() -> None:
         Input(steps=(Put({"/a": FILE}), Run(("a",)), Put({"/a": CODE}), Run(()))),
         Input(steps=(Run(("a",)), Put({"/a": CODE}))),
     ):
-        assert Input.from_block(given.block) == given
+        assert Input.from_block(value.block) == value
 
 
 def test_the_reference_codec_reads_what_an_input_says() -> None:
@@ -137,10 +137,10 @@ def test_the_reference_codec_reads_what_an_input_says() -> None:
         "env": {"A": "x=y", "B": ""},
         "cwd": "/",
         "files": {
-            "/a": Reference.decode(OTHER.raw),
-            "/b": Reference.decode(FILE.raw),
+            "/a": reference.CID.decode(OTHER.raw),
+            "/b": reference.CID.decode(FILE.raw),
         },
-        "stdin": Reference.decode(FILE.raw),
+        "stdin": reference.CID.decode(FILE.raw),
         "nonce": b"\0",
     }
 
@@ -323,8 +323,8 @@ def test_values_have_limits() -> None:
 
 
 def test_values_cannot_be_changed() -> None:
-    given = Input(env={"A": "1"}, files={"/a": FILE})
-    for change in (given.env, given.files):
+    value = Input(env={"A": "1"}, files={"/a": FILE})
+    for change in (value.env, value.files):
         with pytest.raises(TypeError):
             change["x"] = "y"  # type: ignore[index]
     own = {"A": "1"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -258,7 +259,9 @@ def test_a_golem_package_is_its_hash(text: str) -> None:
     assert found.cid.digest.hex() == SHA3
 
 
-@pytest.mark.parametrize("text", ["", "hash", "http://h/a", f"hash:sha3:{SHA3}", "hash:::"])
+@pytest.mark.parametrize(
+    "text", ["", "hash", "http://h/a", f"hash:sha3:{SHA3}", "hash:::"]
+)
 def test_what_has_not_the_form_of_a_package_is_none(text: str) -> None:
     assert parse_golem_package(text) is None
 
@@ -335,17 +338,15 @@ def test_what_is_no_data_url_is_refused(text: str) -> None:
     ],
 )
 def test_no_reference_takes_long(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for parse in (parse_image, parse_ipfs, parse_url, parse_golem_package, url_name):
         try:
             parse(text)
         except (EncodingError, CidError):
             continue
-    try:
+    with suppress(EncodingError):
         parse_data_url(text)
-    except EncodingError:
-        pass
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @given(st.text(max_size=40) | st.from_regex(r"(https?|ipfs|ipns|hash|data):.{0,30}"))
@@ -355,7 +356,5 @@ def test_any_text_is_a_reference_or_refused(text: str) -> None:
             parse(text)
         except (EncodingError, CidError):
             continue
-    try:
+    with suppress(EncodingError):
         parse_data_url(text)
-    except EncodingError:
-        pass

@@ -1,4 +1,4 @@
-"""The specification of invocations says what the code does, kind by kind and byte by byte."""
+"""The specification of invocations says what the code does, to the byte."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import invocation_spec
-from invocation_spec import CID, Outcome, canonicalize
+from invocation_spec import CID, Outcome, canonicalize, dagjson
 from invocation_spec.adapters import FORMS
 from invocation_spec.dagcbor import decode
 from invocation_spec.model import Input, Invocation, program_from_block
@@ -35,6 +35,8 @@ CALLS = {
     "warn": ("Warnings", 1),
     "Warned": ("Warnings", 1),
 }
+
+KIND = r"[a-z0-9]+(?:-[a-z0-9]+)+"
 
 
 def fenced(text: str) -> list[str]:
@@ -79,8 +81,8 @@ def kinds_in_code() -> dict[str, set[str]]:
         tree = ast.parse(path.read_text())
         for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
             name = called(call)
-            if name in CALLS:
-                title, position = CALLS[name]
+            title, position = CALLS.get(name, ("", 0))
+            if title and len(call.args) > position:
                 found[title] |= constants(call.args[position], tree)
     return found
 
@@ -105,13 +107,13 @@ def constants(kind: ast.expr, tree: ast.Module) -> set[str]:
         if isinstance(target, ast.Name) and target.id == kind.id
     }
     return {
-        node.value
+        str(node.value)
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef) and function.name in makers
         for answer in ast.walk(function)
         if isinstance(answer, ast.Return) and answer.value is not None
         for node in ast.walk(answer.value)
-        if isinstance(node, ast.Constant) and re.fullmatch(r"s3-\w+", str(node.value))
+        if isinstance(node, ast.Constant) and re.fullmatch(KIND, str(node.value))
     }
 
 
@@ -136,7 +138,9 @@ def test_worked_blocks_are_blocks_and_have_their_cids(
 def test_the_specimen_gives_the_blocks_below_it(page: str) -> None:
     text = {"invocation.md": GENERAL, **PAGES}[page]
     shown = {name: cid for name, cid, _ in list(worked(text))[:4]}
-    documents = [block for block in fenced(text) if re.search(r'"(with|rsc)":', block)]
+    documents = [
+        block for block in fenced(text) if re.match(r'\{\s*"(with|rsc)":', block)
+    ]
     if page == "invocation.md":
         outcome = outcome_of(documents[0])
     else:
@@ -154,6 +158,13 @@ def test_the_specimen_gives_the_blocks_below_it(page: str) -> None:
 def test_the_specimen_is_the_example() -> None:
     example = json.loads((ROOT / "examples/kepler/ucan-task.json").read_text())
     assert json.loads(fenced(GENERAL)[0]) == example
+
+
+def test_the_values_of_the_specimen_are_those_of_its_blocks() -> None:
+    shown = re.split(r"\n\n", fenced(GENERAL)[1].strip())
+    values = [dagjson.decode(json.loads(value)) for value in shown]
+    blocks = [block for _, _, block in worked(GENERAL)][:3]
+    assert values == [decode(block) for block in blocks]
 
 
 def test_an_input_of_nothing_is_the_one_named() -> None:
@@ -226,7 +237,8 @@ def test_the_vectors_that_a_page_names_are_there(page: str) -> None:
 @pytest.mark.parametrize("page", ["../invocation.md", *PAGES])
 def test_links_between_pages_lead_somewhere(page: str) -> None:
     place = SPEC / "forms" / page
-    for target in re.findall(r"\]\(([^)\s]+)\)", place.read_text()):
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", place.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
         file, _, anchor = target.partition("#")
         there = place.parent / file if file else place
         assert there.exists(), target
@@ -237,3 +249,33 @@ def test_links_between_pages_lead_somewhere(page: str) -> None:
                 for title in titles
             }
             assert anchor in anchors, target
+
+
+TRAPS = (SPEC / "traps.md").read_text()
+ROWS = re.findall(r"^\| (.*) \| (`.*`) \|$", TRAPS, re.MULTILINE)
+
+
+def named(row: str) -> list[tuple[str, str]]:
+    return [
+        (file, name)
+        for file, _, name in (
+            holder.partition("::") for holder in re.findall(r"`([^`]+)`", row)
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), sorted({holder for _, row in ROWS for holder in named(row)})
+)
+def test_what_holds_a_trap_exists(file: str, name: str) -> None:
+    if file.endswith(".py"):
+        text = (Path(__file__).parent / file).read_text()
+        assert f"def {name}(" in text
+    else:
+        cases = json.loads((ROOT / f"tests/vectors/invocation/{file}.json").read_text())
+        assert name in {case["name"] for case in cases}
+
+
+def test_every_row_of_traps_is_held() -> None:
+    rows = re.findall(r"^\| (?!---|rule or trap|trap \|)(.*) \|$", TRAPS, re.MULTILINE)
+    assert len(rows) == len(ROWS) > 100

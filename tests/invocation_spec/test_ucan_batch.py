@@ -95,11 +95,12 @@ _LEAF = (
     )
 )
 _KEYS = st.sampled_from(
-    (
-        "a _ with do inputs meta run tasks uiv v nnc func args entrypoint mounts env"
-        " outputs modules workdir catch ucan/promise promise/* ipvm/workflow"
-        " ucan/invoke / await/ok"
-    ).split()
+    [
+        *("_", "a", "with", "do", "inputs", "meta", "run", "tasks", "uiv", "v", "nnc"),
+        *("func", "args", "entrypoint", "mounts", "env", "outputs", "modules"),
+        *("workdir", "catch", "ucan/promise", "promise/*", "await/ok", "/"),
+        *("ipvm/workflow", "ucan/invoke"),
+    ]
 )
 _TREE = st.recursive(
     _LEAF,

@@ -22,6 +22,7 @@ BUNDLE = str(KEPLER / "golem-bundle.json")
 RESOLUTIONS = str(KEPLER / "resolutions.json")
 INVOCATION = "bafyreieownkfepdk5pj4brltqjs2y3gqyyzxm7rthhqit4b4xrlmkwyrbq"
 CODE = "bafkreifaywuwqel4azhead6xvipy42oa6fv2yn24mtxmxx6stuqttjvsl4"
+LONG = "x" * 300
 DATA = "bafkreiglpv35tswhlncvsqft23yewm3i4vbom2buicxshvwbm2w5ofwium"
 
 
@@ -424,6 +425,41 @@ def test_bad_usage_exits_2_in_one_line(
     assert as_json.json["reason"]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("who", LONG),
+        ("who", LONG, LONG),
+        ("cid", LONG),
+        ("claim", JOB, "--network", "g", "--key", "me.key", "--results", LONG),
+        ("claim", JOB, "--network", "g", "--key", "me.key", "--output", f"/a={LONG}"),
+        ("claim", JOB, "--network", "g", "--key", "me.key", "--output", "/a=/dev/zero"),
+        (
+            "claim",
+            JOB,
+            "--network",
+            "g",
+            "--key",
+            "me.key",
+            "--output",
+            "\udcff=me.key",
+        ),
+        ("run", JOB, "--files", LONG),
+        ("run", JOB, "--files", "nowhere"),
+        ("who", "/proc/self/mem", "/proc/self/mem"),
+        ("ingest", "/proc/self/mem"),
+    ],
+    ids=lambda arguments: " ".join(Path(item).name[:12] for item in arguments),
+)
+def test_what_cannot_be_a_file_is_bad_usage(
+    octostore: Command, key: str, arguments: Sequence[str]
+) -> None:
+    said = octostore(*arguments, "--json")
+    assert said.code == 2
+    assert said.json["reason"]
+    assert len(said.err.splitlines()) == 1
+
+
 def test_a_store_that_cannot_be_made_exits_7(octostore: Command, key: str) -> None:
     said = octostore(
         "claim", JOB, "--network", "golem", "--exit", "0", "--key", key,
@@ -464,13 +500,13 @@ def test_an_exit_code_that_is_no_number_is_refused(
 def test_results_that_a_claim_cannot_name_are_refused_not_left_out(
     octostore: Command, key: str, results: str, tmp_path: Path, kind: str
 ) -> None:
-    folder = os.fsencode(tmp_path / results / "outputs")
+    folder = tmp_path / results / "outputs"
     if kind == "link":
-        os.symlink(b"residuals.csv", folder + b"/link")
+        (folder / "link").symlink_to("residuals.csv")
     elif kind == "pipe":
-        os.mkfifo(folder + b"/pipe")
+        os.mkfifo(folder / "pipe")
     else:
-        Path(os.fsdecode(folder + b"/\xff")).touch()
+        (folder / os.fsdecode(b"\xff")).touch()
     arguments = ("claim", JOB, "--network", "g", "--key", key)
     for extra in (("--results", results), ("--output", f"/o={results}")):
         said = octostore(*arguments, *extra)

@@ -6,14 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from octostore.cli import run
+
 KEPLER = Path(__file__).parents[2] / "examples" / "kepler"
 JOB = str(KEPLER / "bacalhau-job.yaml")
-COMMAND = f"{sys.executable} -c 'from octostore.cli import main; main()'"
+_MAIN = "from octostore.cli import main; main()"
 
 
 def _run(
@@ -22,7 +23,7 @@ def _run(
     """Let a shell run `line`, with $O for the command and $JOB for the spec."""
     environment = {
         **{key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
-        "O": COMMAND,
+        "O": f"{sys.executable} -c '{_MAIN}'",
         "JOB": JOB,
         "OCTOSTORE_PATH": str(place / "store"),
         "PYTHONIOENCODING": encoding,
@@ -41,19 +42,20 @@ def _run(
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rim")
-    made = _run(
-        folder,
-        "octostore key new k.key && octostore profile --name Zürich --key k.key"
-        ' && octostore claim "$JOB" --network golem --exit 0 --key k.key',
-    )
-    assert made.returncode == 0, made.stderr
+    store, key = ("--store", str(folder / "store")), ("--key", str(folder / "k.key"))
+    assert run(["key", "new", str(folder / "k.key")]) == 0
+    assert run(["profile", "--name", "Zürich", *key, *store]) == 0
+    assert run(["claim", JOB, "--network", "golem", "--exit", "0", *key, *store]) == 0
     return folder
 
 
-@pytest.mark.parametrize("unbuffered", [False, True], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize(
-    "line",
-    ["octostore who $JOB", "octostore who $JOB --json", "octostore --help"],
+    ("line", "unbuffered"),
+    [
+        ("octostore who $JOB", False),
+        ("octostore who $JOB --json", True),
+        ("octostore --help", False),
+    ],
 )
 def test_output_that_cannot_be_written_exits_7_in_one_line(
     place: Path, line: str, unbuffered: bool
@@ -65,8 +67,10 @@ def test_output_that_cannot_be_written_exits_7_in_one_line(
     ]
 
 
-@pytest.mark.parametrize("unbuffered", [False, True], ids=["buffered", "unbuffered"])
-@pytest.mark.parametrize("line", ["who $JOB", "who $JOB --json"])
+@pytest.mark.parametrize(
+    ("line", "unbuffered"),
+    [("who $JOB", True), ("who $JOB --json", True), ("who $JOB --json", False)],
+)
 def test_a_reader_that_goes_away_ends_a_command_silently_as_a_signal_would(
     place: Path, line: str, unbuffered: bool
 ) -> None:
@@ -93,7 +97,7 @@ def test_a_closed_stdout_harms_nothing(place: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8:strict"])
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8:strict"])
 def test_names_are_shown_in_any_encoding(place: Path, encoding: str) -> None:
     done = _run(place, "octostore who $JOB", encoding=encoding)
     assert done.returncode == 0
@@ -104,10 +108,13 @@ def test_names_are_shown_in_any_encoding(place: Path, encoding: str) -> None:
 
 
 def test_a_file_name_that_is_no_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")).touch()
+    (tmp_path / os.fsdecode(b"\xff")).touch()
     (tmp_path / "a\n\x1b[31m\u202e").touch()
     lines = _run(tmp_path, "octostore cid .").stdout.decode().splitlines()
-    assert [line.split("  ")[1] for line in lines] == ["a\\n\\x1b[31m\\u202e", "\\udcff"]
+    assert [line.split("  ")[1] for line in lines] == [
+        "a\\n\\x1b[31m\\u202e",
+        "\\udcff",
+    ]
     found = json.loads(_run(tmp_path, "octostore cid . --json").stdout)
     assert set(found) == {"a\n\x1b[31m\u202e", "\udcff"}
 
@@ -131,42 +138,3 @@ def test_a_pipe_for_a_key_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     done = _run(tmp_path, "mkfifo p; octostore key show p")
     assert done.returncode == 2
     assert b"not a regular file" in done.stderr
-
-
-def _long(arguments: Sequence[str]) -> list[str]:
-    return ["x" * 300 if item == "LONG" else item for item in arguments]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("who", "LONG"),
-        ("who", "LONG", "LONG"),
-        ("cid", "LONG"),
-        ("claim", JOB, "--network", "g", "--key", "k.key", "--results", "LONG"),
-        ("claim", JOB, "--network", "g", "--key", "k.key", "--output", "/a=" + "x" * 300),
-        ("claim", JOB, "--network", "g", "--key", "k.key", "--output", "/a=/dev/zero"),
-        ("claim", JOB, "--network", "g", "--key", "k.key", "--output", "\udcff=k.key"),
-        ("run", JOB, "--files", "LONG"),
-        ("run", JOB, "--files", "nowhere"),
-        ("who", "/proc/self/mem", "/proc/self/mem"),
-        ("ingest", "/proc/self/mem"),
-    ],
-    ids=lambda arguments: " ".join(Path(item).name[:12] for item in arguments),
-)
-def test_what_cannot_be_a_file_is_bad_usage(
-    place: Path, arguments: Sequence[str]
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", "from octostore.cli import main; main()"]
-        + _long(arguments)
-        + ["--json"],
-        cwd=place,
-        env={**os.environ, "OCTOSTORE_PATH": str(place / "store")},
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 2, done.stderr
-    assert json.loads(done.stdout)["reason"]
-    assert len(done.stderr.splitlines()) == 1

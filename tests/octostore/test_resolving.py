@@ -211,6 +211,12 @@ def test_an_image_is_pinned_with_what_its_configuration_states(
     done = octostore("canonicalize", spec, "--resolutions", "out.json", "--json")
     assert done.code == 0
     assert octostore("canonicalize", spec, "--json").code == 3
+    assert octostore("key", "new", "me.key").code == 0
+    signed = octostore(
+        *("claim", spec, "--resolutions", "out.json", "--network", "bacalhau"),
+        *("--exit", "0", "--key", "me.key", "--out", "claim.car"),
+    )
+    assert signed.code == 0, signed.err
 
 
 def test_of_an_index_the_platform_asked_for_is_taken(
@@ -235,6 +241,7 @@ def test_of_an_index_the_platform_asked_for_is_taken(
     assert said.code == 0
     assert said.json["resolutions"][key] == {"digest": index}
     assert said.json["notes"][key]["platforms"] == list(platforms)
+    assert "--platform picks" in said.err
     said = fill(octostore, spec, "--platform", "linux/s390x", "--json")
     assert said.code == 6
     assert "there is linux/amd64, linux/arm64" in said.err
@@ -273,6 +280,7 @@ def test_plain_http_to_a_registry_is_asked_for(
     said = octostore("resolutions", "fill", spec)
     assert said.code == 7
     assert f"https://{registry}" in said.err
+    assert "--insecure" in said.err
 
 
 def test_a_registry_that_wants_a_token_is_given_an_anonymous_one(
@@ -479,6 +487,17 @@ WRONG = {"mediaType": CONFIG, "digest": digest_of(b"{}"), "size": 2}
         (
             {
                 "manifests/1": (
+                    401,
+                    {"www-authenticate": 'Bearer realm="https://x:y/"'},
+                    b"",
+                )
+            },
+            7,
+            "cannot be looked up",
+        ),
+        (
+            {
+                "manifests/1": (
                     200,
                     {"docker-content-digest": digest_of(b"other")},
                     manifest(),
@@ -518,6 +537,41 @@ def test_a_registry_that_lies_or_fails_is_not_believed(
     assert said.code == code
     assert words in said.err
     assert said.json == {f"oci:localhost:{host.port}/x:1": "sha256:<64 hex digits>"}
+
+
+def index(*rows: tuple[str, bytes]) -> bytes:
+    """An index of manifests for linux on ARM, each with a variant."""
+    manifests = [
+        {
+            "digest": digest_of(data),
+            "platform": {"os": "linux", "architecture": "arm", "variant": variant},
+        }
+        for variant, data in rows
+    ]
+    return json.dumps({"mediaType": INDEX, "manifests": manifests}).encode()
+
+
+def test_a_platform_that_two_manifests_fit_is_not_guessed(
+    octostore: Command, host: Host, tmp_path: Path
+) -> None:
+    old, new = manifest(layers=[]), manifest(layers=[1])
+    whole = index(("v6", old), ("v7", new))
+    host.gives("/v2/x/manifests/1", whole)
+    host.gives(f"/v2/x/manifests/{digest_of(new)}", new)
+    spec = job(tmp_path, f"localhost:{host.port}/x:1", entrypoint=["date"])
+    said = fill(octostore, spec, "--platform", "linux/arm")
+    assert said.code == 7
+    assert "may be linux/arm/v6, linux/arm/v7; say which" in said.err
+    said = fill(octostore, spec, "--platform", "linux/arm/v7", "--json")
+    assert said.code == 0, said.err
+    (found,) = said.json["resolutions"].values()
+    assert found == {"digest": digest_of(new)}  # an artifact that states no command
+    nested = index(("v7", whole))
+    host.gives("/v2/x/manifests/1", nested)
+    host.gives(f"/v2/x/manifests/{digest_of(whole)}", whole)
+    said = fill(octostore, spec, "--platform", "linux/arm")
+    assert said.code == 7
+    assert "an index inside an index" in said.err
 
 
 def test_what_is_found_is_kept_and_asked_no_second_time(

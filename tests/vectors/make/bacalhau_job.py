@@ -1,6 +1,6 @@
 """Bacalhau's `models.Job`, and what it is read as: invocation/bacalhau-job.json.
 
-    python -m tests.vectors.make.bacalhau_job
+python -m tests.vectors.make.bacalhau_job
 """
 
 from __future__ import annotations
@@ -817,9 +817,7 @@ def downloads() -> None:
             f"URL without a name: {path!r}",
             "only a resolution with a name settles it",
             one(bare),
-            unresolved(
-                OCI, None, (at, f"https://example.org{normal}", "url-name")
-            ),
+            unresolved(OCI, None, (at, f"https://example.org{normal}", "url-name")),
             resolutions={f"https://example.org{normal}": str(FILE)},
         )
     case(
@@ -842,7 +840,13 @@ def downloads() -> None:
         put("/in/x", V1),
         resolutions={gateway: {"cid": str(V1), "name": "x"}},
     )
-    for bad in ("ipfs://" + V0, "ftp://example.org/a", "file:///a", "https://[x/a", "a"):
+    for bad in (
+        "ipfs://" + V0,
+        "ftp://example.org/a",
+        "file:///a",
+        "https://[x/a",
+        "a",
+    ):
         case(
             f"URL {bad[:20]}",
             "only http and https are fetched",
@@ -859,9 +863,7 @@ def buckets() -> None:
         whole = {"Bucket": "b", "Key": "d/a.csv", **params}
         return docker(
             InputSources=[
-                source(
-                    "s3", "/in", **{k: v for k, v in whole.items() if v is not ...}
-                )
+                source("s3", "/in", **{k: v for k, v in whole.items() if v is not ...})
             ]
         )
 
@@ -1145,7 +1147,9 @@ def partitions() -> None:
         several(*(part(index, 11) for index in range(11))),
     )
     case("Count 1", "no pair", {**docker(), "Count": 1}, PLAIN)
-    case("Count 0", "what Go has where nothing is said", {**docker(), "Count": 0}, PLAIN)
+    case(
+        "Count 0", "what Go has where nothing is said", {**docker(), "Count": 0}, PLAIN
+    )
     for name, count in (("-1", -1), ("1.0", 1.0), ('"2"', "2"), ("10001", 10_001)):
         case(
             f"Count {name}",
@@ -1241,7 +1245,9 @@ def not_identity() -> None:
         refused(),
         network="golem",
     )
-    case("for bacalhau", "the name changes nothing", docker(), PLAIN, network="bacalhau")
+    case(
+        "for bacalhau", "the name changes nothing", docker(), PLAIN, network="bacalhau"
+    )
     case("for nobody", "no network of that name", docker(), refused(), network="x")
 
 
@@ -1451,7 +1457,9 @@ def modules() -> None:
     case(
         "module by URL",
         "lands nowhere, so it needs no name",
-        wasm({"EntryModule": {"Source": {"Type": "urlDownload", "Params": {"URL": url}}}}),
+        wasm(
+            {"EntryModule": {"Source": {"Type": "urlDownload", "Params": {"URL": url}}}}
+        ),
         plain,
         resolutions={url: str(raw(MODULE))},
     )

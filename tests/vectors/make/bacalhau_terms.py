@@ -36,7 +36,11 @@ TASK = "/Tasks/0"
 PARAMS = "/Tasks/0/Engine/Params"
 SOURCE = "/Tasks/0/InputSources/0"
 #: Warnings that most cases have.
-INDEX, NETWORK, ENTRY = "digest-may-be-an-index", "network-by-default", "entry-defaulted"
+INDEX, NETWORK, ENTRY = (
+    "digest-may-be-an-index",
+    "network-by-default",
+    "entry-defaulted",
+)
 
 
 def data_url(data: bytes, media_type: str = "text/plain") -> str:
@@ -44,7 +48,7 @@ def data_url(data: bytes, media_type: str = "text/plain") -> str:
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 
-def tar_gz(*entries: tuple[str, bytes | None | str], **fields: Any) -> str:
+def tar_gz(*entries: tuple[str, bytes | str | None], **fields: Any) -> str:
     """A gzipped tar as a `data:` URL: bytes a file, None a directory, text a link."""
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -115,9 +119,7 @@ def inline(data: bytes) -> dict[str, Any]:
     return {"Type": "inline", "Params": {"URL": data_url(data)}}
 
 
-def beta(
-    params: Any = None, version: str = "V1beta1", **spec: Any
-) -> dict[str, Any]:
+def beta(params: Any = None, version: str = "V1beta1", **spec: Any) -> dict[str, Any]:
     """A V1beta docker job that runs `echo hi` in a pinned image."""
     own = {"Image": IMAGE, "Entrypoint": ["echo", "hi"]}
     fields = {

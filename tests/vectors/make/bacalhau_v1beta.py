@@ -1,6 +1,6 @@
 """Bacalhau's V1beta jobs, and what they are read as: invocation/bacalhau-v1beta.json.
 
-    python -m tests.vectors.make.bacalhau_v1beta
+python -m tests.vectors.make.bacalhau_v1beta
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def tasks() -> None:
     case(
         "Lilypad template",
         "an unrendered module",
-        beta({"EnvironmentVariables": ['{{ if .m }}MESSAGE={{ js .m }}{{ end }}']}),
+        beta({"EnvironmentVariables": ["{{ if .m }}MESSAGE={{ js .m }}{{ end }}"]}),
         impure(OCI, None, (f"{DOCKER}/EnvironmentVariables/0", "template")),
     )
     case(
@@ -255,7 +255,9 @@ def inputs() -> None:
     case(
         "S3 with Checksum",
         "the JSON name of ChecksumSHA256",
-        beta(inputs=[mount("S3", S3={"Bucket": "b", "Key": "d/a.csv", "Checksum": SUM})]),
+        beta(
+            inputs=[mount("S3", S3={"Bucket": "b", "Key": "d/a.csv", "Checksum": SUM})]
+        ),
         {**put("/inputs/a.csv"), "warnings": [INDEX]},
     )
     case(

@@ -1,0 +1,214 @@
+/** What mutable references meant: invocation.md, "Resolutions". */
+import { compareText, fromUtf8, percentDecode, toUtf8 } from "./bytes.js";
+import { cidFromText } from "./cid.js";
+import { fault, placed, refuse } from "./errors.js";
+import { NotJson, parseJson } from "./json.js";
+import * as references from "./references.js";
+import { below, isEmpty, isMap, isText } from "./tree.js";
+
+const RESOLUTIONS_MAX = 100000;
+
+export class Resolutions {
+  #byReference;
+
+  constructor(byReference = new Map()) {
+    this.#byReference = byReference;
+  }
+
+  static parse(text) {
+    let tree;
+    try {
+      tree = parseJson(text);
+    } catch (error) {
+      if (!(error instanceof NotJson)) throw error;
+      refuse("", "resolutions that are no JSON");
+    }
+    if (!isMap(tree)) refuse("", "resolutions that are no map");
+    if (tree.size > RESOLUTIONS_MAX) refuse("", "too many resolutions");
+    const byReference = new Map();
+    for (const [key, value] of tree) {
+      const at = below("", key);
+      const { reference, meaning } = placed(at, () => read(key, value));
+      if (byReference.has(reference)) refuse(at, "two keys that become one");
+      byReference.set(reference, { key, value, meaning });
+    }
+    return new Resolutions(byReference);
+  }
+
+  /** For those of one task: says which it used, and which replaced content. */
+  reader() {
+    return new Reader(this.#byReference);
+  }
+
+  without(gone) {
+    const kept = [...this.#byReference].filter(([reference]) => !gone.has(reference));
+    return new Resolutions(new Map(kept));
+  }
+
+  get references() {
+    return [...this.#byReference.keys()];
+  }
+}
+
+class Reader {
+  #byReference;
+  used = new Map();
+  replacing = new Set();
+
+  constructor(byReference) {
+    this.#byReference = byReference;
+  }
+
+  get(reference) {
+    const entry = this.#byReference.get(reference);
+    if (!entry) return null;
+    this.used.set(reference, entry);
+    return entry.meaning;
+  }
+
+  replaces(reference) {
+    this.replacing.add(reference);
+  }
+
+  /** A CID as the document wrote it, or what stands for it (re-keying). */
+  rekey(cid) {
+    const reference = `ipfs:${cid}`;
+    const meaning = this.get(reference);
+    if (!meaning) return cid;
+    if (meaning.cid.text !== cid.text) this.replaces(reference);
+    return meaning.cid;
+  }
+
+  get without() {
+    return [...this.replacing].sort(compareText);
+  }
+}
+
+const KINDS = [
+  ["oci:", oci],
+  ["s3://", s3],
+  ["ipfs:", ipfs],
+  ["ipns:", ipfs],
+  ["golem:", golem],
+  ["gftp:", gftp],
+];
+
+function read(key, value) {
+  const kind = KINDS.find(([prefix]) => key.startsWith(prefix));
+  if (kind) return kind[1](key, value);
+  if (!key.includes("://")) fault("a key of no kind");
+  return { reference: references.normalUrl(key), meaning: file(value) };
+}
+
+function oci(key, value) {
+  const { reference } = references.image(key.slice(4));
+  if (isText(value)) return { reference, meaning: { cid: digest(value) } };
+  const fields = closed(value, ["digest", "entrypoint", "cmd", "workdir", "platform"]);
+  const meaning = { cid: digest(fields.get("digest")) };
+  for (const name of ["entrypoint", "cmd"]) {
+    if (!fields.has(name)) continue;
+    const list = fields.get(name);
+    if (!Array.isArray(list) || !list.every(isText)) fault(`${name} is no list of text`);
+    meaning[name] = list;
+  }
+  for (const name of ["workdir", "platform"]) {
+    if (!fields.has(name)) continue;
+    const text = fields.get(name);
+    if (!isText(text) || text === "") fault(`${name} is no text`);
+    meaning[name] = text;
+  }
+  return { reference, meaning };
+}
+
+const S3_KEY =
+  /^s3:\/\/([^/?]+)\/([^?]+)(?:\?endpoint=([^&?]+))?(?:[?&]versionId=([^&?]+))?$/;
+
+function s3(key, value) {
+  const match = S3_KEY.exec(key);
+  if (!match) fault("no s3 reference");
+  const text = (part) => {
+    const bytes = percentDecode(part, () => fault("a % that is no escape"));
+    return fromUtf8(bytes) ?? fault("bytes that are not UTF-8");
+  };
+  const spaced = (part) => part && text(part.replaceAll("+", " "));
+  const [, bucket, name, endpoint, version] = match;
+  const reference = references.s3Reference({
+    bucket: text(bucket),
+    key: text(name),
+    endpoint: spaced(endpoint),
+    version: spaced(version),
+  });
+  return { reference, meaning: file(value) };
+}
+
+function ipfs(key, value) {
+  references.limited(key);
+  const scheme = key.slice(0, 4);
+  const { reference } = references.fromPrefixed(scheme, key.slice(5));
+  return { reference, meaning: { cid: cid(value) } };
+}
+
+const GOLEM_DIGITS = { 224: 56, 256: 64, 384: 96, 512: 128 };
+
+function golem(key, value) {
+  const match = /^golem:sha3-(224|256|384|512):([0-9a-f]+)$/.exec(key);
+  if (!match || match[2].length !== GOLEM_DIGITS[match[1]]) fault("no golem package");
+  if (!isMap(value)) fault("no map");
+  return { reference: key, meaning: golemMeaning(value) };
+}
+
+function golemMeaning(value) {
+  if (value.get("kind") === "oci") {
+    const fields = closed(value, ["kind", "digest"]);
+    return { kind: "oci", cid: digest(fields.get("digest")) };
+  }
+  if (value.get("kind") !== "wasi") fault("a kind of no use");
+  const fields = closed(value, ["kind", "code", "entries"]);
+  if (fields.has("code") === fields.has("entries")) fault("code, or entries");
+  if (fields.has("code")) return { kind: "wasi", code: cid(fields.get("code")) };
+  const entries = fields.get("entries");
+  if (!isMap(entries) || isEmpty(entries)) fault("no entries");
+  const codes = [...entries].map(([id, code]) => [id, cid(code)]);
+  return { kind: "wasi", entries: new Map(codes) };
+}
+
+function gftp(key, value) {
+  references.limited(key);
+  return { reference: key, meaning: { cid: cid(value) } };
+}
+
+function file(value) {
+  if (isText(value)) return { cid: cid(value) };
+  const fields = closed(value, ["cid", "name"]);
+  const meaning = { cid: cid(fields.get("cid")) };
+  if (fields.has("name")) {
+    const name = fields.get("name");
+    if (!isText(name) || /[/\0]/.test(name) || name === "." || name === "..") {
+      fault("no name of a file");
+    }
+    meaning.name = name;
+  }
+  return meaning;
+}
+
+function closed(value, names) {
+  if (!isMap(value)) fault("no map");
+  for (const key of value.keys()) {
+    if (!names.includes(key)) fault(`a field that it does not have: ${key}`);
+  }
+  return value;
+}
+
+function cid(value) {
+  if (!isText(value)) fault("no CID");
+  const found = cidFromText(value);
+  if (found.isName) fault("a name, no content");
+  return found;
+}
+
+function digest(value) {
+  if (!isText(value) || !references.isDigest(value)) fault("no digest");
+  return references.digestCid(value);
+}
+
+export const resolutionBytes = (object) => toUtf8(JSON.stringify(object));
