@@ -23,7 +23,7 @@ from typing import Final
 from invocation_spec.cid import CID
 from invocation_spec.errors import CidError
 from octostore.durable import replace_file
-from octostore.errors import KeyFileError
+from octostore.errors import KeyFileError, StoreError
 from octostore.keys import PublicKey, SecretKey
 from octostore.statement import (
     CHAIN_BYTES,
@@ -95,7 +95,7 @@ class SigningChain:
 
         Raises:
             StatementError: the records are no content of a statement.
-            KeyFileError: the state could not be written; nothing was signed
+            StoreError: the state could not be written; nothing was signed
                 that anybody saw, and signing again is safe.
         """
         place = self._next
@@ -170,6 +170,6 @@ def _save(path: Path, place: _Place, public: PublicKey) -> None:
     try:
         replace_file(path, content)
     except OSError as error:
-        raise KeyFileError(
+        raise StoreError(
             f"not written: {error.strerror}; nothing was signed", at=str(path)
         ) from error

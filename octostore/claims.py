@@ -127,14 +127,19 @@ def _is_witness(claim: Claim, profile: Profile | None) -> bool:
 
 
 def _names(claims: Iterable[ClaimAnswer]) -> dict[str, str]:
-    """How each issuer is called: by its own name, unless two call themselves so."""
+    """How each issuer is called: by its own name, unless that could be another.
+
+    Two may call themselves alike, and one may call itself by the DID of another.
+    """
     issuers: dict[str, set[str]] = defaultdict(set)
     for claim in claims:
         if claim.name is not None:
             issuers[claim.name].add(str(claim.issuer))
     return {
         str(claim.issuer): claim.name
-        if claim.name is not None and len(issuers[claim.name]) == 1
+        if claim.name is not None
+        and len(issuers[claim.name]) == 1
+        and not claim.name.startswith("did:")
         else str(claim.issuer)
         for claim in claims
     }

@@ -22,7 +22,7 @@ def write_new(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
 
     Raises:
         FileExistsError: it is there; nothing was touched.
-        OSError: the disk.
+        OSError: the disk; the file is whole or not there.
     """
     _write(path, content)
     _sync_directory(path.parent)
@@ -77,10 +77,15 @@ def sync_file(path: Path) -> None:
 
 def _write(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, _MODE), "wb") as file:
-        file.write(content(os.fstat(file.fileno())))
-        file.flush()
-        os.fsync(file.fileno())
+    descriptor = os.open(path, flags, _MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content(os.fstat(file.fileno())))
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _sync_directory(path: Path) -> None:

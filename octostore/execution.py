@@ -5,6 +5,7 @@ Source: DESIGN 6; FORMATS 3 and 5.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ from typing import Final
 from invocation_spec.cid import CID
 from invocation_spec.model import Input, Program, WasiProgram
 from octostore.contents import Contents
-from octostore.errors import StoreError
-from octostore.result import Result
+from octostore.errors import FileError, StoreError
+from octostore.result import STDOUT, Result
 from octostore.runner import RunError, RunLimits, RunReport, run_wasi
 
 __all__ = ["EXIT_FILE", "STDERR_FILE", "Executed", "execute", "write_results"]
@@ -22,6 +23,8 @@ __all__ = ["EXIT_FILE", "STDERR_FILE", "Executed", "execute", "write_results"]
 #: Names in a result folder, as Bacalhau has them (pkg/executor/results.go).
 EXIT_FILE: Final = "exitCode"
 STDERR_FILE: Final = "stderr"
+
+_TAKEN: Final = frozenset({"", ".", "..", STDOUT, STDERR_FILE, EXIT_FILE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +81,43 @@ def _bytes(contents: Contents, cid: CID) -> bytes:
 def write_results(folder: Path, report: RunReport, names: Mapping[str, str]) -> None:
     """Write what a run gave as Bacalhau does, so that `claim --results` reads it.
 
-    `names` maps a folder name to the guest path of its output directory.
+    `names` maps a folder name to the guest path of its output directory. After an
+    error the folder is gone: half a result could be claimed as a whole one.
 
     Raises:
-        StoreError: the folder is not empty, or cannot be written.
+        FileError: the folder is not empty.
+        StoreError: it cannot be written.
     """
-    roots = {path: name for name, path in names.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
-            raise StoreError("not empty; results are never mixed", at=str(folder))
-        (folder / STDERR_FILE).write_bytes(report.stderr)
-        (folder / EXIT_FILE).write_text(f"{report.exit}")
-        for name, data in report.outputs.items():
-            target = folder / _place(name, roots)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
+            raise FileError("not empty; results are never mixed", at=str(folder))
+        try:
+            _write(folder, report, names)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
     except OSError as error:
         raise StoreError(f"not written: {error.strerror}", at=str(folder)) from error
 
 
-def _place(name: str, roots: Mapping[str, str]) -> str:
-    for path, folder in roots.items():
-        if name.startswith(path.rstrip("/") + "/"):
-            return folder + name[len(path.rstrip("/")) :]
+def _write(folder: Path, report: RunReport, names: Mapping[str, str]) -> None:
+    (folder / STDERR_FILE).write_bytes(report.stderr)
+    for name, data in report.outputs.items():
+        target = folder / _place(name, names)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    (folder / EXIT_FILE).write_text(f"{report.exit}")
+
+
+def _place(name: str, names: Mapping[str, str]) -> str:
+    """Where an output goes, always below the folder.
+
+    A name is the spec's word, and a spec may be a stranger's: one that is a path,
+    or that of a file beside, is not used, and the guest path stands for it.
+    """
+    for folder, path in names.items():
+        root = path.rstrip("/") + "/"
+        if "/" not in folder and folder not in _TAKEN and name.startswith(root):
+            return f"{folder}/{name.removeprefix(root)}"
     return name.lstrip("/")

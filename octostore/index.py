@@ -27,7 +27,7 @@ from octostore.records import Claim, Link, Profile, Withdrawal
 from octostore.statement import Statement
 from octostore.tables import Known, Role
 
-__all__ = ["append_entry", "index_statement"]
+__all__ = ["append_entry", "index_invocation", "index_statement"]
 
 _NOTHING: Final = b""
 
@@ -61,7 +61,7 @@ def index_statement(
             skipped.append(fact)
             continue
         if fact.ran is not None:
-            _invocation_rows(draft, closure, fact.ran)
+            index_invocation(draft, closure, fact.ran)
         rows += _record_rows(draft, statement.part.iss.key, index, fact)
         draft.commit_if_large()
     for table, key in rows:
@@ -70,7 +70,7 @@ def index_statement(
     return skipped
 
 
-def _invocation_rows(draft: Draft, closure: Closure, ran: Ran) -> None:
+def index_invocation(draft: Draft, closure: Closure, ran: Ran) -> None:
     """Make an invocation found by all that is disclosed of it.
 
     One claim may withhold what another discloses: what is indexed only grows,

@@ -209,34 +209,35 @@ class _Door:
         held = self._held(statement.cid)
         if held is not None:  # its first valid envelope is the one to log
             statement = ReceivedStatement.from_block(held).verify()
-            self._draft.delete(
-                tables.PENDING.name, tables.PENDING.key.encode(statement.cid)
-            )
         self._keep_blocks(statement, needs)
         index = self._draft.view.frontier().size
         self._skipped += index_statement(self._draft, self._closure, statement, index)
         append_entry(self._draft, statement)
+        if held is not None:
+            # In the batch of the entry: until then it must not cease to wait.
+            pending = tables.PENDING.key.encode(statement.cid)
+            self._draft.delete(tables.PENDING.name, pending)
         self._accepted[statement.cid] = None
         self._draft.commit_if_large()
 
     def _hold(self, statement: Statement, needs: Needs) -> None:
         """Keep what came of an incomplete statement, and what it waits for."""
-        key = tables.PENDING.key.encode(statement.cid)
-        if self._held(statement.cid) is None:
-            if self._waiting_before + len(self._pending) >= PENDING_MAX:
-                self._quarantine(
-                    statement.envelope_cid,
-                    f"incomplete, and {PENDING_MAX} statements wait already;"
-                    " send it with its blocks",
-                    None,
-                )
-                return
+        is_new = self._held(statement.cid) is None
+        if is_new and self._waiting_before + len(self._pending) >= PENDING_MAX:
+            self._quarantine(
+                statement.envelope_cid,
+                f"incomplete, and {PENDING_MAX} statements wait already;"
+                " send it with its blocks",
+                None,
+            )
+            return
+        self._keep_blocks(statement, needs)
+        if is_new:  # with all that it waits for in one batch
             self._draft.put(
                 tables.PENDING.name,
-                key,
+                tables.PENDING.key.encode(statement.cid),
                 tables.BLOCK_VALUE.encode(statement.envelope_cid),
             )
-        self._keep_blocks(statement, needs)
         for missing in needs.missing:
             waiting = tables.WAITING.key.encode(missing, statement.cid)
             self._draft.put(tables.WAITING.name, waiting, b"")

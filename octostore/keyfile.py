@@ -23,7 +23,7 @@ from typing import Final, Self
 
 from octostore.chain import SigningChain
 from octostore.durable import write_new
-from octostore.errors import DidError, KeyFileError
+from octostore.errors import DidError, KeyFileError, StoreError
 from octostore.keys import SecretKey
 
 __all__ = ["FILE_BYTES_MAX", "KeyFile"]
@@ -44,7 +44,8 @@ class KeyFile:
         """Write a new key file; one that is there already is never touched.
 
         Raises:
-            KeyFileError: the file exists, or cannot be written.
+            KeyFileError: the file exists.
+            StoreError: it cannot be written.
         """
         content = {
             "did": str(key.public.did),
@@ -58,9 +59,7 @@ class KeyFile:
                 "exists; a key file is never overwritten", at=str(path)
             ) from error
         except OSError as error:
-            raise KeyFileError(
-                f"not written: {error.strerror}", at=str(path)
-            ) from error
+            raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
         return cls(path, key)
 
     @classmethod

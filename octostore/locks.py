@@ -7,7 +7,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -45,8 +45,9 @@ class WriterLock:
                 at=str(path),
             ) from error
         lock = cls._locked(path, fd, fcntl.LOCK_EX)
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        with suppress(OSError):  # a full disk; the number is only told to others
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         return lock
 
     @classmethod
@@ -73,8 +74,9 @@ class WriterLock:
         except BlockingIOError as error:
             holder = os.pread(fd, 20, 0).decode("ascii", "replace").strip()
             os.close(fd)
+            who = f"process {holder}" if holder else "another process"
             raise StoreLockedError(
-                f"process {holder or '?'} has it open for writing; stop it, ask it"
+                f"{who} has it open for writing; stop it, ask it"
                 " over HTTP (`--server URL`), or try again later",
                 at=str(path),
             ) from error

@@ -15,13 +15,14 @@ Source: DESIGN 2, 6; docs/guides/check.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from invocation_spec.errors import OctostoreError
 from octostore import tables
 from octostore.check.blocks import check_blocks
+from octostore.check.differences import differences
+from octostore.check.leftovers import keep_leftovers
 from octostore.check.logged import check_log
 from octostore.check.report import FAULTS_MAX, CheckReport, Fault, Progress, Seen
 from octostore.check.scratch import DERIVED, scratch
@@ -109,6 +110,8 @@ def _look(view: View, seen: Seen, *, second_opinion: bool) -> tuple[str, ...]:
             with Draft(engine) as draft:
                 check_log(view, seen, draft)
                 draft.commit()
+                keep_leftovers(view, draft)
+                draft.commit()
             check_waiting(view, seen)
             with engine.snapshot() as derived:
                 for table in sorted(DERIVED):
@@ -135,25 +138,6 @@ def _check_meta(rows: Snapshot, seen: Seen) -> None:
 
 def _compare(table: str, kept: Snapshot, derived: Snapshot, seen: Seen) -> None:
     rows = seen.count(table, kept.scan(table))
-    for key, found, expected in _differences(rows, derived.scan(table)):
+    for key, found, expected in differences(rows, derived.scan(table)):
         words = value_words(table, found), value_words(table, expected)
         seen.wrong(table, key, *words)
-
-
-def _differences(
-    kept: Iterator[tuple[bytes, bytes]], derived: Iterator[tuple[bytes, bytes]]
-) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
-    """Keys whose rows differ, of two ordered runs: key, kept value, derived value."""
-    a, b = next(kept, None), next(derived, None)
-    while a is not None or b is not None:
-        if b is None or (a is not None and a[0] < b[0]):
-            assert a is not None  # noqa: S101 - for mypy
-            yield a[0], a[1], None
-            a = next(kept, None)
-        elif a is None or b[0] < a[0]:
-            yield b[0], None, b[1]
-            b = next(derived, None)
-        else:
-            if a[1] != b[1]:
-                yield a[0], a[1], b[1]
-            a, b = next(kept, None), next(derived, None)

@@ -117,6 +117,8 @@ def _json(outcome: Outcome, done: Executed) -> dict[str, object]:
     if done.report.failure is not None:
         failure = done.report.failure
         found["failure"] = {"kind": failure.kind, "message": failure.message}
+    if done.report.skipped:
+        found["skipped"] = list(done.report.skipped)
     return found | {
         "fuel_used": done.report.fuel_used,
         "engine": done.report.engine,
@@ -131,7 +133,11 @@ def _print(outcome: Outcome, done: Executed) -> None:
         say(f"failed      {done.report.failure.kind}: {done.report.failure.message}")
     if done.result is not None:
         say(f"result      {done.result.cid}  exit {done.result.exit}")
-        for name, cid in sorted(done.result.outputs.items()):
-            say(f"  {name:<24}{cid}")
+        outputs = sorted(done.result.outputs.items())
+        width = max((len(name) for name, _ in outputs), default=0)
+        for name, cid in outputs:
+            say(f"  {name:<{width}}  {cid}")
+    for path in done.report.skipped:
+        say(f"left out    {path}  a symbolic link, which is no output")
     for line in done.report.stderr.decode(errors="replace").splitlines():
         say(f"stderr      {line}")

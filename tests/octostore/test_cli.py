@@ -189,7 +189,7 @@ def test_results_are_never_mixed_into_a_folder_that_is_not_empty(
     octostore: Command, results: str
 ) -> None:
     said = octostore("run", JOB, "--files", KEPLER, "--out", results)
-    assert said.code == 7
+    assert said.code == 2
     assert "not empty" in said.err
 
 

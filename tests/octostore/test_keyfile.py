@@ -15,7 +15,7 @@ import pytest
 
 from invocation_spec.cid import CID
 from octostore.chain import RESTORED_AFTER_S, Fresh
-from octostore.errors import KeyFileError, StatementError
+from octostore.errors import KeyFileError, StatementError, StoreError
 from octostore.keyfile import KeyFile
 from octostore.keys import SecretKey
 
@@ -97,6 +97,21 @@ def test_a_did_of_another_key_is_refused_and_the_secret_stays_out_of_the_message
     with pytest.raises(KeyFileError, match="but its key is") as caught:
         KeyFile.open(key_file.path)
     assert KEY.to_multibase() not in str(caught.value)
+
+
+def test_a_key_that_cannot_be_written_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    key = SecretKey.generate(lambda count: b"k" * count)
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(StoreError, match="No space left"):
+            KeyFile.create(tmp_path / "a.key", key)
+    assert list(tmp_path.iterdir()) == []
+    KeyFile.create(tmp_path / "a.key", key)
 
 
 def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
@@ -221,7 +236,7 @@ def test_a_state_that_cannot_be_written_lets_no_signature_out_and_a_retry_works(
     with key_file.signing() as chain:
         with monkeypatch.context() as disk:
             disk.setattr(where, step, full)
-            with pytest.raises(KeyFileError, match="nothing was signed"):
+            with pytest.raises(StoreError, match="nothing was signed"):
                 chain.sign([RECORD], 1)
         retried = chain.sign([RECORD], 1)
     assert (retried.part.seq, retried.part.prev) == (1, first)
@@ -254,7 +269,7 @@ def test_a_state_written_but_reported_lost_is_signed_over_only_once(
     sign_once(key_file)
     with key_file.signing() as chain, monkeypatch.context() as disk:
         disk.setattr(Path, "replace", kept)
-        with pytest.raises(KeyFileError):
+        with pytest.raises(StoreError):
             chain.sign([RECORD], 1)
     _, seq, *_, fresh = sign_once(key_file)
     assert (seq, fresh) == (2, None)

@@ -1249,6 +1249,15 @@ def not_identity() -> None:
         "for bacalhau", "the name changes nothing", docker(), PLAIN, network="bacalhau"
     )
     case("for nobody", "no network of that name", docker(), refused(), network="x")
+    both = {**docker(), "exeScript": []}
+    case("of two networks", "marks of both; somebody has to say", both, refused())
+    case(
+        "of two networks, said",
+        "the name settles it; what the other form has is passed over",
+        both,
+        {**PLAIN, "warnings": [INDEX, "ignored-field"]},
+        network="bacalhau",
+    )
 
 
 def resolutions() -> None:
