@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test fast format lint types floors schemas cover bench clean
+.PHONY: help setup demo test fast faults format lint types floors schemas cover bench clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,6 +28,9 @@ test: lint types floors cover ## Everything that must hold
 
 fast: $(READY) ## The tests alone, stop at the first failure
 	@$(BIN)/pytest -x -q
+
+faults: $(READY) ## Kill, fail, fill and flip, all of it; prints the fault table
+	@OCTOSTORE_FAULTS=full $(BIN)/pytest -q tests/faults
 
 format: $(READY) ## Write all code in one style
 	@$(BIN)/ruff format .

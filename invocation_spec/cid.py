@@ -178,7 +178,8 @@ def _text_to_bytes(text: str) -> bytes:
         raise CidError(f"{len(text)} characters; a CID has at most {CID_TEXT_MAX}")
     if _CIDV0.fullmatch(text):
         return _multibase("z" + text, text)
-    if not text or text.startswith("Qm") or not text.isascii():
+    # A NUL would be the multibase of bytes as they are, which is no text.
+    if not text or text.startswith(("Qm", "\0")) or not text.isascii():
         raise CidError(f"{_shown(text)} is not a CID")
     raw = _base32(text) if _BASE32.fullmatch(text) else _multibase(text, text)
     if raw[:1] != b"\x01":  # a CIDv0 has no multibase: its one spelling is Qm..

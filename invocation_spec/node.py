@@ -108,6 +108,10 @@ class Node:
         """The string here, or `default` where the place is empty."""
         return default if self.is_empty else self.text()
 
+    def word(self) -> str:
+        """The string here as a word of the form: trimmed, ASCII case folded."""
+        return _folded(self.text().strip(" \t\r\n"))
+
     def number(self) -> int:
         """The integer here; a float with an integral value is not one."""
         if type(self.value) is not int:

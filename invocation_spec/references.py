@@ -161,9 +161,9 @@ def parse_url(text: str) -> str:
     Raises:
         EncodingError: it is no absolute URL with a host or path, or too long.
     """
-    if len(text) > REFERENCE_BYTES_MAX:
+    if len(text.encode()) > REFERENCE_BYTES_MAX:
         raise EncodingError(
-            f"a URL of {len(text)} characters; at most {REFERENCE_BYTES_MAX}"
+            f"a URL of {len(text.encode())} bytes; at most {REFERENCE_BYTES_MAX}"
         )
     try:
         url = ada_url.URL(text)
@@ -222,9 +222,10 @@ def parse_image(text: str) -> Image:
     Raises:
         EncodingError: no image name, or a digest that is not a whole sha256.
     """
-    if len(text) > REFERENCE_BYTES_MAX:
+    if len(text.encode()) > REFERENCE_BYTES_MAX:
         raise EncodingError(
-            f"an image name of {len(text)} characters; at most {REFERENCE_BYTES_MAX}"
+            f"an image name of {len(text.encode())} bytes;"
+            f" at most {REFERENCE_BYTES_MAX}"
         )
     name = text.removeprefix("docker://")
     first, slash, _ = name.partition("/")

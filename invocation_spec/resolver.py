@@ -148,8 +148,8 @@ class Resolver:
             self.findings.warn(
                 at,
                 "gateway-of-unknown-host",
-                "looks like an IPFS gateway that is not on the list;"
-                " write ipfs://CID if it is one",
+                "looks like a gateway's, but does not name content alone on a host of"
+                " the list; write ipfs://CID if it does",
             )
         return None
 

@@ -326,4 +326,6 @@ def _bounded(read: Callable[[], int | float], text: str) -> _Scalar:
         return Ambiguous(text)
     if isinstance(number, float) and not math.isfinite(number):
         return Ambiguous(text)
+    if number == 0 and text.startswith("-"):
+        raise DocumentError(f"{text} is refused, as in JSON; write 0")
     return number

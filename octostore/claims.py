@@ -19,7 +19,7 @@ from octostore.records import Claim, Profile
 from octostore.result import EXIT, Agreement, Result, compare_outputs
 from octostore.view import LoggedClaim, View
 
-__all__ = ["ClaimReader", "Claimed", "summarize"]
+__all__ = ["ClaimReader", "Claimed", "called", "summarize"]
 
 _T = TypeVar("_T")
 
@@ -90,7 +90,7 @@ def summarize(
 ) -> InvocationAnswer:
     """What these claims of one invocation say together."""
     standing = [item for item in claims if not item[0].withdrawn]
-    names = _names([claim for claim, _ in claims])
+    names = called([claim for claim, _ in claims])
     reports: dict[str, dict[CID, list[ClaimAnswer]]] = defaultdict(dict)
     for claim, result in standing:
         for name, value in result.outputs.items() if result else ():
@@ -126,7 +126,7 @@ def _is_witness(claim: Claim, profile: Profile | None) -> bool:
     return claim.executor not in own
 
 
-def _names(claims: Iterable[ClaimAnswer]) -> dict[str, str]:
+def called(claims: Iterable[ClaimAnswer]) -> dict[str, str]:
     """How each issuer is called: by its own name, unless that could be another.
 
     Two may call themselves alike, and one may call itself by the DID of another.

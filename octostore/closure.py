@@ -24,7 +24,6 @@ from invocation_spec.model import (
     check_fit,
     program_from_block,
 )
-from octostore import tables
 from octostore.errors import RecordError, StoreCorruptError
 from octostore.receipt import Skipped
 from octostore.records import Claim, Record, parse_record
@@ -130,7 +129,6 @@ class Closure:
             return Fact(cid, record)
         with _naming("invocation"):
             invocation = self._need(record.invocation, Invocation.from_block)
-            _check_links(invocation)
         if record.result is not None:
             with _naming("result"):
                 self._need(record.result, Result.from_block)
@@ -192,13 +190,7 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def _disclosed(claim: Claim, invocation: Invocation) -> Iterator[CID]:
-    if "program" not in claim.withheld and tables.is_ours(invocation.program):
+    if "program" not in claim.withheld:
         yield invocation.program
-    if "input" not in claim.withheld and tables.is_ours(invocation.input):
+    if "input" not in claim.withheld:
         yield invocation.input
-
-
-def _check_links(invocation: Invocation) -> None:
-    for cid in (invocation.program, invocation.input):
-        if not tables.is_ours(cid):
-            raise EncodingError(f"{cid} is not dag-cbor with sha2-256")

@@ -88,7 +88,7 @@ def read_job(document: Document, resolutions: Resolutions) -> list[Reading]:
 
 
 def _read_type(reading: Reading, node: Node) -> None:
-    name = node.text_or("batch").strip().lower()
+    name = "batch" if node.is_empty else node.word()
     if name in _TYPES_IMPURE:
         reading.findings.call_impure(
             node.at, "job-type", f"a {name} job runs as often as there are nodes"
@@ -100,7 +100,7 @@ def _read_type(reading: Reading, node: Node) -> None:
 def _read_task(reading: Reading, node: Node) -> None:
     task = node.struct()
     engine = task["Engine"].struct()
-    kind = engine["Type"].text().strip().lower()
+    kind = engine["Type"].word()
     params = engine["Params"].struct()
     files = Files()
     env_node = task["Env"]

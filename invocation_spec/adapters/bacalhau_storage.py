@@ -55,7 +55,7 @@ def place(reading: Reading, source: Source, files: Files) -> CID | None:
     Raises:
         DocumentError: a source of unknown type, or one that lacks its parameters.
     """
-    name = source.kind.text().lower()
+    name = source.kind.word()
     if name not in _TYPES:
         raise source.kind.refuse(f"a storage source, one of {', '.join(_TYPES)}")
     target = reading.literal(source.target) if not source.target.is_empty else ""

@@ -67,7 +67,7 @@ def read_network(reading: Reading, network: Node) -> None:
     """Impure where the spec asks for a network; a warning where it says nothing."""
     fields = network.struct()
     kind = fields["Type"]
-    name = kind.text_or().strip().lower()
+    name = "" if kind.is_empty else kind.word()
     asks = [fields[field] for field in ("Ports", "Domains")]
     for node in asks:
         if not name and not node.is_empty:
@@ -230,7 +230,10 @@ def read_outputs(reading: Reading, outputs: Node, field: str) -> None:
         node, name = fields[field], fields["Name"]
         fields.pass_over("Path")
         if not node.is_empty:
-            path = clean_at(node.text(), node.at)
+            said = reading.literal(node)
+            if said is None:
+                continue
+            path = clean_at(said, node.at)
             dirs.add(path)
             reading.result_names[name.text_or(path.lstrip("/"))] = path
         reading.ignore(fields.unknown())

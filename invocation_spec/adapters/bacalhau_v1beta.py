@@ -5,6 +5,7 @@
       Engine: Docker
       Docker: {Image: .., Entrypoint: [..], EnvironmentVariables: [K=V]}
       Wasm: {EntryModule: {StorageSource: IPFS, CID: ..}, Parameters: [..]}
+      Contexts: [..]                       as inputs; for wasm, once, the module
       inputs: [{StorageSource: IPFS, CID: .., path: /inputs}]
       outputs: [{Name: outputs, path: /outputs}]
       Network: {Type: None}
@@ -76,17 +77,24 @@ def read_v1beta(document: Document, resolutions: Resolutions) -> list[Reading]:
         _read_input(reading, item, files)
     engine, params = _engine(spec, version)
     reading.form = f"{version} {engine}"
+    contexts = spec["Contexts"].elements()
     if engine == "docker":
+        for item in contexts:  # mounted like inputs: v0.3.12 to v0.3.22
+            _read_input(reading, item, files)
         read_docker(reading, params, Node(None, params.at, fold=True), files)
         read_outputs(reading, spec["Outputs"], "Path")
     else:
-        _read_wasm(reading, params, files)
+        _read_wasm(reading, params, contexts, files)
         read_outputs(reading, spec["Outputs"], "Name")
     _read_sharding(reading, spec["Sharding"])
     read_network(reading, spec["Network"])
     spec.pass_over("Verifier", "Publisher", "PublisherSpec", "Resources", "Timeout")
     spec.pass_over("Annotations", "NodeSelectors", "DoNotTrack", "Deal", "Language")
-    job.pass_over("Metadata", "Deal", "ID", "ClientID", "CreatedAt", "ExecutionPlan")
+    metadata = job["Metadata"]
+    if not metadata.is_empty and not metadata.struct()["ID"].is_empty:
+        reading.aliases["bacalhau-job"] = metadata.struct()["ID"].text()
+    spec.pass_over("ExecutionPlan")
+    job.pass_over("Deal", "ID", "Status", "ClientID", "CreatedAt", "ExecutionPlan")
     job.pass_over("RequesterNodeID", "RequesterPublicKey", "JobState", "State")
     for struct in (params, spec, job):
         reading.ignore(struct.unknown())
@@ -119,7 +127,7 @@ def _engine(spec: Struct, version: str) -> tuple[str, Struct]:
 
 
 def _kind(node: Node) -> str:
-    kind = node.text().lower()
+    kind = node.word()
     if kind not in _ENGINES:
         raise node.refuse("docker or wasm")
     return kind
@@ -141,13 +149,20 @@ def _source(node: Node) -> tuple[Source, Struct]:
     fields = node.struct()
     fields.pass_over("Name", "Metadata", "SourcePath", "Repo", "S3", "CID", "URL")
     kind = fields["StorageSource"]
-    params = fields["S3"].struct() if kind.text().lower() == "s3" else fields
+    params = fields["S3"].struct() if kind.word() == "s3" else fields
     # The JSON tag of ChecksumSHA256 is `Checksum`: pkg/model/storage_spec.go.
     return Source(kind, params, fields["Path"], checksum="Checksum"), fields
 
 
-def _read_wasm(reading: Reading, params: Struct, files: Files) -> None:
-    main = _module(reading, params["EntryModule"])
+def _read_wasm(
+    reading: Reading, params: Struct, contexts: list[Node], files: Files
+) -> None:
+    entry = params["EntryModule"]
+    if contexts:  # up to v0.3.16 the module was the one context
+        if not entry.is_empty or len(contexts) > 1:
+            raise contexts[-1].refuse("one module, the context or the EntryModule")
+        entry = contexts[0]
+    main = _module(reading, entry)
     imports = [_module(reading, item) for item in params["ImportModules"].elements()]
     engine_env = task_env(reading, params["EnvironmentVariables"])
     env = merge_env(reading, Node(None, params.at, fold=True), engine_env)

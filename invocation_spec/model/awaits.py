@@ -9,7 +9,14 @@ from invocation_spec import dagcbor
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import Ipld
 from invocation_spec.errors import EncodingError
-from invocation_spec.model.values import check_fields, items, link, mapping, text
+from invocation_spec.model.values import (
+    check_block_link,
+    check_fields,
+    items,
+    link,
+    mapping,
+    text,
+)
 
 __all__ = ["Await", "When", "await_from_ipld", "check_awaits"]
 
@@ -31,6 +38,7 @@ class Await:
             raise EncodingError("an await's `at` counts from the front: 0, 1, 2")
         if self.when not in ("ok", "error", "any"):
             raise EncodingError(f"when {self.when!r}; expected ok, error or any")
+        check_block_link(self.invocation, "an awaited invocation")
 
     def to_ipld(self) -> Ipld:
         """`{at, when, invocation}`."""

@@ -17,6 +17,7 @@ from invocation_spec.model.program import Program
 from invocation_spec.model.steps import Run
 from invocation_spec.model.values import (
     Value,
+    check_block_link,
     check_fields,
     link,
     mapping,
@@ -60,6 +61,10 @@ class Invocation(Value):
 
     program: CID
     input: CID
+
+    def __post_init__(self) -> None:
+        check_block_link(self.program, "program")
+        check_block_link(self.input, "input")
 
     def to_ipld(self) -> Ipld:
         """`{program, input}`."""

@@ -70,6 +70,8 @@ def checked_files(files: Mapping[str, CID]) -> Mapping[str, CID]:
     for path, cid in files.items():
         if not is_clean(path):
             raise EncodingError(f"file path {path!r} is not clean and absolute")
+        if path == "/":
+            raise EncodingError("a file at `/`, which is a directory to every guest")
         if not isinstance(cid, CID):
             raise EncodingError(f"file {path} is a link; found {type(cid).__name__}")
     return MappingProxyType(dict(files))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol, TypeVar, cast
 
 from invocation_spec import dagcbor
-from invocation_spec.cid import CID
+from invocation_spec.cid import CID, DAG_CBOR, SHA2_256
 from invocation_spec.dagcbor import Ipld
 from invocation_spec.errors import EncodingError
 
@@ -16,6 +16,7 @@ __all__ = [
     "Block",
     "Value",
     "bytes_of",
+    "check_block_link",
     "check_count",
     "check_fields",
     "check_text",
@@ -112,6 +113,14 @@ def text(value: Mapping[str, Ipld], name: str, default: _T) -> str | _T:
     if not isinstance(found, str):
         raise EncodingError(f"{name} is a string; found {type(found).__name__}")
     return found
+
+
+def check_block_link(cid: CID, what: str) -> None:
+    """Refuse a link to anything but a block of ours: dag-cbor, sha2-256."""
+    if cid.codec != DAG_CBOR or cid.hash_code != SHA2_256:
+        raise EncodingError(
+            f"{what} is {cid}; expected dag-cbor with sha2-256, as our blocks are"
+        )
 
 
 def bytes_of(value: Mapping[str, Ipld], name: str) -> bytes:

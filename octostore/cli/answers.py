@@ -11,10 +11,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from invocation_spec import CID
 from octostore.answer import Answer, ClaimAnswer, InvocationAnswer
+from octostore.claims import called
+from octostore.cli.rim import one_line
+from octostore.keys import Did
+from octostore.result import EXIT
 
 __all__ = ["answer_lines"]
 
@@ -40,26 +44,24 @@ def answer_lines(answer: Answer) -> list[str]:
 
 
 def _invocation(item: InvocationAnswer) -> Iterable[str]:
-    by_cid = _by_cid(item.claims)
+    by_cid, signers = _by_cid(item.claims), _signers(item.claims)
     yield f"invocation  {item.invocation}" + ("  (with a nonce)" if item.nonced else "")
     yield f"  program   {item.program}"
     yield f"  input     {item.input}"
     for name, values in sorted(item.outputs.items()):
-        title = _shown(name) or "the whole tree"
+        title = one_line(name) or "the whole tree"
         yield from _headed(title, conflict=name in item.conflicts)
         marks = [f"R{number}" for number in range(1, len(values) + 1)]
         yield from _table(
-            (mark, [claim for cid in value.claims for claim in by_cid[cid]])
-            for mark, value in zip(marks, values, strict=True)
+            (
+                (mark, [claim for cid in value.claims for claim in by_cid[cid]])
+                for mark, value in zip(marks, values, strict=True)
+            ),
+            signers,
         )
         for mark, value in zip(marks, values, strict=True):
             yield f"    {mark} = {value.value}"
-    if "exit" in item.conflicts:
-        codes = sorted({c.exit for c in item.claims if c.exit is not None})
-        yield from _headed("exit status", conflict=True)
-        yield from _table(
-            (str(code), [c for c in item.claims if c.exit == code]) for code in codes
-        )
+    yield from _exits(item, signers)
     withdrawn = [claim for claim in item.claims if claim.withdrawn]
     for title, group in (
         (
@@ -70,7 +72,42 @@ def _invocation(item: InvocationAnswer) -> Iterable[str]:
     ):
         if group:
             yield from _headed(title, conflict=False)
-            yield from _table([("", group)])
+            yield from _table([("", group)], signers)
+
+
+def _exits(item: InvocationAnswer, signers: Mapping[Did, str]) -> Iterable[str]:
+    """Who reports which exit status, if they differ or some report nothing else."""
+    by_exit: dict[int, list[ClaimAnswer]] = {}
+    for claim in item.claims:
+        if claim.exit is not None and not claim.withdrawn:
+            by_exit.setdefault(claim.exit, []).append(claim)
+    with_outputs = {
+        cid
+        for values in item.outputs.values()
+        for value in values
+        for cid in value.claims
+    }
+    conflict = EXIT in item.conflicts
+    if conflict or any(
+        claim.claim not in with_outputs for group in by_exit.values() for claim in group
+    ):
+        yield from _headed("exit status", conflict=conflict)
+        yield from _table(
+            ((str(code), by_exit[code]) for code in sorted(by_exit)), signers
+        )
+
+
+def _signers(claims: Sequence[ClaimAnswer]) -> dict[Did, str]:
+    """How each issuer is shown: a name that could be another's with the DID."""
+    names = called(claims)
+    return {
+        claim.issuer: str(claim.issuer)
+        if claim.name is None
+        else f"{one_line(claim.name)}*"
+        if names[str(claim.issuer)] == claim.name
+        else f"{one_line(claim.name)}* {claim.issuer}"
+        for claim in claims
+    }
 
 
 def _by_cid(claims: Iterable[ClaimAnswer]) -> dict[CID, list[ClaimAnswer]]:
@@ -87,24 +124,24 @@ def _headed(title: str, *, conflict: bool) -> Iterable[str]:
     yield f"  {title}" + ("   CONFLICT" if conflict else "")
 
 
-def _table(groups: Iterable[tuple[str, Sequence[ClaimAnswer]]]) -> Iterable[str]:
+def _table(
+    groups: Iterable[tuple[str, Sequence[ClaimAnswer]]], signers: Mapping[Did, str]
+) -> Iterable[str]:
     rows = [("", "signed by", "ran on", "reported by")]
     for mark, claims in groups:
-        rows += [
-            ("" if number else mark, *_row(claim))
-            for number, claim in enumerate(claims)
-        ]
+        # Saying the same again adds nothing.
+        said = dict.fromkeys(_row(claim, signers[claim.issuer]) for claim in claims)
+        rows += [("" if number else mark, *row) for number, row in enumerate(said)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         yield ("    " + "   ".join(cells)).rstrip()
 
 
-def _row(claim: ClaimAnswer) -> tuple[str, str, str]:
-    signer = f"{_shown(claim.name)}*" if claim.name else str(claim.issuer)
+def _row(claim: ClaimAnswer, signer: str) -> tuple[str, str, str]:
     where = claim.network
     if claim.executor:
-        where += f" ({_shown(claim.executor)})"
+        where += f" ({one_line(claim.executor)})"
     if claim.platform:
         where += f", {claim.platform}"
     own = "who ran it" if claim.executor else "not said"
@@ -112,8 +149,3 @@ def _row(claim: ClaimAnswer) -> tuple[str, str, str]:
     if claim.failure:
         by += f"; {claim.failure}"
     return signer, where, by
-
-
-def _shown(text: str) -> str:
-    # Names come from strangers: no terminal escapes, no right-to-left tricks.
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

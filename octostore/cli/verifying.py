@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
-from octostore.cli.rim import AsJson, UsageError, print_json, say
+from octostore.cli.inputs import opened
+from octostore.cli.rim import AsJson, print_json, say
 from octostore.equivocation import Equivocation
 
 __all__ = ["verify_command"]
@@ -24,11 +23,8 @@ def verify_command(
 
     Example: octostore verify proof.car
     """
-    if file == "-":
-        proof = Equivocation.from_car(sys.stdin.buffer)
-    else:
-        with _opened(file) as stream:
-            proof = Equivocation.from_car(stream)
+    with opened(file) as stream:
+        proof = Equivocation.from_car(stream)
     if as_json:
         print_json({"holds": True, "proof": "equivocation", **proof.to_json()})
         return
@@ -38,10 +34,3 @@ def verify_command(
     say(f"  place      chain {part.chain.hex()}  seq {part.seq}")
     say(f"  statement  {proof.first.cid}  its signature holds")
     say(f"  statement  {proof.second.cid}  its signature holds")
-
-
-def _opened(name: str) -> BinaryIO:
-    try:
-        return Path(name).open("rb")
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", at=name) from error

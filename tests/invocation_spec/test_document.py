@@ -148,7 +148,6 @@ def test_words_that_the_versions_read_differently_are_kept_apart(word: str) -> N
         ("FALSE", False),
         ("12", 12),
         ("+12", 12),
-        ("-0", 0),
         ("00", 0),
         ("0x1f", 31),
         ("1.5", 1.5),
@@ -351,3 +350,9 @@ def test_a_tree_is_the_same_in_json_and_yaml_and_dag_cbor(value: Any) -> None:
         assert tree_of("--- " + json.dumps(whole, ensure_ascii=False)) == whole
     except DocumentError as error:
         check_breaks(error)
+
+
+@pytest.mark.parametrize("text", ["-0", "-0.0", "-0x0"])
+def test_minus_zero_is_refused_in_yaml_as_in_json(text: str) -> None:
+    with pytest.raises(DocumentError, match="write 0"):
+        read_document(f"a: {text}".encode())

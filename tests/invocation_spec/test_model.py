@@ -33,6 +33,7 @@ from invocation_spec.model import (
 CODE = CID.of_bytes(b"code")
 FILE = CID.of_bytes(b"file")
 OTHER = CID.of_block(b"\xa0")
+BLOCK = CID.of_block(b"\x80")
 
 
 def block_of(**fields: Any) -> bytes:
@@ -122,7 +123,7 @@ def test_inputs_read_back() -> None:
         Input(args=(1, 1.0, None, {"a": [FILE]}, b"")),
         Input(
             args=(None, {"x": None}),
-            awaits=(Await((1, "x"), "error", CODE), Await((0,), "any", CODE)),
+            awaits=(Await((1, "x"), "error", OTHER), Await((0,), "any", OTHER)),
         ),
         Input(steps=(Put({"/a": FILE}), Run(("a",)), Put({"/a": CODE}), Run(()))),
         Input(steps=(Run(("a",)), Put({"/a": CODE}))),
@@ -211,22 +212,22 @@ def test_what_the_encoder_of_inputs_would_not_write_is_refused(
     "awaited",
     [
         {"at": [0], "when": "ok"},
-        {"at": [], "when": "ok", "invocation": CODE},
-        {"at": ["x"], "when": "ok", "invocation": CODE},
-        {"at": [2], "when": "ok", "invocation": CODE},
-        {"at": [-1], "when": "ok", "invocation": CODE},
-        {"at": [True], "when": "ok", "invocation": CODE},
-        {"at": [1, "y"], "when": "ok", "invocation": CODE},
-        {"at": [0, 0], "when": "ok", "invocation": CODE},
-        {"at": [1], "when": "ok", "invocation": CODE},
-        {"at": [0], "when": "*", "invocation": CODE},
+        {"at": [], "when": "ok", "invocation": OTHER},
+        {"at": ["x"], "when": "ok", "invocation": OTHER},
+        {"at": [2], "when": "ok", "invocation": OTHER},
+        {"at": [-1], "when": "ok", "invocation": OTHER},
+        {"at": [True], "when": "ok", "invocation": OTHER},
+        {"at": [1, "y"], "when": "ok", "invocation": OTHER},
+        {"at": [0, 0], "when": "ok", "invocation": OTHER},
+        {"at": [1], "when": "ok", "invocation": OTHER},
+        {"at": [0], "when": "*", "invocation": OTHER},
         {"at": [0], "when": "ok", "invocation": str(CODE)},
         {"at": [0], "when": "ok", "invocation": CODE, "else": 1},
-        {"at": 0, "when": "ok", "invocation": CODE},
+        {"at": 0, "when": "ok", "invocation": OTHER},
     ],
 )
 def test_an_await_names_a_null_inside_args(awaited: dict[str, Any]) -> None:
-    good = {"at": [0], "when": "ok", "invocation": CODE}
+    good = {"at": [0], "when": "ok", "invocation": OTHER}
     args = [None, {"x": 1}]
     assert Input.from_block(block_of(args=args, awaits=[good])).awaits
     with pytest.raises(EncodingError):
@@ -234,13 +235,13 @@ def test_an_await_names_a_null_inside_args(awaited: dict[str, Any]) -> None:
 
 
 def test_two_awaits_of_one_place_are_refused() -> None:
-    pair = (Await((0,), "ok", CODE), Await((0,), "any", CODE))
+    pair = (Await((0,), "ok", OTHER), Await((0,), "any", OTHER))
     with pytest.raises(EncodingError, match="one place"):
         Input(args=(None,), awaits=pair)
 
 
 def test_awaits_are_sorted_by_their_place() -> None:
-    pair = (Await((1,), "ok", CODE), Await((0,), "ok", CODE))
+    pair = (Await((1,), "ok", OTHER), Await((0,), "ok", OTHER))
     found = Input(args=(None, None), awaits=pair)
     assert found == Input(args=(None, None), awaits=pair[::-1])
     backwards = [item.to_ipld() for item in found.awaits[::-1]]
@@ -256,7 +257,7 @@ FIELDS: dict[str, Input] = {
     "files": Input(files={"/a": FILE}),
     "stdin": Input(stdin=FILE),
     "nonce": Input(nonce=b"a"),
-    "awaits": Input(args=(None,), awaits=(Await((0,), "ok", CODE),)),
+    "awaits": Input(args=(None,), awaits=(Await((0,), "ok", OTHER),)),
     "steps": Input(steps=(Run(("a",)), Run(("b",)))),
 }
 
@@ -293,14 +294,26 @@ def test_only_a_module_can_be_run_without_words() -> None:
         check_fit(OciProgram(CODE), Input(steps=steps))
 
 
+def test_a_file_cannot_stand_at_the_root() -> None:
+    with pytest.raises(EncodingError, match="directory"):
+        Input(files={"/": FILE})
+
+
+def test_an_await_names_an_invocation_block() -> None:
+    with pytest.raises(EncodingError, match="dag-cbor"):
+        Await((0,), "ok", CODE)
+
+
 def test_invocations_read_back_and_have_two_links() -> None:
-    invocation = Invocation(CODE, FILE)
+    invocation = Invocation(OTHER, BLOCK)
     assert Invocation.from_block(invocation.block) == invocation
     for fields in (
-        {"program": CODE},
-        {"program": CODE, "input": FILE, "nonce": b"a"},
-        {"program": CODE, "input": str(FILE)},
-        {"program": CODE, "input": None},
+        {"program": OTHER},
+        {"program": OTHER, "input": BLOCK, "nonce": b"a"},
+        {"program": OTHER, "input": str(BLOCK)},
+        {"program": OTHER, "input": None},
+        {"program": CODE, "input": BLOCK},
+        {"program": OTHER, "input": FILE},
     ):
         with pytest.raises(EncodingError):
             Invocation.from_block(block_of(**fields))
@@ -348,7 +361,7 @@ links = st.binary(max_size=3).map(CID.of_bytes)
 @given(
     st.lists(texts, max_size=4),
     st.dictionaries(names, texts, max_size=3),
-    st.dictionaries(st.sampled_from(["/a", "/a/b", "/é", "/"]), links, max_size=3),
+    st.dictionaries(st.sampled_from(["/a", "/a/b", "/é", "/z"]), links, max_size=3),
     st.binary(max_size=4),
 )
 def test_any_input_reads_back(

@@ -567,6 +567,75 @@ def test_two_claims_that_were_not_delivered_are_both_kept(
     assert len(accepted) == 2
 
 
+def _claimed(octostore: Command, name: str | None, *more: str) -> str:
+    """A claim on JOB by a new key, which may call itself something; its DID."""
+    file = f"{name or 'nameless'}-{len(list(Path().iterdir()))}.key".replace(":", "")
+    did = octostore("key", "new", file).out.strip()
+    if name is not None:
+        assert octostore("profile", "--name", name, "--key", file).code == 0
+    arguments = ("claim", JOB, "--network", "golem", "--key", file, *more)
+    assert octostore(*arguments).code == 0
+    return did
+
+
+def test_one_record_that_two_sign_shows_both(octostore: Command, results: str) -> None:
+    dids = [_claimed(octostore, None, "--results", results) for _ in range(2)]
+    table = octostore("who", JOB).out
+    claims = _only(octostore("who", JOB, "--json").json)["claims"]
+    assert isinstance(claims, list)
+    assert {claim["issuer"] for claim in claims} == set(dids)
+    assert len({claim["claim"] for claim in claims}) == 1
+    for did in dids:
+        assert table.count(did) == 2  # stdout and the file
+
+
+def test_who_says_the_same_twice_stands_there_once(
+    octostore: Command, key: str, results: str
+) -> None:
+    for _ in range(2):
+        octostore(
+            "claim", JOB, "--network", "golem", "--results", results, "--key", key
+        )
+    did = octostore("key", "show", key).out.strip()
+    assert octostore("who", JOB).out.count(did) == 2  # stdout and the file
+    claims = _only(octostore("who", JOB, "--json").json)["claims"]
+    assert isinstance(claims, list)
+    assert len(claims) == 2
+
+
+def test_a_name_that_could_be_another_s_is_shown_with_the_did(
+    octostore: Command,
+) -> None:
+    victim = _claimed(octostore, None, "--exit", "0")
+    twins = [_claimed(octostore, "Bristol", "--exit", "0") for _ in range(2)]
+    thief = _claimed(octostore, victim, "--output", f"/b={CODE}")
+    table = octostore("who", JOB).out
+    for name, did in (("Bristol", twins[0]), ("Bristol", twins[1]), (victim, thief)):
+        assert f"{name}* {did}" in table
+    outputs = _only(octostore("who", JOB, "--json").json)["outputs"]
+    assert isinstance(outputs, dict)
+    assert [value["groups"] for value in outputs["/b"]] == [[thief]]
+
+
+def test_who_reports_nothing_but_an_exit_status_is_shown_too(
+    octostore: Command, results: str
+) -> None:
+    _claimed(octostore, "Full", "--results", results)
+    assert "exit status" not in octostore("who", JOB).out
+    _claimed(octostore, "Brief", "--exit", "0")
+    table = octostore("who", JOB).out
+    assert "Brief*" in table
+    assert "  exit status\n" in table
+
+
+def _only(answer: dict[str, object]) -> dict[str, object]:
+    invocations = answer["invocations"]
+    assert isinstance(invocations, list)
+    (found,) = invocations
+    assert isinstance(found, dict)
+    return found
+
+
 def test_every_error_has_an_exit_code() -> None:
     # The command line has imported every module that defines one.
     def leaves(kind: type[OctostoreError]) -> list[type[OctostoreError]]:

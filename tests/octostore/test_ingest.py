@@ -15,6 +15,7 @@ from invocation_spec import dagcbor
 from invocation_spec.cid import CID, RAW
 from invocation_spec.model import Input, Invocation, OciProgram, WasiProgram
 from octostore import car, ingest, tables
+from octostore.engines import ENGINES
 from octostore.errors import CarError, NotFoundError
 from octostore.log import KIND_STATEMENT, Entry, Frontier, leaf_hash
 from octostore.receipt import Receipt
@@ -33,9 +34,9 @@ from tests.octostore.world import (
 )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Octostore]:
-    with Octostore.open(tmp_path / "store") as store:
+@pytest.fixture(params=sorted(ENGINES))
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Octostore]:
+    with Octostore.open(tmp_path / "store", engine=request.param) as store:
         yield store
 
 
@@ -320,12 +321,15 @@ def test_a_claim_whose_invocation_or_result_is_another_thing_is_skipped(
     no_invocation = type(no_result)(
         invocation=ANY[0], network="x", failure=Failure(kind="trap")
     )
-    foreign = Invocation(data("raw, no program"), ran.input.cid)
+    foreign = dagcbor.encode(
+        {"program": data("raw, no program"), "input": ran.input.cid}
+    )
     no_program = type(no_result)(
-        invocation=foreign.cid, network="x", failure=Failure(kind="trap")
+        invocation=CID.of_block(foreign), network="x", failure=Failure(kind="trap")
     )
     statement, blocks = Issuer("bristol").state(
-        [no_result, no_invocation, no_program], [*ran.blocks, ANY, block_of(foreign)]
+        [no_result, no_invocation, no_program],
+        [*ran.blocks, ANY, (CID.of_block(foreign), foreign)],
     )
     receipt = store.ingest(blocks)
     assert receipt.accepted == (statement.cid,)

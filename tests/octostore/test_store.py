@@ -13,6 +13,7 @@ from invocation_spec.errors import EncodingError
 from octostore import tables
 from octostore.answer import Asked
 from octostore.engine import Row
+from octostore.engines import ENGINES
 from octostore.errors import (
     NotFoundError,
     StoreCorruptError,
@@ -35,9 +36,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
-@pytest.fixture
-def store(path: Path) -> Iterator[Octostore]:
-    with Octostore.open(path) as store:
+@pytest.fixture(params=sorted(ENGINES))
+def store(path: Path, request: pytest.FixtureRequest) -> Iterator[Octostore]:
+    with Octostore.open(path, engine=request.param) as store:
         yield store
 
 

@@ -21,6 +21,7 @@ from invocation_spec.model import (
 from octostore import who as who_module
 from octostore.answer import Answer, Asked, ClaimAnswer
 from octostore.claims import Claimed, summarize
+from octostore.engines import ENGINES
 from octostore.records import Failure, Link, Withdrawal
 from octostore.result import Agreement, Result, compare_outputs
 from octostore.statement import Statement
@@ -40,9 +41,9 @@ from tests.octostore.world import (
 )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Octostore]:
-    with Octostore.open(tmp_path / "store") as store:
+@pytest.fixture(params=sorted(ENGINES))
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Octostore]:
+    with Octostore.open(tmp_path / "store", engine=request.param) as store:
         yield store
 
 

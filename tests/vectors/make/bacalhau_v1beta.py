@@ -114,6 +114,24 @@ def versions() -> None:
         refused("/Spec"),
     )
     case(
+        "Contexts of a docker job",
+        "were mounted like inputs, v0.3.12 to v0.3.22",
+        beta(Contexts=[mount("IPFS", "/job", CID=V0)]),
+        put("/job", V1),
+    )
+    case(
+        "an id",
+        "is an alias",
+        {**beta(), "Metadata": {"ID": "abc", "ClientID": "x"}},
+        {**PLAIN, "aliases": {"bacalhau-job": "abc"}},
+    )
+    case(
+        "a Kelvin sign is no k",
+        "words fold ASCII only, as keys do",
+        beta(Engine="doc\u212aer"),
+        refused("/Spec/Engine"),
+    )
+    case(
         "no Spec",
         "a flat layout under this label is never an empty job",
         {"APIVersion": "V1beta1", "Engine": "Docker", "Docker": {"Image": IMAGE}},
@@ -412,6 +430,19 @@ def modules() -> None:
             dirs=["/out"],
             warnings=[],
         ),
+    )
+    module = {"StorageSource": "Inline", "URL": data_url(MODULE)}
+    case(
+        "wasm by its one context",
+        "how v0.3.12 to v0.3.16 named the module",
+        beta_wasm({"EntryModule": ...}, Contexts=[module]),
+        plain,
+    )
+    case(
+        "wasm with a context and an EntryModule",
+        "servers differ on which is the module",
+        beta_wasm(Contexts=[module]),
+        refused("/Spec/Contexts/0"),
     )
     case(
         "EngineSpec wasm",

@@ -1,0 +1,73 @@
+/** From a document and resolutions to outcomes: invocation.md. */
+import { readDocument } from "./documents.js";
+import { Refused, refuse } from "./errors.js";
+import * as modelsJob from "./forms/models-job.js";
+import * as v1beta from "./forms/v1beta.js";
+import * as ucanTask from "./forms/ucan-task.js";
+import { Resolutions } from "./resolutions.js";
+
+const FORMS = [modelsJob, v1beta, ucanTask];
+const NETWORKS = ["bacalhau", "lilypad", "ipvm", "golem", "octostore"];
+const FINDINGS_MAX = 100000;
+
+/**
+ * The outcomes of a document, one per task. `resolutions` is the JSON text of
+ * a resolutions document, or null; `network` a name, or null. Throws Refused.
+ */
+export function canonicalize(bytes, resolutions = null, network = null) {
+  const table = resolutions === null ? new Resolutions() : Resolutions.parse(resolutions);
+  const document = readDocument(bytes);
+  const form = recognize(document, network);
+  const tasks = form.read(document, () => table.reader());
+  const results = tasks.map((task) => task.result());
+  limitFindings(results);
+  addAlso(tasks, results, form, document, table);
+  warnUnused(tasks, results, table);
+  return results;
+}
+
+/** The document matches exactly one form; if a network is named, one of it. */
+function recognize(document, network) {
+  if (network !== null && !NETWORKS.includes(network)) refuse("", "no network");
+  const found = FORMS.filter(
+    (form) => (network === null || form.network === network) && form.marks(document),
+  );
+  if (found.length !== 1) refuse("", found.length ? "several forms" : "no form");
+  return found[0];
+}
+
+function limitFindings(results) {
+  const count = results.reduce(
+    (sum, one) =>
+      sum + one.unresolved.length + one.impure.length + one.warnings.length,
+    0,
+  );
+  if (count > FINDINGS_MAX) refuse("", "too many findings");
+}
+
+/** The invocation as it is without what replaces content addresses. */
+function addAlso(tasks, results, form, document, table) {
+  const replacing = new Set(tasks.flatMap((task) => task.resolutions.without));
+  if (replacing.size === 0) return;
+  let plain;
+  try {
+    const kept = table.without(replacing);
+    plain = form.read(document, () => kept.reader()).map((task) => task.result());
+  } catch (error) {
+    if (error instanceof Refused) return;
+    throw error;
+  }
+  const without = [...replacing].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  results.forEach((result, i) => {
+    const other = plain[i]?.invocation?.cid.text;
+    if (!other || other === result.invocation?.cid.text) return;
+    result.also = [{ invocation: other, without }];
+  });
+}
+
+function warnUnused(tasks, results, table) {
+  const used = new Set(tasks.flatMap((task) => [...task.resolutions.used.keys()]));
+  const unused = table.references.filter((reference) => !used.has(reference));
+  const warnings = unused.map(() => ({ at: "", kind: "unused-resolution" }));
+  for (const result of results) result.warnings = [...result.warnings, ...warnings];
+}
