@@ -18,7 +18,10 @@ from invocation_spec.document import Tree
 from invocation_spec.errors import DocumentError
 from invocation_spec.yamltext import Ambiguous, AmbiguousKey
 
-__all__ = ["Node", "Struct", "escape", "kind_of"]
+__all__ = ["ASCII_SPACE", "Node", "Struct", "escape", "kind_of", "word_of"]
+
+#: What is trimmed from words. Unicode's white space differs between languages.
+ASCII_SPACE = " \t\n\v\f\r"
 
 
 class _Absent:
@@ -35,6 +38,11 @@ def escape(key: str) -> str:
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def word_of(text: str) -> str:
+    """A word of a form: ASCII white space trimmed, ASCII case folded."""
+    return _folded(text.strip(ASCII_SPACE))
 
 
 def kind_of(value: object) -> str:
@@ -110,7 +118,7 @@ class Node:
 
     def word(self) -> str:
         """The string here as a word of the form: trimmed, ASCII case folded."""
-        return _folded(self.text().strip(" \t\r\n"))
+        return word_of(self.text())
 
     def number(self) -> int:
         """The integer here; a float with an integral value is not one."""

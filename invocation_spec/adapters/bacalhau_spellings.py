@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from invocation_spec.errors import DocumentError
-from invocation_spec.node import Node, Struct
+from invocation_spec.node import Node, Struct, word_of
 
 __all__ = ["ENGINES", "SOURCES", "chosen", "one_of"]
 
@@ -64,7 +64,7 @@ def _name(node: Node, kinds: Sequence[str]) -> str:
     value = node.value
     if type(value) is int and 1 <= value <= len(kinds):
         return kinds[value - 1]
-    name = value.strip().lower() if isinstance(value, str) else ""
+    name = word_of(value) if isinstance(value, str) else ""
     if name not in kinds:
         raise node.refuse(f"one of {', '.join(kinds)}, or its number from 1")
     return name

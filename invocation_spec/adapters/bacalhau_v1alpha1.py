@@ -52,7 +52,7 @@ from invocation_spec.adapters.bacalhau_tasks import (
 )
 from invocation_spec.document import Document
 from invocation_spec.errors import DocumentError
-from invocation_spec.node import Node, Struct
+from invocation_spec.node import Node, Struct, word_of
 from invocation_spec.reading import Files, Reading
 from invocation_spec.resolutions import Resolutions
 
@@ -82,7 +82,7 @@ def is_v1alpha1(document: Document) -> bool:
     versions = [root.peek(name) for name in ("APIVersion", "JobAPIVersion")]
     said = [node.value for node in versions if not node.is_empty]
     if said:
-        return isinstance(said[0], str) and said[0].strip().lower() == _VERSION
+        return isinstance(said[0], str) and word_of(said[0]) == _VERSION
     flat = (root.peek(name).value for name in _LAYOUTS if name != "Spec")
     return any(isinstance(value, Mapping) for value in flat)
 

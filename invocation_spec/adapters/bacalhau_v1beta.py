@@ -34,7 +34,7 @@ from invocation_spec.adapters.bacalhau_tasks import (
 )
 from invocation_spec.document import Document
 from invocation_spec.errors import DocumentError
-from invocation_spec.node import Node, Struct
+from invocation_spec.node import Node, Struct, word_of
 from invocation_spec.reading import Files, Reading
 from invocation_spec.resolutions import Resolutions
 
@@ -52,7 +52,7 @@ def is_v1beta(document: Document) -> bool:
     version = job.peek("APIVersion").value
     if job is not root and not root.peek("machine").is_null:
         return False  # a module of Lilypad's: a machine beside a job
-    return isinstance(version, str) and version.lower() in _VERSIONS
+    return isinstance(version, str) and word_of(version) in _VERSIONS
 
 
 def read_v1beta(document: Document, resolutions: Resolutions) -> list[Reading]:
@@ -64,7 +64,7 @@ def read_v1beta(document: Document, resolutions: Resolutions) -> list[Reading]:
     root = Node(document.tree, fold=True)
     refuse_two(root, "Spec")
     job = unwrapped(root).struct()
-    version = _VERSIONS[job["APIVersion"].text().lower()]
+    version = _VERSIONS[job["APIVersion"].word()]
     if job["Spec"].is_empty:
         raise DocumentError(
             f"no Spec; a {version} job has one, and a flat layout belongs to v1alpha1",

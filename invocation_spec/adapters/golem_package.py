@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from invocation_spec.adapters.golem_terms import Family, Terms, find
 from invocation_spec.document import read_document
 from invocation_spec.errors import DocumentError
-from invocation_spec.node import Node
+from invocation_spec.node import ASCII_SPACE, Node
 from invocation_spec.reading import Reading, made
 from invocation_spec.references import GolemHash, parse_golem_package
 
@@ -84,7 +84,7 @@ def read_package(reading: Reading, terms: Terms, family: Family) -> Package | No
 
 
 def _parse(text: str, at: str) -> Package:
-    found = made(at, parse_golem_package, text.strip())
+    found = made(at, parse_golem_package, text.strip(ASCII_SPACE))
     if found is None:
         raise DocumentError(
             f"{text!r} has no hash, without which no provider takes it;"
@@ -103,7 +103,7 @@ def _manifest(node: Node) -> Node:
     try:
         plain = base64.b64decode("".join(text.split()), validate=True)
     except ValueError:
-        quoted = text.lstrip().startswith('"')
+        quoted = text.lstrip(ASCII_SPACE).startswith('"')
         plain = _unquoted(text, node.at) if quoted else text.encode()
     manifest = parse_inside(plain, node.at)
     if not isinstance(manifest.value, Mapping):

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from invocation_spec.adapters.golem_package import parse_inside
 from invocation_spec.adapters.golem_transfer import Inputs, Source, container_path
 from invocation_spec.errors import DocumentError
-from invocation_spec.node import Node, Struct
+from invocation_spec.node import ASCII_SPACE, Node, Struct
 from invocation_spec.reading import Files, Reading, clean_at
 
 __all__ = ["Command", "Script", "read_script"]
@@ -176,7 +176,7 @@ class _Reader:
         target = fields["to"]
         source = Source.parse(fields["from"])
         taken = source.path
-        path = container_path(target.text().strip(), target.at)
+        path = container_path(target.text().strip(ASCII_SPACE), target.at)
         packed = [
             fields[name]
             for name in ("format", "depth", "fileset")

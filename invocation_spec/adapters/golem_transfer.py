@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from invocation_spec.cid import CID
 from invocation_spec.errors import CidError, DocumentError
-from invocation_spec.node import Node
+from invocation_spec.node import ASCII_SPACE, Node
 from invocation_spec.reading import Reading, clean_at, made
 from invocation_spec.references import (
     GolemHash,
@@ -104,7 +104,7 @@ class Source:
         Raises:
             DocumentError: a hash that the exe-unit would refuse.
         """
-        text = node.text().strip()
+        text = node.text().strip(ASCII_SPACE)
         return cls(text, node.at, made(node.at, parse_golem_package, text))
 
     @property

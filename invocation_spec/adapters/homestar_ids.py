@@ -23,6 +23,7 @@ from invocation_spec.cid import CID, DAG_CBOR, SHA3_BY_BYTES
 from invocation_spec.dagcbor import Ipld
 from invocation_spec.document import DOCUMENT_BYTES_MAX
 from invocation_spec.errors import EncodingError
+from invocation_spec.node import word_of
 from invocation_spec.references import parse_url
 
 __all__ = [
@@ -54,7 +55,7 @@ def native_cid(value: Ipld) -> CID:
 
 def ability(op: str) -> str:
     """An ability as Homestar reads it: trimmed, lower case."""
-    return op.strip(" \t\n\v\f\r").lower()
+    return word_of(op)
 
 
 def hashed_instruction(run: Mapping[str, Ipld]) -> Mapping[str, Ipld] | None:

@@ -146,7 +146,7 @@ def _read_rendered(
     if not _is_rendered(root):
         raise DocumentError("no machine beside a job; a module has both")
     version = module["job"].struct()["APIVersion"]
-    if version.text().lower() not in _VERSIONS:
+    if version.word() not in _VERSIONS:
         raise version.refuse("V1beta1 or V1beta2")
     readings = read_v1beta(document, resolutions)
     module.pass_over("job", *_FIELDS, "executionTimeoutSeconds")

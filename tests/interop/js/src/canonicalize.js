@@ -3,10 +3,12 @@ import { readDocument } from "./documents.js";
 import { Refused, refuse } from "./errors.js";
 import * as modelsJob from "./forms/models-job.js";
 import * as v1beta from "./forms/v1beta.js";
+import * as homestar from "./forms/homestar.js";
+import * as own from "./forms/own.js";
 import * as ucanTask from "./forms/ucan-task.js";
 import { Resolutions } from "./resolutions.js";
 
-const FORMS = [modelsJob, v1beta, ucanTask];
+const FORMS = [modelsJob, v1beta, ucanTask, homestar, own];
 const NETWORKS = ["bacalhau", "lilypad", "ipvm", "golem", "octostore"];
 const FINDINGS_MAX = 100000;
 
