@@ -10,7 +10,7 @@ Source: RFC 6901; Go's encoding/json; FORMATS 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from invocation_spec.cid import CID
@@ -33,6 +33,8 @@ _ABSENT = _Absent()
 
 def escape(key: str) -> str:
     """One reference token of a JSON pointer (RFC 6901 section 3)."""
+    if "~" not in key and "/" not in key:
+        return key
     return key.replace("~", "~0").replace("/", "~1")
 
 
@@ -59,7 +61,7 @@ def kind_of(value: object) -> str:
         return f"the link {value}"
     if isinstance(value, bytes):
         return "bytes"
-    return "a map" if isinstance(value, Mapping) else "a list"
+    return "a map" if isinstance(value, dict) else "a list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,7 @@ class Node:
         """Keys and places of the map here, keys as written; never folded."""
         if self.is_empty:
             return
-        if not isinstance(self.value, Mapping):
+        if not isinstance(self.value, dict):
             raise self.refuse("a map")
         for key, item in self.value.items():
             at = f"{self.at}/{escape(key)}"
@@ -172,9 +174,10 @@ class Node:
 
         Absent where there is no map; the first of several spellings.
         """
-        if isinstance(self.value, Mapping):
+        if isinstance(self.value, dict):
+            folded = _folded(name)
             for key, item in self.value.items():
-                if key == name or (self.fold and _folded(key) == _folded(name)):
+                if key == name or (self.fold and _folded(key) == folded):
                     return Node(item, f"{self.at}/{escape(key)}", self.fold)
         return Node(_ABSENT, f"{self.at}/{escape(name)}", self.fold)
 
@@ -182,7 +185,7 @@ class Node:
         """The fields of the map here; an empty place has none."""
         if self.is_empty:
             return Struct({}, self.at, self.fold)
-        if not isinstance(self.value, Mapping):
+        if not isinstance(self.value, dict):
             raise self.refuse("a map")
         fields: dict[str, Node] = {}
         for key, item in self.value.items():
@@ -232,4 +235,6 @@ class Struct:
 
 def _folded(key: str) -> str:
     # Go folds ASCII only here: FORMATS 2. `str.lower` would fold the Kelvin sign.
+    if key.isascii():
+        return key.lower()
     return key.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID
@@ -12,7 +12,7 @@ from octostore import tables
 from octostore.check.report import Seen
 from octostore.closure import Closure
 from octostore.errors import StoreCorruptError
-from octostore.statement import ReceivedStatement
+from octostore.statement import ReceivedStatement, Statement
 from octostore.view import View
 
 __all__ = ["check_waiting"]
@@ -21,19 +21,23 @@ __all__ = ["check_waiting"]
 def check_waiting(view: View, seen: Seen) -> None:
     """Verify what waits, that it waits for what is missing, and the quarantine.
 
-    A statement that waits for blocks that came is no fault: the delivery that
-    brought them was cut off, nobody was told, and it will come again.
+    A statement that waits for a block that is there is no fault, whatever else it
+    lacks: the delivery that brought the block was cut off, nobody was told, and it
+    will come again.
 
     Raises:
         StoreError: a table cannot be read.
     """
-    _check_pending(view, seen)
     name = tables.WAITING.name
+    cut_off: set[CID] = set()
     for key, _ in seen.count(name, view.rows.scan(name)):
-        _, part = tables.WAITING.key.decode(key)
+        missing, part = tables.WAITING.key.decode(key)
         held = view.rows.get(tables.PENDING.name, tables.PENDING.key.encode(part))
         if held is None and view.index(part) is None:
             seen.wrong(name, key, "neither pending nor logged", "a statement here")
+        if held is not None and view.number(missing) is not None:
+            cut_off.add(part)
+    _check_pending(view, seen, cut_off)
     name = tables.QUARANTINE.name
     for key, value in seen.count(name, view.rows.scan(name)):
         if not _is_quarantined(key, value):
@@ -41,16 +45,18 @@ def check_waiting(view: View, seen: Seen) -> None:
             seen.wrong(name, key, found, "{cid, reason, block?} under their hash")
 
 
-def _check_pending(view: View, seen: Seen) -> None:
+def _check_pending(view: View, seen: Seen, cut_off: Set[CID]) -> None:
     name, closure = tables.PENDING.name, Closure(view.find_block)
     for key, value in seen.count(name, view.rows.scan(name)):
         try:
-            _check_waits(view, closure, key, value)
+            statement = _held(view, key, value)
+            if statement.cid not in cut_off:
+                _check_waits(view, closure, statement)
         except OctostoreError as error:
             seen.wrong(name, key, str(error), "a statement that waits")
 
 
-def _check_waits(view: View, closure: Closure, key: bytes, value: bytes) -> None:
+def _held(view: View, key: bytes, value: bytes) -> Statement:
     (envelope,) = tables.BLOCK_VALUE.decode(value)
     block = view.find_block(envelope)
     if block is None:
@@ -60,6 +66,10 @@ def _check_waits(view: View, closure: Closure, key: bytes, value: bytes) -> None
         raise StoreCorruptError(f"{envelope} holds {statement.cid}")
     if view.index(statement.cid) is not None:
         raise StoreCorruptError("it is in the log already")
+    return statement
+
+
+def _check_waits(view: View, closure: Closure, statement: Statement) -> None:
     for missing in closure.needs(statement.part).missing:
         row = tables.WAITING.key.encode(missing, statement.cid)
         if view.rows.get(tables.WAITING.name, row) is None:

@@ -1,14 +1,28 @@
 /** From a document and resolutions to outcomes: invocation.md. */
 import { readDocument } from "./documents.js";
 import { Refused, refuse } from "./errors.js";
-import * as modelsJob from "./forms/models-job.js";
-import * as v1beta from "./forms/v1beta.js";
 import * as homestar from "./forms/homestar.js";
+import * as ipvmWorkflow from "./forms/ipvm-workflow.js";
+import * as modelsJob from "./forms/models-job.js";
 import * as own from "./forms/own.js";
+import * as ucanBatch from "./forms/ucan-batch.js";
+import * as ucanInvocation from "./forms/ucan-invocation.js";
 import * as ucanTask from "./forms/ucan-task.js";
+import * as v1alpha1 from "./forms/v1alpha1.js";
+import * as v1beta from "./forms/v1beta.js";
 import { Resolutions } from "./resolutions.js";
 
-const FORMS = [modelsJob, v1beta, ucanTask, homestar, own];
+const FORMS = [
+  modelsJob,
+  v1beta,
+  v1alpha1,
+  ucanTask,
+  ucanBatch,
+  ipvmWorkflow,
+  homestar,
+  ucanInvocation,
+  own,
+];
 const NETWORKS = ["bacalhau", "lilypad", "ipvm", "golem", "octostore"];
 const FINDINGS_MAX = 100000;
 

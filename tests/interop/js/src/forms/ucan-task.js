@@ -26,35 +26,51 @@ export function read({ tree }, resolutions) {
   const ability = fields.get("do");
   const inputs = fields.get("inputs");
   fields.refuseOthers();
-  if (!Object.hasOwn(COMMANDS, String(ability.value))) refuse(ability.at, "no ability");
+  if (!isCommand(ability.value)) refuse(ability.at, "no ability");
+  if (isMap(inputs.value) && inputs.value.has("_")) {
+    refuse(below(inputs.at, "_"), "a field that the form does not have");
+  }
   task.form = `UCAN task ${ability.value}`;
   readCommand(task, fields, {});
   return [task];
 }
 
-/** `with`, `do`, `inputs` of a command; what the batch adds is a nonce. */
-export function readCommand(task, fields, { nonce }) {
+/**
+ * `with`, `do`, `inputs` of a command. A batch adds a nonce, and promises:
+ * `isAwaited` says of a value whether it is one, and keeps the finding.
+ */
+export function readCommand(task, fields, { nonce, isAwaited = () => false } = {}) {
   const inputs = fields.get("inputs");
   task.warn("network-by-default", inputs.at);
   const map = closed(inputs.value, inputs.at);
+  map.isAwaited = isAwaited;
+  map.drop("_");
   COMMANDS[fields.get("do").value](task, fields.get("with"), map);
   if (task.input && nonce) task.input.nonce = nonce;
 }
 
 const COMMANDS = { "docker/run": docker, "wasm32-wasi/run": wasm };
 
-/** The field's value, or what stands for an absent one; `null` is refused. */
+export const isCommand = (ability) => Object.hasOwn(COMMANDS, String(ability));
+
+/**
+ * The field's value, or what stands for an absent one; `null` is refused.
+ * Not known where it is a promise, or one of its elements.
+ */
 function typed(map, name, isOf, absent) {
   const { value, at } = map.get(name);
-  if (value === undefined) return { value: absent, at };
+  if (value === undefined) return { value: absent, at, known: true };
+  if (map.isAwaited(value, at)) return { value: absent, at, known: false };
   if (!isOf(value)) refuse(at, "a value of another type");
-  return { value, at };
+  return { value, at, known: true };
 }
 
 function texts(map, name) {
-  const { value, at } = typed(map, name, Array.isArray, []);
-  value.forEach((text, i) => checkText(text, below(at, i)));
-  return value;
+  const { value, at, known } = typed(map, name, Array.isArray, []);
+  const list = value.map((text, i) =>
+    map.isAwaited(text, below(at, i)) ? null : checkText(text, below(at, i)),
+  );
+  return known && !list.includes(null) ? list : null;
 }
 
 function docker(task, target, map) {
@@ -67,32 +83,43 @@ function docker(task, target, map) {
   const cwd = folder.value ? clean(folder.value, folder.at) : undefined;
   const rest = shared(task, map);
   map.refuseOthers();
-  if (!isText(target.value)) refuse(target.at, "no text");
-  const { cid, meaning } = ofImage(task, target.value, target.at);
+  const { cid, meaning } = imageOf(task, target, map);
   if (cid) task.program = { kind: "oci", code: cid };
-  const command = containerCommand(entrypoint, [], meaning);
-  if (command === null) refuse(below(map.at, "entrypoint"), "an empty command");
-  if ((cid || entrypoint.length) && rest.files) task.input = { ...command, cwd, ...rest };
+  const command = entrypoint && containerCommand(entrypoint, [], meaning);
+  if (command === null && entrypoint) {
+    refuse(below(map.at, "entrypoint"), "an empty command");
+  }
+  const known = entrypoint && (cid || entrypoint.length) && folder.known;
+  if (known && rest.env && rest.files) task.input = { ...command, cwd, ...rest };
+}
+
+function imageOf(task, { value, at }, map) {
+  if (map.isAwaited(value, at)) return { cid: null };
+  if (!isText(value)) refuse(at, "no text");
+  return ofImage(task, value, at);
 }
 
 function wasm(task, target, map) {
   task.kind = "wasi";
   const entry = typed(map, "entrypoint", isText, "");
   checkText(entry.value, entry.at);
-  if (entry.value === "") task.warn("entry-defaulted", entry.at);
+  if (entry.known && entry.value === "") task.warn("entry-defaulted", entry.at);
   const args = texts(map, "parameters");
   const modules = typed(map, "modules", Array.isArray, []);
   const rest = shared(task, map);
   map.refuseOthers();
-  const code = resource(task, target.value, target.at);
+  const codeOf = (value, at) =>
+    map.isAwaited(value, at) ? null : resource(task, value, at);
+  const code = codeOf(target.value, target.at);
   const imports = modules.value.map((value, i) => ({
-    code: resource(task, value, below(modules.at, i)),
+    code: codeOf(value, below(modules.at, i)),
     name: "",
   }));
-  if (code && imports.every((one) => one.code)) {
+  const known = entry.known && modules.known && imports.every((one) => one.code);
+  if (code && known) {
     task.program = { kind: "wasi", code, entry: entry.value || "_start", imports };
   }
-  if (rest.files) task.input = { args, ...rest };
+  if (args && rest.env && rest.files) task.input = { args, ...rest };
 }
 
 /** `mounts`, `outputs`, `env`; files are null while one is not known. */
@@ -103,13 +130,16 @@ function shared(task, map) {
   for (const [path] of keysOf(outputs)) {
     task.dirs.add(clean(path, below(outputs.at, path)));
   }
+  for (const [path, value] of outputs.value) map.isAwaited(value, below(outputs.at, path));
   const env = new Map();
+  let known = variables.known;
   for (const [name, value] of keysOf(variables)) {
     const at = below(variables.at, name);
-    checkText(value, at);
-    env.set(checkEnvName(name, at), value);
+    checkEnvName(name, at);
+    if (map.isAwaited(value, at)) known = false;
+    else env.set(name, checkText(value, at));
   }
-  return { env, files: readMounts(task, mounts) };
+  return { env: known ? env : null, files: readMounts(task, mounts, map) };
 }
 
 function keysOf({ value, at }) {
@@ -119,12 +149,14 @@ function keysOf({ value, at }) {
   return [...value];
 }
 
-function readMounts(task, mounts) {
+function readMounts(task, mounts, map) {
   const files = new Map();
-  let known = true;
+  let known = mounts.known;
   for (const [key, value] of keysOf(mounts)) {
     const at = below(mounts.at, key);
-    const { path, cid } = mount(task, key, value, at);
+    const { path, cid } = map.isAwaited(value, at)
+      ? { path: clean(key, at), cid: null }
+      : mount(task, key, value, at);
     if (!cid) known = false;
     if (path === null) continue;
     if (files.has(path)) refuse(at, "two files at one path");
