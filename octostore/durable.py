@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["new_folder", "replace_file", "sync_file", "write_new"]
+__all__ = ["new_folder", "replace_file", "reserve", "sync_file", "write_new"]
 
 #: For its owner only: what is written here holds secrets or guards them.
 _MODE: Final = 0o600
@@ -71,6 +72,26 @@ def sync_file(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def reserve(path: Path, size: int) -> None:
+    """Give a file its place on the disk; one that is missing or empty gets `size`.
+
+    What is mapped into memory and has no place yet kills the process (SIGBUS)
+    when the disk is full; here the disk says so.
+
+    Raises:
+        OSError: no space, or not ours to write.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, os.fstat(descriptor).st_size or size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # of few file systems
+            raise
     finally:
         os.close(descriptor)
 

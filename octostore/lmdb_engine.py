@@ -22,7 +22,7 @@ from typing import Final, Self
 
 import lmdb
 
-from octostore.durable import new_folder, sync_file
+from octostore.durable import new_folder, reserve, sync_file
 from octostore.engine import Row, Snapshot, Table, successor
 from octostore.errors import (
     StoreCorruptError,
@@ -41,8 +41,10 @@ MAP_BYTES: Final = 1 << 28
 #: Where growing stops: 16 TiB, an eighth of what 47 bits can address.
 MAP_BYTES_MAX: Final = 1 << 44
 
-#: Snapshots open at once over all processes; a slot is 64 bytes.
+#: Snapshots open at once over all processes, each with a slot in a table.
 READERS_MAX: Final = 1024
+_SLOT_BYTES: Final = 64
+_READERS: Final = "lock.mdb"
 
 LMDB_DATA: Final = "data.mdb"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -109,6 +111,8 @@ class LmdbEngine:
                 lock.release()
             if isinstance(error, lmdb.Error):
                 raise _store_error(error, path, "open") from error
+            if isinstance(error, OSError):
+                raise _os_error(error, path) from error
             raise
 
     @contextmanager
@@ -321,6 +325,8 @@ def _open_env(
     readonly: bool,
 ) -> tuple[lmdb.Environment, WriterLock | None]:
     def opened(*, reader_table: bool) -> lmdb.Environment:
+        if reader_table:
+            reserve(path / _READERS, _SLOT_BYTES * (READERS_MAX + 2))
         return lmdb.open(
             str(path),
             map_size=map_bytes,
@@ -334,8 +340,9 @@ def _open_env(
 
     try:
         env = opened(reader_table=True)
-    except lmdb.Error as error:
-        if not readonly or error.code not in _DENIED:
+    except (lmdb.Error, OSError) as error:
+        code = error.code if isinstance(error, lmdb.Error) else error.errno
+        if not readonly or code not in _DENIED + _FULL:
             raise
         shared = WriterLock.keep_out(path)
         return opened(reader_table=False), shared

@@ -15,6 +15,7 @@ from invocation_spec.cid import CID
 from invocation_spec.document import DOCUMENT_BYTES_MAX
 from invocation_spec.errors import CidError, DocumentError
 from invocation_spec.references import IpfsPath, parse_ipfs
+from octostore.cli.bundles import with_paths_hashed
 from octostore.cli.rim import UsageError
 from octostore.contents import cid_of_file
 from octostore.errors import FileError
@@ -134,9 +135,9 @@ def resolutions_of(name: str | None) -> Resolutions:
 
 
 def read_spec(name: str) -> bytes:
-    """The bytes of a document; see `read_file`."""
+    """The bytes of a document, paths in a Golem bundle hashed; see `read_file`."""
     with _named(name, always=False):
-        return read_file(name, DOCUMENT_BYTES_MAX)
+        return with_paths_hashed(name, read_file(name, DOCUMENT_BYTES_MAX))
 
 
 def outcomes_in(

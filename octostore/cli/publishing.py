@@ -19,6 +19,7 @@ from octostore.claiming import Prepared, closure
 from octostore.cli.rim import UsageError, print_json, say, store_path
 from octostore.cli.storing import leave_with, receipt_lines
 from octostore.client import Remote
+from octostore.durable import write_new
 from octostore.errors import StoreError
 from octostore.keyfile import KeyFile
 from octostore.receipt import Receipt
@@ -103,14 +104,15 @@ def _destination(
 def _to_file(path: Path) -> Iterator[_Deliver]:
     def write(root: CID, blocks: Mapping[CID, bytes]) -> None:
         try:
-            stream.write(_car(root, blocks).getvalue())
-            stream.flush()
-            os.fsync(stream.fileno())
+            with path.open("wb") as stream:
+                stream.write(_car(root, blocks).getvalue())
+                stream.flush()
+                os.fsync(stream.fileno())
         except OSError as error:
             raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
 
     try:
-        stream = path.open("xb")
+        path.touch(exist_ok=False)
     except FileExistsError as error:
         raise UsageError(
             "exists; a claim never overwrites a file", at=str(path)
@@ -118,8 +120,7 @@ def _to_file(path: Path) -> Iterator[_Deliver]:
     except OSError as error:
         raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
     try:
-        with stream:
-            yield write
+        yield write
     except BaseException:
         path.unlink(missing_ok=True)
         raise
@@ -142,9 +143,9 @@ def _kept(
     path = key_file.path.with_name(f"{key_file.path.name}.{statement.part.seq}.car")
     if path.exists():  # from another chain
         path = key_file.path.with_name(f"{key_file.path.name}.{statement.cid}.car")
+    text = _car(statement.envelope_cid, blocks).getvalue()
     try:
-        with path.open("xb") as stream:
-            stream.write(_car(statement.envelope_cid, blocks).getvalue())
+        write_new(path, lambda _: text)
     except OSError:
         return error
     return type(error)(

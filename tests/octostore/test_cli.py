@@ -83,6 +83,29 @@ def test_three_networks_give_one_invocation(octostore: Command) -> None:
         assert said.json["invocation"] == INVOCATION
 
 
+def test_a_bundle_may_name_its_input_bytes_by_path(
+    octostore: Command, tmp_path: Path
+) -> None:
+    bundle = json.loads(Path(BUNDLE).read_text())
+    (tmp_path / "planets.csv").write_bytes((KEPLER / "planets.csv").read_bytes())
+    bundle["inputs"] = {url: {"path": "planets.csv"} for url in bundle["inputs"]}
+    (tmp_path / "bundle.json").write_text(json.dumps(bundle))
+    arguments = ("canonicalize", "bundle.json", "--resolutions", RESOLUTIONS, "--json")
+    assert octostore(*arguments).json["invocation"] == INVOCATION
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/hostname", "missing", 1])
+def test_a_path_in_a_bundle_stays_in_its_folder(
+    octostore: Command, tmp_path: Path, path: object
+) -> None:
+    bundle = json.loads(Path(BUNDLE).read_text())
+    bundle["inputs"] = {url: {"path": path} for url in bundle["inputs"]}
+    (tmp_path / "x").write_text("x")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "bundle.json").write_text(json.dumps(bundle))
+    assert octostore("canonicalize", "inner/bundle.json").code == 2
+
+
 def test_canonicalize_writes_blocks_that_hash_to_their_names(
     octostore: Command, tmp_path: Path
 ) -> None:

@@ -138,3 +138,13 @@ def test_a_pipe_for_a_key_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     done = _run(tmp_path, "mkfifo p; octostore key show p")
     assert done.returncode == 2
     assert b"not a regular file" in done.stderr
+
+
+def test_a_claim_that_does_not_fit_the_disk_leaves_no_part_of_it(place: Path) -> None:
+    outputs = " ".join(f"--output /{n}=k.key" for n in range(20))
+    line = "octostore claim $JOB --network g --key k.key -o big.car"
+    # Room for the state of the key, 256 bytes, and not for the claim.
+    done = _run(place, f"ulimit -f 1; {line} {outputs} > /dev/null")
+    assert done.returncode == 7
+    assert done.stderr.decode() == "octostore: big.car: not written: File too large\n"
+    assert not list(place.glob("*.car"))

@@ -48,8 +48,8 @@ const FIELDS = {
   also: (ours) => ours.also,
 };
 
-/** What a vector leaves out of these is empty; the rest it may not state. */
-const SILENT = { unresolved: [], impure: [] };
+/** What a case leaves out it does not speak of, but for the CIDs ("Vectors"). */
+const ALWAYS = ["program", "input", "invocation", "without_nonce"];
 const STATED = {
   unresolved: sorted,
   impure: sorted,
@@ -59,11 +59,9 @@ const STATED = {
 function compareOutcome(theirs, ours, path) {
   const found = [];
   for (const [field, of] of Object.entries(FIELDS)) {
-    const isStated = theirs[field] !== undefined;
-    const isAlwaysDue = ["program", "input", "invocation", "without_nonce"].includes(field);
-    if (!isStated && !isAlwaysDue && !(field in SILENT)) continue;
-    const stated = isStated ? theirs[field] : SILENT[field];
-    const expected = stated === undefined ? undefined : (STATED[field] ?? ((v) => v))(stated);
+    const stated = theirs[field];
+    if (stated === undefined && !ALWAYS.includes(field)) continue;
+    const expected = STATED[field] && stated ? STATED[field](stated) : stated;
     const actual = of(ours);
     if (!isDeepStrictEqual(actual ?? undefined, expected)) {
       found.push({ field: path + field, ours: actual ?? null, theirs: expected ?? null });

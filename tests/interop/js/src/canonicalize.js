@@ -1,8 +1,10 @@
 /** From a document and resolutions to outcomes: invocation.md. */
 import { readDocument } from "./documents.js";
 import { Refused, refuse } from "./errors.js";
+import * as golem from "./forms/golem.js";
 import * as homestar from "./forms/homestar.js";
 import * as ipvmWorkflow from "./forms/ipvm-workflow.js";
+import * as lilypad from "./forms/lilypad.js";
 import * as modelsJob from "./forms/models-job.js";
 import * as own from "./forms/own.js";
 import * as ucanBatch from "./forms/ucan-batch.js";
@@ -16,11 +18,13 @@ const FORMS = [
   modelsJob,
   v1beta,
   v1alpha1,
+  lilypad,
   ucanTask,
   ucanBatch,
   ipvmWorkflow,
   homestar,
   ucanInvocation,
+  golem,
   own,
 ];
 const NETWORKS = ["bacalhau", "lilypad", "ipvm", "golem", "octostore"];

@@ -114,7 +114,10 @@ const texts = (list, at) => {
 
 const files = (map, at) => {
   checkCount(map, at);
-  for (const path of map.keys()) checkPath(path, below(at, path));
+  for (const path of map.keys()) {
+    checkPath(path, below(at, path));
+    if (path === "/") refuse(below(at, path), "a file at the root");
+  }
 };
 
 const CHECKS = {

@@ -177,7 +177,7 @@ export function s3Reference({ bucket, key, endpoint, version }) {
     mark = "&";
   }
   if (version) out += `${mark}versionId=${value(version)}`;
-  return limited(out);
+  return out;
 }
 
 // data: URLs

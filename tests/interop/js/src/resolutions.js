@@ -1,5 +1,5 @@
 /** What mutable references meant: invocation.md, "Resolutions". */
-import { compareText, fromUtf8, percentDecode, toUtf8 } from "./bytes.js";
+import { compareText, fromUtf8, percentDecode } from "./bytes.js";
 import { cidFromText } from "./cid.js";
 import { fault, placed, refuse } from "./errors.js";
 import { NotJson, parseJson } from "./json.js";
@@ -28,7 +28,7 @@ export class Resolutions {
     const byReference = new Map();
     for (const [key, value] of tree) {
       const at = below("", key);
-      const { reference, meaning } = placed(at, () => read(key, value));
+      const { reference, meaning } = placed(at, () => read(key, value, at));
       if (byReference.has(reference)) refuse(at, "two keys that become one");
       byReference.set(reference, { key, value, meaning });
     }
@@ -93,28 +93,31 @@ const KINDS = [
   ["gftp:", gftp],
 ];
 
-function read(key, value) {
+function read(key, value, at) {
   const kind = KINDS.find(([prefix]) => key.startsWith(prefix));
-  if (kind) return kind[1](key, value);
+  if (kind) return kind[1](key, value, at);
   if (!key.includes("://")) fault("a key of no kind");
-  return { reference: references.normalUrl(key), meaning: file(value) };
+  return { reference: references.normalUrl(key), meaning: file(value, at) };
 }
 
-function oci(key, value) {
+function oci(key, value, at) {
   const { reference } = references.image(key.slice(4));
   if (isText(value)) return { reference, meaning: { cid: digest(value) } };
-  const fields = closed(value, ["digest", "entrypoint", "cmd", "workdir", "platform"]);
-  const meaning = { cid: digest(fields.get("digest")) };
+  const names = ["digest", "entrypoint", "cmd", "workdir", "platform"];
+  const fields = closed(value, names, at);
+  const meaning = { cid: placed(below(at, "digest"), () => digest(fields.get("digest"))) };
   for (const name of ["entrypoint", "cmd"]) {
     if (!fields.has(name)) continue;
     const list = fields.get(name);
-    if (!Array.isArray(list) || !list.every(isText)) fault(`${name} is no list of text`);
+    if (!Array.isArray(list) || !list.every(isText)) {
+      refuse(below(at, name), "no list of text");
+    }
     meaning[name] = list;
   }
   for (const name of ["workdir", "platform"]) {
     if (!fields.has(name)) continue;
     const text = fields.get(name);
-    if (!isText(text) || text === "") fault(`${name} is no text`);
+    if (!isText(text) || text === "") refuse(below(at, name), "no text");
     meaning[name] = text;
   }
   return { reference, meaning };
@@ -123,7 +126,7 @@ function oci(key, value) {
 const S3_KEY =
   /^s3:\/\/([^/?]+)\/([^?]+)(?:\?endpoint=([^&?]+))?(?:[?&]versionId=([^&?]+))?$/;
 
-function s3(key, value) {
+function s3(key, value, at) {
   const match = S3_KEY.exec(key);
   if (!match) fault("no s3 reference");
   const text = (part) => {
@@ -138,7 +141,7 @@ function s3(key, value) {
     endpoint: spaced(endpoint),
     version: spaced(version),
   });
-  return { reference, meaning: file(value) };
+  return { reference, meaning: file(value, at) };
 }
 
 function ipfs(key, value) {
@@ -150,25 +153,31 @@ function ipfs(key, value) {
 
 const GOLEM_DIGITS = { 224: 56, 256: 64, 384: 96, 512: 128 };
 
-function golem(key, value) {
+function golem(key, value, at) {
   const match = /^golem:sha3-(224|256|384|512):([0-9a-f]+)$/.exec(key);
   if (!match || match[2].length !== GOLEM_DIGITS[match[1]]) fault("no golem package");
   if (!isMap(value)) fault("no map");
-  return { reference: key, meaning: golemMeaning(value) };
+  return { reference: key, meaning: golemMeaning(value, at) };
 }
 
-function golemMeaning(value) {
+function golemMeaning(value, at) {
+  const inside = (name, read) =>
+    placed(below(at, name), () => read(value.get(name)));
   if (value.get("kind") === "oci") {
-    const fields = closed(value, ["kind", "digest"]);
-    return { kind: "oci", cid: digest(fields.get("digest")) };
+    closed(value, ["kind", "digest"], at);
+    return { kind: "oci", cid: inside("digest", digest) };
   }
-  if (value.get("kind") !== "wasi") fault("a kind of no use");
-  const fields = closed(value, ["kind", "code", "entries"]);
-  if (fields.has("code") === fields.has("entries")) fault("code, or entries");
-  if (fields.has("code")) return { kind: "wasi", code: cid(fields.get("code")) };
-  const entries = fields.get("entries");
-  if (!isMap(entries) || isEmpty(entries)) fault("no entries");
-  const codes = [...entries].map(([id, code]) => [id, cid(code)]);
+  if (value.get("kind") !== "wasi") refuse(below(at, "kind"), "a kind of no use");
+  closed(value, ["kind", "code", "entries"], at);
+  if (value.has("code") === value.has("entries")) fault("code, or entries");
+  if (value.has("code")) return { kind: "wasi", code: inside("code", cid) };
+  const entries = value.get("entries");
+  const place = below(at, "entries");
+  if (!isMap(entries) || isEmpty(entries)) refuse(place, "no entries");
+  const codes = [...entries].map(([id, code]) => [
+    id,
+    placed(below(place, id), () => cid(code)),
+  ]);
   return { kind: "wasi", entries: new Map(codes) };
 }
 
@@ -177,24 +186,24 @@ function gftp(key, value) {
   return { reference: key, meaning: { cid: cid(value) } };
 }
 
-function file(value) {
+function file(value, at) {
   if (isText(value)) return { cid: cid(value) };
-  const fields = closed(value, ["cid", "name"]);
-  const meaning = { cid: cid(fields.get("cid")) };
+  const fields = closed(value, ["cid", "name"], at);
+  const meaning = { cid: placed(below(at, "cid"), () => cid(fields.get("cid"))) };
   if (fields.has("name")) {
     const name = fields.get("name");
     if (!isText(name) || /[/\0]/.test(name) || name === "." || name === "..") {
-      fault("no name of a file");
+      refuse(below(at, "name"), "no name of a file");
     }
     meaning.name = name;
   }
   return meaning;
 }
 
-function closed(value, names) {
+function closed(value, names, at) {
   if (!isMap(value)) fault("no map");
   for (const key of value.keys()) {
-    if (!names.includes(key)) fault(`a field that it does not have: ${key}`);
+    if (!names.includes(key)) refuse(below(at, key), "a field that it does not have");
   }
   return value;
 }
@@ -210,5 +219,3 @@ function digest(value) {
   if (!isText(value) || !references.isDigest(value)) fault("no digest");
   return references.digestCid(value);
 }
-
-export const resolutionBytes = (object) => toUtf8(JSON.stringify(object));

@@ -12,6 +12,9 @@ export class Ambiguous {
   }
 }
 
+/** Syntaxes that give a tree, whatever the form. */
+export const isTree = ({ syntax }) => ["json", "yaml", "cbor"].includes(syntax);
+
 export const isMap = (value) => value instanceof Map;
 export const isText = (value) => typeof value === "string";
 

@@ -130,9 +130,10 @@ export function mergedEnv(task, ofTask, ofEngine) {
 
 // Files
 
-/** {files: Map path -> cid | null, placed: are all places known} */
+/** {files: Map path -> cid | null, placed: are all places known, root: of a file at `/`} */
 export function landed(sources) {
   const files = new Map();
+  let root;
   let placed = true;
   for (const source of sources) {
     if (source.files === null) {
@@ -142,12 +143,16 @@ export function landed(sources) {
     for (const { path, cid } of source.files) {
       if (files.has(path)) refuse(source.at, "two files at one path");
       files.set(path, cid);
+      if (path === "/") root = source.at;
     }
   }
-  return { files, placed };
+  return { files, placed, root };
 }
 
-const allKnown = ({ files, placed }) => placed && ![...files.values()].includes(null);
+function allKnown({ files, placed, root }) {
+  if (files.has("/")) refuse(root, "a file at the root");
+  return placed && ![...files.values()].includes(null);
+}
 
 // Engines
 
@@ -162,10 +167,11 @@ export function docker(task, { image, entrypoint, parameters, cwd, env, landings
   const folder = cwd.empty ? "" : literal(task, text(cwd), cwd.at);
   if (folder && !folder.startsWith("/")) refuse(cwd.at, "a relative directory");
   const path = folder ? clean(folder, cwd.at) : undefined;
+  const known = allKnown(landings);
   const command =
     E && P && (found.cid || E.length) && containerCommand(E, P, found.meaning);
   if (command === null && E && P) refuse(entrypoint.at, "an empty command");
-  if (command && env && folder !== null && allKnown(landings)) {
+  if (command && env && folder !== null && known) {
     task.input = { ...command, env, cwd: path, files: landings.files };
   }
 }
@@ -179,7 +185,8 @@ export function wasm(task, { entry, parameters, main, imports, env, landings }) 
   if (main && name && complete) {
     task.program = { kind: "wasi", code: main, entry: name, imports };
   }
-  if (args && env && allKnown(landings)) {
+  const known = allKnown(landings);
+  if (args && env && known) {
     task.input = { args, env, files: landings.files };
   }
 }

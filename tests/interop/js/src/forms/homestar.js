@@ -6,7 +6,7 @@ import { depth, DEPTH_MAX, encode } from "../dagcbor.js";
 import { Refused, refuse } from "../errors.js";
 import { isData, normalUrl } from "../references.js";
 import { Task } from "../task.js";
-import { below, holdsTemplate, isMap, isNothing, isText } from "../tree.js";
+import { below, holdsTemplate, isMap, isNothing, isText , isTree } from "../tree.js";
 import { Call, promiseOfLink, settleAwaits } from "./calls.js";
 import { Fields } from "./fields.js";
 
@@ -16,7 +16,7 @@ const ALIAS_BYTES_MAX = 50331648;
 export const network = "ipvm";
 
 export function marks({ syntax, tree }) {
-  if (!["json", "yaml", "cbor"].includes(syntax) || !isMap(tree)) return false;
+  if (!isTree({ syntax }) || !isMap(tree)) return false;
   const inner = tree.get("workflow");
   return (
     tree.has("rsc") ||

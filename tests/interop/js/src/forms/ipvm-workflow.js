@@ -1,6 +1,6 @@
 /** IPVM workflow 0.1: forms/ipvm-workflow.md. */
 import { refuse } from "../errors.js";
-import { isEmpty, isMap } from "../tree.js";
+import { isEmpty, isMap , isTree } from "../tree.js";
 import { Fields } from "./fields.js";
 import { isBatch, readBatch, readInvocation } from "./ucan-batch.js";
 
@@ -9,7 +9,7 @@ const VERSION = "0.1.0";
 export const network = "ipvm";
 
 export function marks({ syntax, tree }) {
-  if (!["json", "yaml", "cbor"].includes(syntax) || !isMap(tree)) return false;
+  if (!isTree({ syntax }) || !isMap(tree)) return false;
   if (tree.has("ipvm/workflow")) return true;
   const tasks = tree.get("tasks");
   return isMap(tasks) && (isBatch(tasks) || isBatch(tasks.get("run")));

@@ -3,7 +3,7 @@ import { lower, trim } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { clean, liesBelow } from "../paths.js";
 import { Task } from "../task.js";
-import { isMap, isText } from "../tree.js";
+import { isMap, isText , isTree } from "../tree.js";
 import * as shared from "./bacalhau.js";
 import { Fields } from "./fields.js";
 import { due, literal, PARAMETERS, readSource, text } from "./storage.js";
@@ -13,7 +13,7 @@ const COUNT_MAX = 10000n;
 export const network = "bacalhau";
 
 export function marks({ syntax, tree }) {
-  if (!["json", "yaml"].includes(syntax) || !isMap(tree)) return false;
+  if (!isTree({ syntax }) || !isMap(tree)) return false;
   const job = peek(tree, "Job");
   const tasks = peek(isMap(job) ? job : tree, "Tasks");
   return Array.isArray(tasks) && isMap(tasks[0]) && peek(tasks[0], "Engine") !== undefined;
@@ -160,7 +160,8 @@ function moduleAt(task, { value, at }, { files: all, placed }, left) {
   const inside = [...all.keys()].filter((file) => liesBelow(file, path));
   let found;
   if (inside.length === 1 && inside[0].endsWith(".wasm")) found = inside[0];
-  else if (inside.length === 0 && all.has(path)) found = path;
+  else if (inside.length > 0) refuse(at, "no one module below it");
+  else if (all.has(path)) found = path;
   else if (placed) refuse(at, "no module there");
   else return { code: null, name: path };
   left.delete(found);

@@ -5,7 +5,7 @@ import { fromDagJson } from "../dagjson.js";
 import { refuse } from "../errors.js";
 import { checkNonce } from "../model.js";
 import { Task } from "../task.js";
-import { below, isMap, isText } from "../tree.js";
+import { below, isMap, isText , isTree } from "../tree.js";
 import { Call, promiseOfLink, settleAwaits } from "./calls.js";
 import { Fields } from "./fields.js";
 import { isCommand, isTask, readCommand } from "./ucan-task.js";
@@ -16,7 +16,7 @@ const VERSION = "0.1.0";
 export const network = "ipvm";
 
 export function marks({ syntax, tree }) {
-  if (!["json", "yaml", "cbor"].includes(syntax)) return false;
+  if (!isTree({ syntax })) return false;
   if (isMap(tree) && (tree.has("uiv") || tree.has("ucan/invoke"))) return true;
   return isBatch(tree) && !isTask(tree);
 }

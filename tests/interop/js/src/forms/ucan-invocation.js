@@ -6,7 +6,7 @@ import { encode } from "../dagcbor.js";
 import { placed, refuse } from "../errors.js";
 import { holds, keyOfDid } from "../signature.js";
 import { Task } from "../task.js";
-import { below, isMap, isNothing, isText } from "../tree.js";
+import { below, isMap, isNothing, isText , isTree } from "../tree.js";
 import { Call, settleAwaits } from "./calls.js";
 import { Fields } from "./fields.js";
 
@@ -15,7 +15,7 @@ const VARSIG = "3401ed01ed011371";
 export const network = "ipvm";
 
 export function marks({ syntax, tree }) {
-  if (!["json", "yaml", "cbor"].includes(syntax)) return false;
+  if (!isTree({ syntax })) return false;
   if (!Array.isArray(tree) || tree.length !== 2 || !isMap(tree[1])) return false;
   return [...tree[1].keys()].some((key) => key.startsWith("ucan/"));
 }

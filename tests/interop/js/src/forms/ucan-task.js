@@ -5,13 +5,13 @@ import { placed, refuse } from "../errors.js";
 import { checkEnvName, checkText } from "../model.js";
 import { clean, join } from "../paths.js";
 import { containerCommand, Task } from "../task.js";
-import { below, isMap, isText } from "../tree.js";
+import { below, isMap, isText , isTree } from "../tree.js";
 import { Fields } from "./fields.js";
 
 export const network = "ipvm";
 
 export function marks({ syntax, tree }) {
-  return ["json", "yaml"].includes(syntax) && isTask(tree);
+  return isTree({ syntax }) && isTask(tree);
 }
 
 export const isTask = (value) => isMap(value) && value.has("with") && value.has("do");
@@ -159,6 +159,7 @@ function readMounts(task, mounts, map) {
       : mount(task, key, value, at);
     if (!cid) known = false;
     if (path === null) continue;
+    if (path === "/") refuse(at, "a file at the root");
     if (files.has(path)) refuse(at, "two files at one path");
     files.set(path, cid);
   }

@@ -2,7 +2,7 @@
 import { lower, trim } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { Task } from "../task.js";
-import { isEmpty, isMap, isText } from "../tree.js";
+import { isEmpty, isMap, isText , isTree } from "../tree.js";
 import * as shared from "./bacalhau.js";
 import { peek } from "./models-job.js";
 import { literal, readSource, text } from "./storage.js";
@@ -14,7 +14,7 @@ const SOURCES = ["ipfs", "urldownload", "filecoinunsealed", "filecoin", "estuary
 export const network = "bacalhau";
 
 export function marks({ syntax, tree }) {
-  if (!["json", "yaml"].includes(syntax) || !isMap(tree)) return false;
+  if (!isTree({ syntax }) || !isMap(tree)) return false;
   const inner = peek(tree, "Job");
   const job = isMap(inner) ? inner : tree;
   const version = ["APIVersion", "JobAPIVersion"]

@@ -2,7 +2,7 @@
 import { lower } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { Task } from "../task.js";
-import { isMap, isNothing, isText } from "../tree.js";
+import { isMap, isNothing, isText , isTree } from "../tree.js";
 import * as shared from "./bacalhau.js";
 import { peek } from "./models-job.js";
 import { due, literal, readSource, text } from "./storage.js";
@@ -10,7 +10,7 @@ import { due, literal, readSource, text } from "./storage.js";
 export const network = "bacalhau";
 
 export function marks({ syntax, tree }) {
-  if (!["json", "yaml"].includes(syntax) || !isMap(tree)) return false;
+  if (!isTree({ syntax }) || !isMap(tree)) return false;
   const inner = peek(tree, "Job");
   if (isMap(inner) && !isNothing(peek(tree, "machine"))) return false;
   return isVersion(peek(isMap(inner) ? inner : tree, "APIVersion"));
@@ -30,7 +30,9 @@ export function readJob(task, job) {
   const version = job.get("APIVersion");
   const spec = job.get("Spec");
   if (spec.empty) refuse(spec.at, "no Spec");
-  job.drop("Metadata", "Deal", "ID", "ClientID", "CreatedAt", "ExecutionPlan");
+  const id = text(shared.mapOf(job.get("Metadata")).get("ID"));
+  if (id) task.aliases["bacalhau-job"] = id;
+  job.drop("Deal", "ID", "Status", "ClientID", "CreatedAt", "ExecutionPlan");
   job.drop("RequesterNodeID", "RequesterPublicKey", "JobState", "State");
   job.ignoreOthers(task);
   readSpec(task, shared.mapOf(spec), lower(version.value) === "v1beta1");
@@ -39,9 +41,10 @@ export function readJob(task, job) {
 function readSpec(task, spec, isBeta1) {
   const { name, params, isOld } = engineOf(spec);
   task.form = `V1beta${isBeta1 ? 1 : 2} ${name}`;
-  const landings = shared.landed(
-    shared.elements(spec.get("inputs")).map((input) => readInput(task, input)),
-  );
+  const contexts = spec.get("Contexts");
+  const more = name === "docker" ? shared.elements(contexts) : [];
+  const inputs = [...shared.elements(spec.get("inputs")), ...more];
+  const landings = shared.landed(inputs.map((input) => readInput(task, input)));
   const dropped = ["StorageSource", "CID", "URL", "S3", "Metadata"];
   shared.outputs(
     task,
@@ -52,10 +55,10 @@ function readSpec(task, spec, isBeta1) {
   shared.network(task, spec.get("Network"));
   sharding(task, shared.mapOf(spec.get("Sharding")));
   spec.drop("Verifier", "Publisher", "PublisherSpec", "Resources", "Timeout");
-  spec.drop("Annotations", "NodeSelectors", "DoNotTrack", "Deal", "Language");
+  spec.drop("Annotations", "NodeSelectors", "DoNotTrack", "Deal", "Language", "ExecutionPlan");
   spec.ignoreOthers(task);
   if (name === "docker") docker(task, params, landings, isBeta1 && isOld);
-  else wasm(task, params, landings);
+  else wasm(task, params, landings, contexts);
   params.ignoreOthers(task);
 }
 
@@ -129,10 +132,18 @@ function docker(task, params, landings, isWhole) {
   });
 }
 
-function wasm(task, params, landings) {
-  const env = shared.envOfMap(task, params.get("EnvironmentVariables"));
+/** The module: `EntryModule`, else the one of `Contexts`. */
+function mainModule(params, contexts) {
   const main = params.get("EntryModule");
-  if (main.empty) refuse(main.at, "no module");
+  const others = shared.elements(contexts);
+  if (others.length > (main.empty ? 1 : 0)) refuse(others.at(-1).at, "another module");
+  if (!main.empty) return shared.mapOf(main);
+  return others[0] ?? refuse(main.at, "no module");
+}
+
+function wasm(task, params, landings, contexts) {
+  const env = shared.envOfMap(task, params.get("EnvironmentVariables"));
+  const main = mainModule(params, contexts);
   const module = (fields) => storageSpec(task, fields, null).cid;
   const imports = shared.elements(params.get("ImportModules")).map((fields) => {
     const name = fields.get("Name");
@@ -142,7 +153,7 @@ function wasm(task, params, landings) {
   shared.wasm(task, {
     entry: params.get("Entrypoint"),
     parameters: params.get("Parameters"),
-    main: module(shared.mapOf(main)),
+    main: module(main),
     imports,
     env: shared.mergedEnv(task, [], env),
     landings,

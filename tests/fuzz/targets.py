@@ -1,0 +1,274 @@
+"""What is fuzzed, and what holds of whatever comes out.
+
+A target takes bytes and returns None, whether they are accepted or refused as they
+should be; anything else it raises is a bug. `make fuzz` gives it bytes for hours,
+`make test` those of the corpus.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from invocation_spec import (
+    CID,
+    CidError,
+    DocumentError,
+    EncodingError,
+    Input,
+    Invocation,
+    Outcome,
+    Resolutions,
+    canonicalize,
+    dagcbor,
+)
+from invocation_spec.adapters.own import to_car, to_dag_json
+from invocation_spec.document import read_document
+from invocation_spec.model import check_fit, program_from_block
+from invocation_spec.second_opinion import disagreement
+from octostore.car import Block, CarReader
+from octostore.errors import CarError, RecordError, SignatureError, StatementError
+from octostore.records import parse_record
+from octostore.statement import ReceivedStatement
+from tests.fuzz.seeds import (
+    ADAPTERS,
+    Seeds,
+    blocks,
+    cids,
+    documents,
+    given_resolutions,
+    resolutions,
+    whole_documents,
+)
+
+__all__ = ["INPUT_BYTES_MAX", "SECONDS_MAX", "TARGETS", "Target", "seconds"]
+
+#: The longest vectors fit; longer inputs say nothing new and take their time.
+INPUT_BYTES_MAX = 1 << 14
+
+#: CPU seconds that an input of `INPUT_BYTES_MAX` may take; a usual one takes 1 ms.
+SECONDS_MAX = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """`check` returns if all holds; `seeds` is where mutation begins."""
+
+    name: str
+    check: Callable[[bytes], None]
+    seeds: Callable[[], Seeds]
+
+
+def seconds(target: Target, data: bytes) -> float:
+    """CPU seconds that the target takes for these bytes."""
+    start = time.process_time()
+    target.check(data)
+    return time.process_time() - start
+
+
+def _canonicalize(meanings: Resolutions, data: bytes) -> None:
+    """Outcomes or a refusal, the same twice, and blocks that are what they say."""
+    for given in (None, meanings):
+        try:
+            outcomes = canonicalize(data, given)
+        except DocumentError as error:
+            _check_refusal(error)
+            _check_same_refusal(data, given, str(error))
+            continue
+        assert outcomes, "no outcome"
+        said = [outcome.to_json() for outcome in outcomes]
+        network = outcomes[0].network
+        again = canonicalize(data, given, network=network)
+        assert said == [outcome.to_json() for outcome in again], "another answer"
+        json.dumps(said, ensure_ascii=False).encode()
+        for outcome in outcomes:
+            _check_outcome(outcome)
+
+
+def _check_refusal(error: DocumentError) -> None:
+    assert 0 < len(error.reason) < 1000, f"a reason of {len(error.reason)} characters"
+    assert error.at is None or error.at.startswith("/"), f"at {error.at!r}"
+    assert "\n" not in error.reason, "a reason of two lines"
+
+
+def _check_same_refusal(data: bytes, given: Resolutions | None, said: str) -> None:
+    try:
+        canonicalize(data, given)
+    except DocumentError as error:
+        assert str(error) == said, "another refusal"
+    else:
+        raise AssertionError("refused, then accepted")
+
+
+def _check_outcome(found: Outcome) -> None:
+    for row in (*found.unresolved, *found.impure, *found.warnings):
+        assert row.at == "" or row.at.startswith("/"), f"at {row.at!r}"
+    for item in found.unresolved:
+        if item.settle:  # what the finding tells people to write can be written
+            Resolutions.of(_filled(item.settle))
+    if found.program is not None:
+        assert program_from_block(found.program.block) == found.program
+    if found.input is not None:
+        assert Input.from_block(found.input.block) == found.input
+    for item in found.blocks:
+        assert CID.of_block(item.block) == item.cid
+        assert disagreement(item.block) is None, disagreement(item.block)
+    if found.name == "canonical":
+        _check_canonical(found)
+    else:
+        assert found.unresolved or found.impure
+        assert found.invocation is None
+        assert not found.also
+
+
+_DIGEST = "ab" * 32
+_FILLED: Mapping[str, object] = {
+    "<CID>": str(CID.of_bytes(b"")),
+    "<file name>": "name",
+    "sha256:<64 hex digits>": f"sha256:{_DIGEST}",
+}
+
+
+def _filled(value: object) -> object:
+    """What `settle` asks for, filled in."""
+    if isinstance(value, Mapping):
+        return {key: _filled(item) for key, item in value.items()}
+    return _FILLED.get(value, value) if isinstance(value, str) else value
+
+
+def _check_canonical(found: Outcome) -> None:
+    assert not found.unresolved
+    assert not found.impure
+    assert found.program is not None
+    assert found.input is not None
+    check_fit(found.program, found.input)
+    invocation = Invocation(found.program.cid, found.input.cid)
+    assert found.invocation == invocation
+    assert Invocation.from_block(invocation.block) == invocation
+    if found.without_nonce is not None:
+        assert found.without_nonce != invocation
+        assert found.without_nonce.program == invocation.program
+    (own,) = canonicalize(to_car(found.program, found.input))
+    assert own.invocation == invocation, "another invocation by its own CAR"
+    try:
+        text = to_dag_json(found.program, found.input)
+    except EncodingError:
+        return  # the key "/" in args: only a CAR can hold it
+    (own,) = canonicalize(text.encode())
+    assert own.invocation == invocation, "another invocation by its own DAG-JSON"
+
+
+def _parse_resolutions(data: bytes) -> None:
+    try:
+        found = Resolutions.parse(data)
+    except DocumentError as error:
+        _check_refusal(error)
+        return
+    again = Resolutions.parse(found.to_json().encode())
+    assert again == found, "normalised twice is not normalised once"
+
+
+def _parse_cid(data: bytes) -> None:
+    text = data.decode("utf-8", "surrogateescape")
+    try:
+        found = CID.parse(text)
+    except CidError as error:
+        assert 0 < len(error.reason) < 1000
+        return
+    assert CID.parse(str(found)) == found
+    assert CID.from_bytes(found.raw) == found
+    assert str(found) == str(found).lower()
+
+
+def _decode(data: bytes) -> None:
+    try:
+        value = dagcbor.decode(data, floats=True)
+    except EncodingError as error:
+        assert 0 < len(error.reason) < 1000
+        return
+    assert dagcbor.encode(value, floats=True) == data, "two encodings of one value"
+    assert disagreement(data) is None, disagreement(data)
+
+
+def _read_document(data: bytes) -> None:
+    for templates in (False, True):
+        try:
+            found = read_document(data, templates=templates)
+        except DocumentError as error:
+            _check_refusal(error)
+            continue
+        assert read_document(data, templates=templates) == found
+        assert templates or found.syntax != "template"
+
+
+def _receive(data: bytes) -> None:
+    try:
+        found = ReceivedStatement.from_block(data)
+    except (EncodingError, StatementError) as error:
+        assert 0 < len(error.reason) < 1000
+        return
+    assert found.signed == data[-len(found.signed) :] == found.part.block
+    assert found.cid == CID.of_block(found.signed)
+    assert disagreement(data) is None, disagreement(data)
+    try:
+        assert found.verify().envelope == data
+    except SignatureError:
+        return
+
+
+def _parse_record(data: bytes) -> None:
+    try:
+        found = parse_record(data)
+    except (EncodingError, RecordError) as error:
+        assert 0 < len(error.reason) < 2000
+        return
+    assert found.block == data
+    assert parse_record(found.block) == found
+    assert all(isinstance(link, CID) for link in found.links)
+
+
+def _read_car(data: bytes) -> None:
+    try:
+        reader = CarReader(io.BytesIO(data), block_bytes_max=4096)
+        for item in reader:
+            if not isinstance(item, Block):
+                assert item.text
+                continue
+            assert len(item.data) <= 4096
+            if item.cid.hash_code == 0x12:
+                assert item.cid.raw.endswith(hashlib.sha256(item.data).digest())
+    except CarError:
+        return
+    assert reader.offset == len(data)
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        *(
+            Target(
+                name,
+                partial(_canonicalize, given_resolutions(name)),
+                partial(documents, name),
+            )
+            for name in ADAPTERS
+        ),
+        Target(
+            "own-car",
+            partial(_canonicalize, Resolutions.none()),
+            partial(documents, "own", car=True),
+        ),
+        Target("resolutions", _parse_resolutions, resolutions),
+        Target("cid", _parse_cid, cids),
+        Target("dagcbor", _decode, partial(blocks, "records.json")),
+        Target("document", _read_document, whole_documents),
+        Target("statement", _receive, partial(blocks, "statements.json")),
+        Target("record", _parse_record, partial(blocks, "records.json")),
+        Target("car", _read_car, partial(blocks, "car.json")),
+    )
+}
