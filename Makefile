@@ -5,7 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test fast faults format lint types floors schemas cover bench clean
+# Not in requirements-dev.txt: it has wheels for Linux on x86-64 only.
+ATHERIS := atheris==3.0.0
+FUZZ ?= all
+FUZZ_SECONDS ?= 600
+
+.PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz bench clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +56,12 @@ schemas: $(READY) ## Write the generated schemas anew (a test refuses stale ones
 
 cover: $(READY) ## All tests, with branch coverage
 	@$(BIN)/pytest --cov --cov-report=term
+
+fuzz: $(READY) ## Fuzz all readers, FUZZ_SECONDS=600 each, or one, FUZZ=golem
+	@$(BIN)/python -c 'import atheris' 2>/dev/null \
+	  || { echo "installing $(ATHERIS) into $(VENV) (once; wheels: Linux on x86-64)" \
+	  && $(BIN)/pip install --quiet --disable-pip-version-check $(ATHERIS); }
+	@$(BIN)/python -m tests.fuzz $(FUZZ) --seconds $(FUZZ_SECONDS)
 
 bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.who

@@ -33,6 +33,9 @@ BLOCK_BYTES_MAX = 1 << 20
 #: Deepest nesting of a block; workflows of real networks stay below 20.
 DEPTH_MAX = 128
 
+#: Longest wording of a refusal, in characters: a line of a terminal or three.
+_WORDS_MAX = 300
+
 INT_MIN = -(2**63)
 INT_MAX = 2**64 - 1
 
@@ -126,5 +129,11 @@ def _explained(block: bytes, error: Exception) -> str:
     except RecursionError:
         return "nested too deeply"
     except Exception as reference:  # noqa: BLE001 - any wording is better than none
-        return " ".join(str(reference).split())
+        # It tells every level above the fault; where in the bytes is enough.
+        said = " ".join(str(reference).split()).rpartition(
+            " further details below. \\ "
+        )
+        return (
+            said[2] if len(said[2]) <= _WORDS_MAX else said[2][: _WORDS_MAX - 3] + "..."
+        )
     return str(error)

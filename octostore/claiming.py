@@ -44,13 +44,21 @@ RESULT_EXIT_BYTES_MAX: Final = 16
 
 _EXIT_CODE: Final = re.compile(r"[0-9]{1,10}")
 
+#: Words in names, after `apiKey` has become `api_key`. PWD is where one works, and
+#: MAX_TOKENS a number.
 _SECRET_NAME: Final = re.compile(
-    r"(?i)(^|_)(secret|token|passw(or)?d|passphrase|credentials?|api_?key"
-    r"|access_?key(_?id)?|private_?key)(_|$)"
+    r"(secret|passw(or)?d|passphrase|credentials?|mnemonic"
+    r"|(api|access|auth|private|secret)_?key(_?id)?)(_|$)|token$|_pwd$"
 )
+_WORD_BEGINS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+#: Keys that say what they are: PEM, AWS, GitHub, GitLab, Google, Slack, Stripe,
+#: OpenAI, Hugging Face; JSON web tokens, HTTP authorization, passwords in URLs.
 _SECRET_VALUE: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_\w{36,}"
-    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|\bxox[baprs]-[\w-]{10,}|://[^/\s:@]+:[^/\s@]+@"
+    r"|\bgithub_pat_\w{22,}|\bglpat-[\w-]{20,}|\bAIza[\w-]{35}|\bxox[baprs]-[\w-]{10,}"
+    r"|\b[rs]k_live_\w{16,}|\bsk-[\w-]{20,}|\bhf_\w{30,}"
+    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|\b(?:Basic|Bearer) \S{8,}|://[^/\s:@]*:[^/\s@]+@"
 )
 
 
@@ -168,8 +176,12 @@ def credentials(input: Input) -> list[str]:
     return [
         name
         for name, value in input.env.items()
-        if value and (_SECRET_NAME.search(name) or _SECRET_VALUE.search(value))
+        if value and (_is_secret(name) or _SECRET_VALUE.search(value))
     ]
+
+
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(_WORD_BEGINS.sub("_", name).lower()) is not None
 
 
 def outputs_of(name: str, value: CID | Path) -> Iterator[tuple[str, CID]]:

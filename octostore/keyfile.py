@@ -134,6 +134,6 @@ def _key_of(text: bytes, path: Path) -> SecretKey:
         ) from error
     if did != str(key.public.did):
         raise KeyFileError(
-            f"says {did!r}, but its key is {key.public.did}", at=str(path)
+            f"its did names another key, but its key is {key.public.did}", at=str(path)
         )
     return key

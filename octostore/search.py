@@ -111,7 +111,8 @@ def _of_two(view: View, code: CID, data: CID, after: Place | None) -> Iterator[_
     yield _Source(view, (_BY_CIDS, _NO_PROGRAM, _EXACT), pair)
     if tables.is_ours(code):
         phase = (_BY_PROGRAM, code.digest)
-        yield from _run(view, phase, Invocation(code, data).cid)
+        if tables.is_ours(data):
+            yield from _run(view, phase, Invocation(code, data).cid)
         yield from _with_data(view, phase, code, data)
     is_input = _is_input(view, data)
     for program, role in _programs(view, code, after):

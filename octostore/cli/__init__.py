@@ -7,8 +7,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
+from typing import Final
 
 import typer
+from typer.core import TyperGroup
 
 from invocation_spec.errors import OctostoreError
 from octostore import __version__
@@ -34,9 +36,27 @@ _CommandLineError: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
 
+#: As one meets them: what was asked, running it, signing it, asking, keeping.
+_ORDER: Final = (
+    *("demo", "canonicalize", "explain", "resolutions", "cid", "run"),
+    *("key", "profile", "claim", "ingest", "who", "log", "verify"),
+    *("check", "rebuild", "backup", "serve"),
+)
+
+
+class _InOrder(TyperGroup):
+    """Commands and groups in one order; typer would put the groups last."""
+
+    def list_commands(self, ctx: object) -> list[str]:
+        """All names, those of `_ORDER` first."""
+        named = [name for name in _ORDER if name in self.commands]
+        return [*named, *(name for name in self.commands if name not in _ORDER)]
+
+
 app = typer.Typer(
     name="octostore",
     help="Who got which result: signed claims of compute-over-data networks.",
+    cls=_InOrder,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -17,6 +17,7 @@ from invocation_spec import CID
 from octostore.answer import Answer, ClaimAnswer, InvocationAnswer
 from octostore.claims import called
 from octostore.cli.rim import one_line
+from octostore.cli.words import entries
 from octostore.keys import Did
 from octostore.result import EXIT
 
@@ -37,7 +38,7 @@ def answer_lines(answer: Answer) -> list[str]:
         ]
         if any(c.name for item in answer.invocations for c in item.claims):
             lines.append(_UNVERIFIED)
-    lines.append(f"from a log of {answer.checkpoint.size} entries")
+    lines.append(f"from a log of {entries(answer.checkpoint.size)}")
     if answer.next is not None:
         lines.append(f"there is more: --after {answer.next}")
     return lines

@@ -63,7 +63,7 @@ def who_command(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say who claims which result, and where they contradict each other.
+    """Say who got which result, and where results conflict.
 
     Example: octostore who ./kepler.wasm ./planets.csv
     """

@@ -38,7 +38,7 @@ def check_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hash, verify and derive again all that a store holds, and name what is wrong.
+    """Verify all that a store holds, and name what is wrong.
 
     Only reads; a writer may be at work. Exit 0 if all holds, 5 if not.
 
@@ -56,7 +56,7 @@ def check_command(
 
 
 def rebuild_command(store: StorePath = None, as_json: AsJson = False) -> None:
-    """Delete every index of a store and derive it again from blocks and log.
+    """Make the indexes of a store again from blocks and log.
 
     Mends indexes that `check` found wrong; blocks and log it cannot mend.
 
@@ -76,7 +76,7 @@ def backup_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy a store, as one commit left it, into a new folder; writers may go on.
+    """Copy a store to a new folder, while writers go on.
 
     Never overwrites. The copy is a store: name it with --store to use it.
 

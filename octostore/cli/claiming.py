@@ -156,7 +156,7 @@ def profile_command(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign the name that you give yourself, and the nodes that are yours.
+    """Sign your name, and which nodes are yours.
 
     Example: octostore profile --name "University of Bristol" --key bristol.key
     """

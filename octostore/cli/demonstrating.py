@@ -8,7 +8,7 @@ __all__ = ["demo_command"]
 
 
 def demo_command() -> None:
-    """Tell the story: one program, three networks, who got which result.
+    """Tell the story of one program on three networks.
 
     Example: octostore demo
     """

@@ -27,7 +27,7 @@ _File = Annotated[Path, typer.Argument(metavar="FILE", help="The key file.")]
 
 @app.command("new")
 def new_command(file: _File, as_json: AsJson = False) -> None:
-    """Write a new Ed25519 key to FILE, readable by you alone, and print its DID.
+    """Write a new key to FILE, for you alone, and print its DID.
 
     Example: octostore key new bristol.key
     """

@@ -44,7 +44,7 @@ def list_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the statements of the log: entry, time, statement, issuer.
+    """List the statements of the log, each with its issuer.
 
     Example: octostore log list --from 100
     """
@@ -78,7 +78,7 @@ def list_command(
 def findings_command(
     issuer: _Issuer = None, store: StorePath = None, as_json: AsJson = False
 ) -> None:
-    """Show what is odd about chains: equivocation, gaps, forks, times that go back.
+    """Show what is odd about chains: forks, gaps, times.
 
     Example: octostore log findings
     """
@@ -105,7 +105,7 @@ def equivocations_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show where a key signed two statements for one place; write the proofs.
+    """Show two statements of a key for one place, with proofs.
 
     A proof is a CAR of both envelopes, which `octostore verify` checks alone.
 

@@ -78,7 +78,7 @@ def template_command(
     out: _Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the resolutions that a spec needs, their values to be filled in.
+    """Write the resolutions that a spec needs, to be filled in.
 
     Example: octostore resolutions template job.yaml -o resolutions.json
     """

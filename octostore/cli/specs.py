@@ -50,7 +50,7 @@ def canonicalize_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give the canonical invocation of a job, whichever network it is for.
+    """Give the canonical invocation of a job of any network.
 
     Example: octostore canonicalize job.yaml
     """
@@ -135,7 +135,9 @@ def cid_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the raw sha2-256 CID of a file, or of each file of a folder.
+    """Print the CID of a file, or of each file of a folder.
+
+    It is the raw sha2-256 CID of the bytes.
 
     Example: octostore cid planets.csv
     """

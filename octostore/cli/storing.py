@@ -22,6 +22,7 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.cli.words import entries
 from octostore.client import Remote
 from octostore.receipt import Receipt
 from octostore.store import Octostore
@@ -37,7 +38,7 @@ def ingest_command(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify the statements of CAR files and put them into the store.
+    """Verify the statements in CAR files, and take them in.
 
     Example: octostore ingest bristol.car caltech.car
     """
@@ -115,7 +116,7 @@ def receipt_lines(receipt: Receipt) -> list[str]:
     ]
     if receipt.malformed is not None:
         lines.append(f"  {'malformed':<12}{receipt.malformed}")
-    lines.append(f"  log of {receipt.checkpoint.size} entries")
+    lines.append(f"  log of {entries(receipt.checkpoint.size)}")
     return lines
 
 

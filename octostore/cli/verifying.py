@@ -17,7 +17,7 @@ def verify_command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A proof; - for stdin.")],
     as_json: AsJson = False,
 ) -> None:
-    """Verify a proof of equivocation, which needs nothing but the file.
+    """Verify a proof of equivocation; the file is all it needs.
 
     Exit 0 if it holds, 5 if not.
 

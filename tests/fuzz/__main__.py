@@ -27,14 +27,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("target", choices=[*TARGETS, "all"], metavar="ADAPTER")
     parser.add_argument("--seconds", type=int, default=600, help="for each target")
+    parser.add_argument("--work", type=Path, default=WORK, help="grown, kept here")
     given = parser.parse_args()
     names = list(TARGETS) if given.target == "all" else [given.target]
     print(f"{'target':18}{'seconds':>8}{'executions':>12}{'corpus':>8}{'found':>7}")
-    return max([_fuzz(name, given.seconds) for name in names])
+    return max([_fuzz(name, given.seconds, given.work / name) for name in names])
 
 
-def _fuzz(name: str, seconds: int) -> int:
-    folder = WORK / name
+def _fuzz(name: str, seconds: int, folder: Path) -> int:
     for part in ("seeds", "corpus", "found"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     kept = [path.read_bytes() for path in sorted((CORPUS / name).glob("*"))]

@@ -52,11 +52,17 @@ class _Loop:
         (self._found / f"{name}.txt").write_text(f"{place}\n\n{said}")
 
 
+def _mutate(data: bytes, size_max: int) -> bytes:
+    # By its name: atheris puts the working one there only when it starts.
+    mutated: bytes = atheris.Mutate(data, size_max)
+    return mutated
+
+
 def main() -> None:
     """Fuzz until libFuzzer's options say that it is enough."""
     name, place, *options = sys.argv[1:]
     folder = Path(place)
-    mutator = Mutator(TARGETS[name].seeds(), atheris.Mutate)
+    mutator = Mutator(TARGETS[name].seeds(), _mutate)
     atheris.Setup(
         [
             sys.argv[0],

@@ -25,7 +25,8 @@ _WORDS: tuple[Tree, ...] = (
     *("http://h", "https://ipfs.io/ipfs/", "ipfs://", "/ipfs/", "ipns://k", "s3://b/k"),
     *("data:,", "data:;base64,AA==", "docker.io/a", "a:b", "a@sha256:" + "0" * 64),
     *("sha256:" + "f" * 64, "gftp://a/b", "hash:sha3:" + "0" * 56 + ":http://h"),
-    *([], {}, [[]], {"/": "bafkqaaa"}, {"/": {"bytes": "AA"}}, b"", b"\0", 2**63),
+    *([], Pairs(), [[]], b"", b"\0", 2**63, Pairs([("/", "bafkqaaa")])),
+    Pairs([("/", Pairs([("bytes", "AA")]))]),
 )
 
 
@@ -60,13 +61,13 @@ class Mutator:
         if found is None:
             return self._raw(data, size_max)
         syntax, tree = found
-        for _ in range(chance.choice((1, 1, 1, 2, 3, 6))):
-            tree = self._changed(tree, chance)
-        if syntax in ("json", "yaml") and chance.random() < 0.02:
-            syntax = chance.choice(("json", "yaml", "cbor"))
         try:
+            for _ in range(chance.choice((1, 1, 1, 2, 3, 6))):
+                tree = self._changed(tree, chance)
+            if syntax in ("json", "yaml") and chance.random() < 0.02:
+                syntax = chance.choice(("json", "yaml", "cbor"))
             out = write(syntax, tree, sound=chance.random() < 0.9)
-        except (RecursionError, OverflowError):
+        except (RecursionError, OverflowError, ValueError):  # too deep, too large
             return self._raw(data, size_max)
         return out if len(out) <= size_max else data[:size_max]
 

@@ -37,7 +37,9 @@ ADAPTERS = tuple(
 
 Seeds: TypeAlias = list[bytes]
 
-_CID = re.compile(r"\b(?:baf[a-z2-7]{20,}|Qm[1-9A-HJ-NP-Za-km-z]{44}|[zuUmkKfF]\w{40,})")
+_CID = re.compile(
+    r"\b(?:baf[a-z2-7]{20,}|Qm[1-9A-HJ-NP-Za-km-z]{44}|[zuUmkKfF]\w{40,})"
+)
 
 
 def _cases(path: str) -> list[dict[str, Any]]:
@@ -65,9 +67,7 @@ def whole_documents() -> Seeds:
     found = []
     for adapter in ADAPTERS:
         of_adapter = documents(adapter)
-        found += of_adapter[:5] + [
-            data for data in of_adapter if data[:1] not in b"{["
-        ]
+        found += of_adapter[:5] + [data for data in of_adapter if data[:1] not in b"{["]
     return _unique(found)
 
 
@@ -111,5 +111,8 @@ def cids() -> Seeds:
 def blocks(file: str) -> Seeds:
     """The blocks, or the CARs, of other vectors."""
     return _unique(
-        [bytes.fromhex(case.get("block", case.get("car"))) for case in _cases(file)]
+        [
+            bytes.fromhex(case["block"] if "block" in case else case["car"])
+            for case in _cases(file)
+        ]
     )

@@ -57,7 +57,7 @@ def _read_cbor(data: bytes) -> tuple[str, Tree] | None:
 
 def _read_yaml(text: str) -> tuple[str, Tree] | None:
     try:
-        found = yaml.load(text, yaml.BaseLoader)
+        found = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - makes strings only
     except (yaml.YAMLError, RecursionError, TypeError, ValueError):
         return None
     return ("yaml", _from_ipld(found)) if isinstance(found, dict | list) else None
@@ -90,7 +90,7 @@ def _from_ipld(value: Any) -> Tree:
 def write(syntax: str, tree: Tree, *, sound: bool) -> bytes:
     """The bytes of a tree; `sound` signs, sorts and links it as it should be."""
     if syntax == "car":
-        return _car(tree if isinstance(tree, list) else [tree], sound=sound)
+        return _car([tree] if type(tree) is not list else tree, sound=sound)
     if sound:
         tree = _signed(tree)
     if syntax == "cbor":
@@ -160,7 +160,9 @@ def _car(trees: list[Tree], *, sound: bool) -> bytes:
     blocks = [_cbor(tree, sound=sound) for tree in trees]
     if sound and len(blocks) == 3:
         names = [CID.of_block(block) for block in blocks]
-        blocks[0] = _cbor(Pairs([("input", names[1]), ("program", names[2])]), sound=True)
+        blocks[0] = _cbor(
+            Pairs([("input", names[1]), ("program", names[2])]), sound=True
+        )
     roots = [CID.of_block(block) for block in blocks[:1]]
     frames = [_cbor(Pairs([("roots", roots), ("version", 1)]), sound=True)]
     frames += [CID.of_block(block).raw + block for block in blocks]

@@ -212,6 +212,15 @@ def test_depth_is_a_limit_and_never_a_crash() -> None:
             decode(opening * 100_000 + b"\x00")
 
 
+@pytest.mark.parametrize("depth", [1, 100, 127])
+@pytest.mark.parametrize("leaf", ["ff", "63ffffff", "a26162006161", "18" + "00" * 9])
+def test_a_refusal_is_one_short_line_however_deep(depth: int, leaf: str) -> None:
+    with pytest.raises(EncodingError) as refused:
+        decode(b"\xa1\x61a" * depth + bytes.fromhex(leaf) + b"\x00")
+    assert len(refused.value.reason) < 400
+    assert "\n" not in refused.value.reason
+
+
 def test_a_block_has_a_largest_size() -> None:
     whole = b"\0" * (BLOCK_BYTES_MAX - 5)
     assert len(encode(whole)) == BLOCK_BYTES_MAX

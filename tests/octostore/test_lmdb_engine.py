@@ -197,6 +197,46 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
 
+ON_A_FULL_DISK = (
+    OPEN
+    + """
+import os
+engine = LmdbEngine.open(path, TABLES)
+engine.commit([Row("at", b"kept", b"v")])
+engine.close()
+(path / "lock.mdb").unlink()
+rest = os.open(path.parent / "rest", os.O_WRONLY | os.O_CREAT)
+try:
+    while os.write(rest, bytes(4096)):
+        pass
+except OSError:
+    pass
+try:
+    LmdbEngine.open(path.parent / "new", TABLES)
+except OctostoreError as error:
+    print(type(error).__name__)
+engine = LmdbEngine.open(path, TABLES, readonly=True)
+with engine.snapshot() as rows:
+    assert rows.get("at", b"kept") == b"v"
+print("read")
+"""
+)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small tmpfs")
+def test_on_a_full_disk_stores_are_read_and_none_is_made(tmp_path: Path) -> None:
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)], check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        said = run(ON_A_FULL_DISK, tmp_path / "store")
+        assert said.split() == ["StoreFullError", "read"]
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
+
+
 def test_a_folder_with_other_things_is_not_a_store(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(StoreError, match="not a store"):

@@ -1,100 +1,126 @@
 /**
- * Compares this implementation with vectors: `node check.js PATH..`, each a
- * file of vectors or a folder of them. Exit code 1 on a disagreement.
+ * Compares this implementation with vectors:
+ *
+ *     node check.js [--json] PATH..      every field that a case states
+ *     node check.js --families PATH..    one invocation for each family
+ *
+ * A PATH is a file of vectors or a folder of them. Exit code 1 on a
+ * disagreement.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { canonicalize } from "./src/canonicalize.js";
 import { fromHex, toHex, toUtf8 } from "./src/bytes.js";
+import { canonicalize } from "./src/canonicalize.js";
 import { Refused } from "./src/errors.js";
 
-/** Ours, in the words of a vector; only what is not known by itself is left out. */
-export function compute(vector) {
-  const bytes =
-    vector.document === undefined ? fromHex(vector.document_hex) : toUtf8(vector.document);
-  const resolutions =
-    vector.resolutions === undefined ? null : JSON.stringify(vector.resolutions);
+/** {outcomes} or {refused: pointer, reason}, from what a case gives alone. */
+function compute({ document, document_hex: hex, resolutions, network }) {
+  const bytes = document === undefined ? fromHex(hex) : toUtf8(document);
+  const text = resolutions === undefined ? null : JSON.stringify(resolutions);
   try {
-    return { outcomes: canonicalize(bytes, resolutions, vector.network ?? null) };
+    return { outcomes: canonicalize(bytes, text, network ?? null) };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     return { refused: error.at, reason: error.message };
   }
 }
 
-const kinds = (findings) => findings.map(({ kind }) => kind).sort();
-const sorted = (findings) =>
-  findings
-    .map((one) => JSON.stringify(Object.entries(one).sort()))
-    .sort();
+const kindsOf = (findings) => findings.map(({ kind }) => kind).sort();
+const sortedFindings = (findings) =>
+  findings.map((one) => JSON.stringify(Object.entries(one).sort())).sort();
 
-/** The fields of one outcome as the vectors write them. */
-const FIELDS = {
-  outcome: (ours) => ours.outcome,
-  program: (ours) => ours.program?.cid.text,
-  input: (ours) => ours.input?.cid.text,
-  invocation: (ours) => ours.invocation?.cid.text,
-  without_nonce: (ours) => ours.withoutNonce?.text,
-  blocks: (ours) => ({
-    ...(ours.program && { program: toHex(ours.program.bytes) }),
-    ...(ours.input && { input: toHex(ours.input.bytes) }),
+/** The fields of one outcome as vectors write them. */
+const OURS = {
+  outcome: (one) => one.outcome,
+  program: (one) => one.program?.cid.text,
+  input: (one) => one.input?.cid.text,
+  invocation: (one) => one.invocation?.cid.text,
+  without_nonce: (one) => one.withoutNonce?.text,
+  blocks: ({ program, input }) => ({
+    ...(program && { program: toHex(program.bytes) }),
+    ...(input && { input: toHex(input.bytes) }),
   }),
-  unresolved: (ours) => sorted(ours.unresolved),
-  impure: (ours) => sorted(ours.impure),
-  warnings: (ours) => kinds(ours.warnings),
-  dirs: (ours) => ours.dirs,
-  aliases: (ours) => ours.aliases,
-  also: (ours) => ours.also,
+  unresolved: (one) => sortedFindings(one.unresolved),
+  impure: (one) => sortedFindings(one.impure),
+  warnings: (one) => kindsOf(one.warnings),
+  dirs: (one) => one.dirs,
+  aliases: (one) => one.aliases,
+  also: (one) => one.also,
 };
 
-/** What a case leaves out it does not speak of, but for the CIDs ("Vectors"). */
-const ALWAYS = ["program", "input", "invocation", "without_nonce"];
-const STATED = {
-  unresolved: sorted,
-  impure: sorted,
-  warnings: (value) => [...value].sort(),
+/** Lists that are sets: the order of findings carries no meaning. */
+const THEIRS = {
+  unresolved: sortedFindings,
+  impure: sortedFindings,
+  warnings: (kinds) => [...kinds].sort(),
 };
 
-function compareOutcome(theirs, ours, path) {
+/** What a case leaves out it does not speak of, but for the CIDs. */
+const ALWAYS_SPOKEN_OF = ["program", "input", "invocation", "without_nonce"];
+
+function compareOutcome(stated, outcome, path) {
   const found = [];
-  for (const [field, of] of Object.entries(FIELDS)) {
-    const stated = theirs[field];
-    if (stated === undefined && !ALWAYS.includes(field)) continue;
-    const expected = STATED[field] && stated ? STATED[field](stated) : stated;
-    const actual = of(ours);
-    if (!isDeepStrictEqual(actual ?? undefined, expected)) {
-      found.push({ field: path + field, ours: actual ?? null, theirs: expected ?? null });
+  for (const [field, of] of Object.entries(OURS)) {
+    const written = stated[field];
+    if (written === undefined && !ALWAYS_SPOKEN_OF.includes(field)) continue;
+    const theirs = written && THEIRS[field] ? THEIRS[field](written) : written;
+    const ours = of(outcome) ?? undefined;
+    if (!isDeepStrictEqual(ours, theirs)) {
+      found.push({ field: path + field, ours: ours ?? null, theirs: theirs ?? null });
     }
   }
   return found;
 }
 
-export function compare(vector, computed) {
-  const { outcomes, refused, reason } = computed;
-  if (vector.outcome === "refused" || refused !== undefined) {
-    const ours = refused === undefined ? outcomes[0].outcome : "refused";
-    const found = [];
-    if (ours !== vector.outcome) {
-      found.push({ field: "outcome", ours, theirs: vector.outcome, reason, at: refused });
-    } else if (vector.error_at !== undefined && vector.error_at !== refused) {
-      found.push({ field: "error_at", ours: refused, theirs: vector.error_at, reason });
-    }
-    return found;
-  }
-  const several = vector.invocations;
-  if (!several) {
-    if (outcomes.length !== 1) {
-      return [{ field: "invocations", ours: outcomes.length, theirs: 1 }];
-    }
-    return compareOutcome(vector, outcomes[0], "");
-  }
+function compareRefusal(vector, { outcomes, refused, reason }) {
+  const ours = outcomes ? outcomes[0].outcome : "refused";
+  const theirs = vector.outcome;
+  if (ours !== theirs) return [{ field: "outcome", ours, theirs, reason, at: refused }];
+  if (vector.error_at === undefined || vector.error_at === refused) return [];
+  return [{ field: "error_at", ours: refused, theirs: vector.error_at, reason }];
+}
+
+/** Disagreements of one case: [{field, ours, theirs}]. */
+function compare(vector, computed) {
+  const { outcomes } = computed;
+  if (vector.outcome === "refused" || !outcomes)
+    return compareRefusal(vector, computed);
+  const several = vector.invocations ?? [vector];
   if (several.length !== outcomes.length) {
     return [{ field: "invocations", ours: outcomes.length, theirs: several.length }];
   }
   return several.flatMap((one, i) =>
-    compareOutcome(one, outcomes[i], `invocations/${i}/`),
+    compareOutcome(one, outcomes[i], vector.invocations ? `invocations/${i}/` : ""),
   );
+}
+
+function checkFile(file, vectors) {
+  const disagreements = vectors.flatMap((vector) =>
+    compare(vector, compute(vector)).map((one) => ({ name: vector.name, ...one })),
+  );
+  const names = new Set(disagreements.map(({ name }) => name));
+  const agreed = vectors.length - names.size;
+  return { file, cases: vectors.length, agreed, disagreed: names.size, disagreements };
+}
+
+/** Each family's invocations, ours first: only then is an expected CID read. */
+function familiesOf(vectors) {
+  const families = new Map();
+  for (const vector of vectors.filter(({ family }) => family !== undefined)) {
+    const { outcomes } = compute(vector);
+    const ours = outcomes?.length === 1 ? outcomes[0].invocation?.cid.text : undefined;
+    const members = families.get(vector.family) ?? [];
+    families.set(vector.family, [...members, { vector, ours: ours ?? null }]);
+  }
+  return [...families].map(([family, members]) => {
+    const invocations = [...new Set(members.map(({ ours }) => ours))];
+    const expected = [
+      ...new Set(members.map(({ vector }) => vector.invocation ?? null)),
+    ];
+    const agrees = invocations.length === 1 && isDeepStrictEqual(invocations, expected);
+    return { family, cases: members.length, invocations, expected, agrees };
+  });
 }
 
 function filesOf(path) {
@@ -103,25 +129,32 @@ function filesOf(path) {
   return names.sort().map((name) => join(path, name));
 }
 
-function main(paths) {
-  let failed = false;
-  for (const path of paths.flatMap(filesOf)) {
-    const vectors = JSON.parse(readFileSync(path, "utf8"));
-    const lines = [];
-    let agreed = 0;
-    for (const vector of vectors) {
-      const found = compare(vector, compute(vector));
-      if (found.length === 0) agreed++;
-      for (const one of found) lines.push(JSON.stringify({ name: vector.name, ...one }));
-    }
-    const disagreed = vectors.length - agreed;
-    console.log(
-      `${basename(path)}: ${vectors.length} cases, ${agreed} agreed, ${disagreed} disagreed`,
-    );
-    for (const line of lines) console.log(`  ${line}`);
-    failed ||= disagreed > 0;
+function print(report) {
+  const { file, cases, agreed, disagreed, disagreements } = report;
+  console.log(`${file}: ${cases} cases, ${agreed} agreed, ${disagreed} disagreed`);
+  for (const one of disagreements) console.log(`  ${JSON.stringify(one)}`);
+}
+
+function printFamily({ family, cases, invocations, expected, agrees }) {
+  const verdict = agrees ? "agrees" : `expected ${expected.join(", ")}`;
+  console.log(`${family}: ${cases} cases, ${invocations.join(", ")}: ${verdict}`);
+}
+
+function main(words) {
+  const options = words.filter((word) => word.startsWith("--"));
+  const paths = words.filter((word) => !word.startsWith("--"));
+  const files = paths
+    .flatMap(filesOf)
+    .map((path) => [basename(path), JSON.parse(readFileSync(path, "utf8"))]);
+  if (options.includes("--families")) {
+    const families = familiesOf(files.flatMap(([, vectors]) => vectors));
+    families.forEach(printFamily);
+    return families.every(({ agrees }) => agrees) ? 0 : 1;
   }
-  return failed ? 1 : 0;
+  const reports = files.map(([file, vectors]) => checkFile(file, vectors));
+  if (options.includes("--json")) console.log(JSON.stringify(reports, null, 1));
+  else reports.forEach(print);
+  return reports.every(({ disagreed }) => disagreed === 0) ? 0 : 1;
 }
 
 process.exitCode = main(process.argv.slice(2));

@@ -103,7 +103,8 @@ function untar(bytes) {
     pending = [];
   }
   if (pending.length) unsayable("an extension of nothing");
-  if (bytes.subarray(at).some((byte) => byte !== 0)) unsayable("something after the end");
+  if (bytes.subarray(at).some((byte) => byte !== 0))
+    unsayable("something after the end");
   checkTree(files, directories);
   return [...files].map(([path, data]) => ({ path, bytes: data }));
 }

@@ -16,12 +16,10 @@ export function fromUtf8(bytes) {
   }
 }
 
-export const lower = (text) =>
-  text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+export const lower = (text) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 /** White space as homestar.md spells it out: space, U+0009-U+000D. */
-export const trim = (text) =>
-  text.replace(/^[ \t-\r]+/, "").replace(/[ \t-\r]+$/, "");
+export const trim = (text) => text.replace(/^[ \t-\r]+/, "").replace(/[ \t-\r]+$/, "");
 
 export const equal = (a, b) => Buffer.compare(a, b) === 0;
 export const compare = (a, b) => Buffer.compare(a, b);

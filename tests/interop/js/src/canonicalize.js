@@ -35,7 +35,8 @@ const FINDINGS_MAX = 100000;
  * a resolutions document, or null; `network` a name, or null. Throws Refused.
  */
 export function canonicalize(bytes, resolutions = null, network = null) {
-  const table = resolutions === null ? new Resolutions() : Resolutions.parse(resolutions);
+  const table =
+    resolutions === null ? new Resolutions() : Resolutions.parse(resolutions);
   const document = readDocument(bytes);
   const form = recognize(document, network);
   const tasks = form.read(document, () => table.reader());
@@ -58,8 +59,7 @@ function recognize(document, network) {
 
 function limitFindings(results) {
   const count = results.reduce(
-    (sum, one) =>
-      sum + one.unresolved.length + one.impure.length + one.warnings.length,
+    (sum, one) => sum + one.unresolved.length + one.impure.length + one.warnings.length,
     0,
   );
   if (count > FINDINGS_MAX) refuse("", "too many findings");
@@ -77,7 +77,9 @@ function addAlso(tasks, results, form, document, table) {
     if (error instanceof Refused) return;
     throw error;
   }
-  const without = [...replacing].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  const without = [...replacing].sort((a, b) =>
+    Buffer.compare(Buffer.from(a), Buffer.from(b)),
+  );
   results.forEach((result, i) => {
     const other = plain[i]?.invocation?.cid.text;
     if (!other || other === result.invocation?.cid.text) return;

@@ -1,12 +1,12 @@
 /** Content identity: invocation.md, "Content identity". */
 import { createHash } from "node:crypto";
 import { base58btc, base58flickr } from "multiformats/bases/base58";
-import { concat, toUtf8 } from "./bytes.js";
+import { concat } from "./bytes.js";
 import { fault } from "./errors.js";
 
-export const RAW = 0x55n;
-export const DAG_PB = 0x70n;
-export const DAG_CBOR = 0x71n;
+const RAW = 0x55n;
+const DAG_PB = 0x70n;
+const DAG_CBOR = 0x71n;
 const LIBP2P_KEY = 0x72n;
 const SHA2_256 = 0x12n;
 const IDENTITY = 0n;
@@ -55,8 +55,7 @@ export class Cid {
   }
 }
 
-export const sha2_256 = (bytes) =>
-  new Uint8Array(createHash("sha256").update(bytes).digest());
+const sha2_256 = (bytes) => new Uint8Array(createHash("sha256").update(bytes).digest());
 
 export const rawOf = (bytes) => new Cid(RAW, SHA2_256, sha2_256(bytes));
 export const rawOfDigest = (digest) => new Cid(RAW, SHA2_256, digest);
@@ -72,8 +71,7 @@ export function sha3CborOf(block) {
 export function isOfNoBytes(cid) {
   if (cid.codec !== RAW) return false;
   return EMPTY_DIGESTS().some(
-    ([hash, digest]) =>
-      hash === cid.hash && Buffer.compare(digest, cid.digest) === 0,
+    ([hash, digest]) => hash === cid.hash && Buffer.compare(digest, cid.digest) === 0,
   );
 }
 
@@ -103,7 +101,7 @@ const BLAKE2B_256_OF_NOTHING =
 const BLAKE3_OF_NOTHING =
   "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
 
-export function varint(value) {
+function varint(value) {
   const out = [];
   for (;;) {
     const low = Number(value & 0x7fn);
@@ -185,11 +183,10 @@ export function isCidText(text) {
 
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
 const BASE32HEX = "0123456789abcdefghijklmnopqrstuv";
-const BASE64 =
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE64URL = BASE64.slice(0, 62) + "-_";
 
-export function encodeBits(bytes, alphabet, width) {
+function encodeBits(bytes, alphabet, width) {
   let out = "";
   let buffer = 0;
   let bits = 0;
@@ -207,7 +204,7 @@ export function encodeBits(bytes, alphabet, width) {
 }
 
 /** Spare bits zero, and no group of them that holds no byte. */
-export function decodeBits(text, alphabet, width) {
+function decodeBits(text, alphabet, width) {
   const out = [];
   let buffer = 0;
   let bits = 0;
@@ -318,4 +315,3 @@ const BASES = {
 };
 
 export const base32hexBytes = (text) => decodeBits(text, BASE32HEX, 5);
-export const textBytes = toUtf8;

@@ -83,7 +83,17 @@ function importMap({ code, name }) {
  */
 export function inputBlock(kind, input, at = "") {
   const out = new Map();
-  const names = ["argv", "args", "env", "cwd", "files", "stdin", "nonce", "awaits", "steps"];
+  const names = [
+    "argv",
+    "args",
+    "env",
+    "cwd",
+    "files",
+    "stdin",
+    "nonce",
+    "awaits",
+    "steps",
+  ];
   for (const name of names) {
     const value = input[name];
     if (isDefault(name, value)) continue;

@@ -15,7 +15,7 @@ export function clean(text, at) {
   return checkPath("/" + parts.join("/"), at);
 }
 
-export function isClean(path) {
+function isClean(path) {
   if (path === "/") return true;
   const [first, ...parts] = path.split("/");
   return first === "" && parts.every((part) => !["", ".", ".."].includes(part));

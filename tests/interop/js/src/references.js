@@ -1,10 +1,17 @@
 /** How documents name content: invocation.md, "References". */
-import { fromBase64, fromUtf8, lower, percentDecode, toUtf8, trim } from "./bytes.js";
+import {
+  fromBase64,
+  fromHex,
+  fromUtf8,
+  lower,
+  percentDecode,
+  toUtf8,
+  trim,
+} from "./bytes.js";
 import { cidFromText, isCidText, rawOf, rawOfDigest } from "./cid.js";
 import { fault } from "./errors.js";
-import { fromHex } from "./bytes.js";
 
-export const REFERENCE_MAX = 8192;
+const REFERENCE_MAX = 8192;
 const GATEWAYS = ["ipfs.io", "dweb.link", "w3s.link", "cf-ipfs.com"];
 
 export function limited(text) {
@@ -115,15 +122,13 @@ export function downloadName(text) {
   const path = fromUtf8(percentDecode(rest.slice(slash + 1)));
   if (path === null) return null;
   const name = path.replace(/\/+$/, "").split("/").pop();
-  // eslint-disable-next-line no-control-regex
   if (["", ".", ".."].includes(name) || /[\0-\x1f\x7f]/.test(name)) return null;
   return name;
 }
 
 // Images
 
-const HOST =
-  /^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$/;
+const HOST = /^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$/;
 const COMPONENT = "[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*";
 const REST = new RegExp(
   `^(${COMPONENT}(?:/${COMPONENT})*)` +
@@ -199,6 +204,8 @@ export function dataUrl(text) {
 }
 
 function ofBase64(decoded) {
-  const text = Buffer.from(decoded).toString("latin1").replace(/[\t-\r ]/g, "");
+  const text = Buffer.from(decoded)
+    .toString("latin1")
+    .replace(/[\t-\r ]/g, "");
   return fromBase64(text, { padding: "any" }) ?? fault("no base64");
 }

@@ -105,7 +105,9 @@ function oci(key, value, at) {
   if (isText(value)) return { reference, meaning: { cid: digest(value) } };
   const names = ["digest", "entrypoint", "cmd", "workdir", "platform"];
   const fields = closed(value, names, at);
-  const meaning = { cid: placed(below(at, "digest"), () => digest(fields.get("digest"))) };
+  const meaning = {
+    cid: placed(below(at, "digest"), () => digest(fields.get("digest"))),
+  };
   for (const name of ["entrypoint", "cmd"]) {
     if (!fields.has(name)) continue;
     const list = fields.get(name);
@@ -161,8 +163,7 @@ function golem(key, value, at) {
 }
 
 function golemMeaning(value, at) {
-  const inside = (name, read) =>
-    placed(below(at, name), () => read(value.get(name)));
+  const inside = (name, read) => placed(below(at, name), () => read(value.get(name)));
   if (value.get("kind") === "oci") {
     closed(value, ["kind", "digest"], at);
     return { kind: "oci", cid: inside("digest", digest) };

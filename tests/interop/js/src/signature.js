@@ -13,10 +13,16 @@ const SMALL_ORDER_Y = new Set([
   1n,
   FIELD_PRIME - 1n,
   littleEndian(
-    Buffer.from("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "hex"),
+    Buffer.from(
+      "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+      "hex",
+    ),
   ),
   littleEndian(
-    Buffer.from("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", "hex"),
+    Buffer.from(
+      "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+      "hex",
+    ),
   ),
 ]);
 

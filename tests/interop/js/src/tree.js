@@ -31,8 +31,7 @@ export function isEmpty(value) {
 
 export const isNothing = (value) => value === undefined || value === null;
 
-export const escapePointer = (key) =>
-  String(key).replaceAll("~", "~0").replaceAll("/", "~1");
+const escapePointer = (key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1");
 
 export const below = (at, ...keys) =>
   keys.reduce((path, key) => `${path}/${escapePointer(key)}`, at);

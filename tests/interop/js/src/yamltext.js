@@ -3,7 +3,16 @@
  * their characters (its failsafe schema: no value is guessed); the two tables
  * of the section give values.
  */
-import { CST, LineCounter, Composer, Parser, isAlias, isMap, isScalar, isSeq } from "yaml";
+import {
+  CST,
+  LineCounter,
+  Composer,
+  Parser,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+} from "yaml";
 import { refuse } from "./errors.js";
 import { DOCUMENT_DEPTH_MAX, integerOrFloat } from "./json.js";
 import { Ambiguous, below, DocMap } from "./tree.js";
@@ -13,7 +22,6 @@ const NUMERAL_MAX = 400;
 
 // The characters of YAML 1.1 (c-printable), without those the section refuses.
 const UNPRINTABLE =
-  // eslint-disable-next-line no-control-regex
   /[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
 
 export function parseYaml(text) {
@@ -93,7 +101,8 @@ class Tree {
   read(node, at, depth) {
     if (isMap(node)) return this.map(node, at, depth + 1);
     if (isSeq(node)) return this.list(node, at, depth + 1);
-    const plain = !isScalar(node) || !["QUOTE_DOUBLE", ...AS_WRITTEN].includes(node.type);
+    const plain =
+      !isScalar(node) || !["QUOTE_DOUBLE", ...AS_WRITTEN].includes(node.type);
     if (node?.type === "QUOTE_DOUBLE") this.refuseSurrogates(node, at);
     const text = String((plain ? (node?.source ?? node?.value) : node.value) ?? "");
     const value = plain ? plainValue(text, at) : text;

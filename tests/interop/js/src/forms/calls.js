@@ -162,7 +162,9 @@ export function settleAwaits(tasks, byKey) {
       if (!state.has(task)) state.set(task, "open");
       const next =
         state.get(task) === "open" &&
-        (task.awaits ?? []).find(({ key }) => byKey.has(key) && state.get(byKey.get(key)) !== "settled");
+        (task.awaits ?? []).find(
+          ({ key }) => byKey.has(key) && state.get(byKey.get(key)) !== "settled",
+        );
       if (next) {
         const other = byKey.get(next.key);
         if (state.get(other) === "open") refuse(next.place, "a cycle");

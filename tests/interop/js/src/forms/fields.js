@@ -28,7 +28,8 @@ export class Fields {
     const folded = this.fold(name);
     this.#known.add(folded);
     const key = this.#byName.get(folded);
-    if (key === undefined) return { value: undefined, at: below(this.at, name), empty: true };
+    if (key === undefined)
+      return { value: undefined, at: below(this.at, name), empty: true };
     const value = this.map.get(key);
     return { value, at: below(this.at, key), empty: isEmpty(value) };
   }

@@ -6,9 +6,16 @@ import { placed, refuse } from "../errors.js";
 import { NotJson, parseJson } from "../json.js";
 import { checkText } from "../model.js";
 import { clean } from "../paths.js";
-import { bareCid, gateway, ipfsReference, limited, looksLikeGateway, normalUrl } from "../references.js";
+import {
+  bareCid,
+  gateway,
+  ipfsReference,
+  limited,
+  looksLikeGateway,
+  normalUrl,
+} from "../references.js";
 import { Task } from "../task.js";
-import { below, isEmpty, isMap, isNothing, isText , isTree } from "../tree.js";
+import { below, isEmpty, isMap, isNothing, isText, isTree } from "../tree.js";
 import { Fields } from "./fields.js";
 
 const SHA3_BITS = { 56: 224, 64: 256, 96: 384, 128: 512 };
@@ -42,7 +49,9 @@ export function read({ tree }, resolutions) {
     if (!isText(activity.value)) refuse(activity.at, "no text");
     task.aliases["golem-activity"] = activity.value;
   }
-  const terms = isNothing(agreement.value) ? ofDemand(demand) : ofAgreement(task, agreement);
+  const terms = isNothing(agreement.value)
+    ? ofDemand(demand)
+    : ofAgreement(task, agreement);
   const family = familyOf(runtime, terms);
   task.form = `bundle ${family}`;
   const contents = new Contents(task, inputs);
@@ -123,7 +132,8 @@ function familyOf(runtime, terms) {
   const { constraints } = terms;
   if (constraints && !isNothing(constraints.value)) {
     if (!isText(constraints.value)) refuse(constraints.at, "no text");
-    for (const value of namesIn(constraints.value)) names.push({ value, at: constraints.at });
+    for (const value of namesIn(constraints.value))
+      names.push({ value, at: constraints.at });
   }
   let family = null;
   for (const { value, at } of names) {
@@ -214,7 +224,9 @@ function ofWasmtime(task, at, meaning, reference, { steps }) {
 /** {text, at}; without text where there is a finding instead. */
 function packageOf(task, family, terms) {
   const { properties } = terms;
-  const nested = [...properties].find(([name]) => name.startsWith(`${PAYLOAD}.payload`));
+  const nested = [...properties].find(([name]) =>
+    name.startsWith(`${PAYLOAD}.payload`),
+  );
   if (nested) refuse(nested[1].at, "a manifest in nested form");
   const manifest = property(properties, PAYLOAD);
   if (manifest) return ofManifest(task, manifest, terms);
@@ -277,7 +289,8 @@ function ofManifest(task, field, { offer }) {
     const at = below(place, i);
     if (!isMap(entry)) refuse(at, "no map");
     const platform = entry.get("platform");
-    if (!isNothing(platform) && !isMap(platform)) refuse(below(at, "platform"), "no map");
+    if (!isNothing(platform) && !isMap(platform))
+      refuse(below(at, "platform"), "no map");
     if (!isOf(platform)) others = true;
     else if (!isEmpty(entry.get("urls")) && !isEmpty(entry.get("hash"))) {
       found ??= { entry, at };
@@ -288,7 +301,8 @@ function ofManifest(task, field, { offer }) {
   const [hash, urls] = [found.entry.get("hash"), found.entry.get("urls")];
   const at = below(found.at, "hash");
   if (!isText(hash)) refuse(at, "no text");
-  if (!Array.isArray(urls) || !isText(urls[0])) refuse(below(found.at, "urls"), "no URL");
+  if (!Array.isArray(urls) || !isText(urls[0]))
+    refuse(below(found.at, "urls"), "no URL");
   return { text: `hash:${hash}:${urls[0]}`, at };
 }
 
@@ -306,7 +320,12 @@ function networkOf(task, tree, at) {
 
 // Script
 
-const NEEDS = { deploy: "initialized", start: "deployed", run: "ready", transfer: "ready" };
+const NEEDS = {
+  deploy: "initialized",
+  start: "deployed",
+  run: "ready",
+  transfer: "ready",
+};
 const LEAVES = { deploy: "deployed", start: "ready", run: "ready", transfer: "ready" };
 
 class Script {
@@ -471,7 +490,6 @@ function endOf({ value, at }) {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1];
   if (scheme !== undefined && lower(scheme) !== "container") return { text };
   const rest = scheme === undefined ? text : text.slice(scheme.length + 1);
-  // eslint-disable-next-line no-control-regex
   if (rest === "" || /[?#\0-\x1f]/.test(rest) || /^\/\/(?!\/)/.test(rest)) {
     refuse(at, "no path in the container");
   }
@@ -563,6 +581,8 @@ function readInput(task, family, { steps, broken }) {
     task.input = { files: put?.put, [name]: steps.at(-1).run };
     return;
   }
-  const list = steps.map(({ put, run }) => new Map([put ? ["put", put] : ["run", run]]));
+  const list = steps.map(
+    ({ put, run }) => new Map([put ? ["put", put] : ["run", run]]),
+  );
   task.input = { steps: list };
 }

@@ -4,9 +4,9 @@ import { Cid, sha3CborOf } from "../cid.js";
 import { fromDagJson } from "../dagjson.js";
 import { depth, DEPTH_MAX, encode } from "../dagcbor.js";
 import { Refused, refuse } from "../errors.js";
-import { isData, normalUrl } from "../references.js";
+import { normalUrl } from "../references.js";
 import { Task } from "../task.js";
-import { below, holdsTemplate, isMap, isNothing, isText , isTree } from "../tree.js";
+import { below, holdsTemplate, isMap, isNothing, isText, isTree } from "../tree.js";
 import { Call, promiseOfLink, settleAwaits } from "./calls.js";
 import { Fields } from "./fields.js";
 
@@ -127,7 +127,10 @@ function readInstruction(task, { value, at }, isTemplate) {
     const args = inner.get("args");
     inner.refuseOthers();
     parts.name = call.function(func.value, func.at);
-    parts.args = isNothing(args.value) || args.value === "" ? refuse(args.at, "no list") : call.args(args.value, args.at);
+    parts.args =
+      isNothing(args.value) || args.value === ""
+        ? refuse(args.at, "no list")
+        : call.args(args.value, args.at);
   }
   parts.nonce = call.nonce(nnc.value, nnc.at);
   call.finish(parts);

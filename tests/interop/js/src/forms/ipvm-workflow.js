@@ -1,6 +1,6 @@
 /** IPVM workflow 0.1: forms/ipvm-workflow.md. */
 import { refuse } from "../errors.js";
-import { isEmpty, isMap , isTree } from "../tree.js";
+import { isEmpty, isMap, isTree } from "../tree.js";
 import { Fields } from "./fields.js";
 import { isBatch, readBatch, readInvocation } from "./ucan-batch.js";
 
@@ -36,5 +36,7 @@ export function read({ syntax, tree }, resolutions) {
   if (!isEmpty(handler.value)) refuse(handler.at, "a handler");
   const isCbor = syntax === "cbor";
   const options = { isCbor, resolutions, form: "IPVM workflow 0.1" };
-  return isBatch(tasks.value) ? readBatch(tasks, options) : readInvocation(tasks, options);
+  return isBatch(tasks.value)
+    ? readBatch(tasks, options)
+    : readInvocation(tasks, options);
 }

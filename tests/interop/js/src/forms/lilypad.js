@@ -3,7 +3,7 @@ import { utf8Length } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { NotJson, parseJson } from "../json.js";
 import { Task } from "../task.js";
-import { below, isMap, isText , isTree } from "../tree.js";
+import { below, isMap, isText, isTree } from "../tree.js";
 import * as shared from "./bacalhau.js";
 import { Fields } from "./fields.js";
 import { peek } from "./models-job.js";
@@ -33,7 +33,10 @@ export function read({ syntax, tree, text }, resolutions) {
     readModule(task, tree, "module");
     return [task];
   }
-  const bundle = syntax === "template" ? { template: text, at: "", inputs: new Map() } : bundleOf(tree);
+  const bundle =
+    syntax === "template"
+      ? { template: text, at: "", inputs: new Map() }
+      : bundleOf(tree);
   const rendered = new Template(task, bundle).render();
   task.form = "template";
   if (rendered === null) return [task];
@@ -89,7 +92,9 @@ function readModule(task, tree, kind) {
 const S = "[ \\t\\r\\n]";
 const NAME = "[A-Za-z_][A-Za-z0-9_]*";
 const GIVE = new RegExp(`^${S}*\\.(${NAME})${S}*$`);
-const SUBST = new RegExp(`^${S}*subst${S}+"([^"\\\\\\r\\n]*)"((?:${S}+\\.${NAME})*)${S}*$`);
+const SUBST = new RegExp(
+  `^${S}*subst${S}+"([^"\\\\\\r\\n]*)"((?:${S}+\\.${NAME})*)${S}*$`,
+);
 const IF = new RegExp(`^${S}*if${S}+\\.(${NAME})${S}*$`);
 const WORD = new RegExp(`^${S}*(else|end)${S}*$`);
 
@@ -107,7 +112,8 @@ class Template {
     const out = [];
     this.run(this.parts, out);
     for (const name of this.inputs.keys()) {
-      if (!this.named.has(name)) this.task.warn("ignored-field", below("/inputs", name));
+      if (!this.named.has(name))
+        this.task.warn("ignored-field", below("/inputs", name));
     }
     return this.failed ? null : out.join("");
   }
@@ -132,7 +138,8 @@ class Template {
       const action = this.action(template.slice(start + 2, end));
       at = end + 2;
       if (action === "else") {
-        if (open.length === 1 || open.at(-1).else) refuse(this.at, "an else of nothing");
+        if (open.length === 1 || open.at(-1).else)
+          refuse(this.at, "an else of nothing");
         open.at(-1).else = [];
       } else if (action === "end") {
         if (open.length === 1) refuse(this.at, "an end of nothing");
@@ -152,7 +159,8 @@ class Template {
     const give = GIVE.exec(text);
     if (give) return this.naming({ give: give[1], names: [give[1]] });
     const when = IF.exec(text);
-    if (when) return this.naming({ if: when[1], names: [when[1]], then: [], else: null });
+    if (when)
+      return this.naming({ if: when[1], names: [when[1]], then: [], else: null });
     const subst = SUBST.exec(text);
     const names = subst?.[2].match(new RegExp(NAME, "g")) ?? [];
     const pieces = subst?.[1].split(/(%[s%])/);
@@ -199,4 +207,3 @@ class Template {
     }
   }
 }
-

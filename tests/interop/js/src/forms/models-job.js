@@ -3,7 +3,7 @@ import { lower, trim } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { clean, liesBelow } from "../paths.js";
 import { Task } from "../task.js";
-import { isMap, isText , isTree } from "../tree.js";
+import { isMap, isText, isTree } from "../tree.js";
 import * as shared from "./bacalhau.js";
 import { Fields } from "./fields.js";
 import { due, literal, PARAMETERS, readSource, text } from "./storage.js";
@@ -16,7 +16,9 @@ export function marks({ syntax, tree }) {
   if (!isTree({ syntax }) || !isMap(tree)) return false;
   const job = peek(tree, "Job");
   const tasks = peek(isMap(job) ? job : tree, "Tasks");
-  return Array.isArray(tasks) && isMap(tasks[0]) && peek(tasks[0], "Engine") !== undefined;
+  return (
+    Array.isArray(tasks) && isMap(tasks[0]) && peek(tasks[0], "Engine") !== undefined
+  );
 }
 
 /** A field by its folded name, without judging the map. */
@@ -86,7 +88,11 @@ function readTask(task, fields) {
       return readInputSource(task, source, source.get("Target"));
     }),
   );
-  shared.outputs(task, results, ...(name === "docker" ? ["Path", "Name"] : ["Name", "Path"]));
+  shared.outputs(
+    task,
+    results,
+    ...(name === "docker" ? ["Path", "Name"] : ["Name", "Path"]),
+  );
   if (name === "docker") docker(task, params, env, landings);
   else wasm(task, params, env, landings);
 }
@@ -129,7 +135,10 @@ function docker(task, params, env, landings) {
 function wasm(task, params, env, landings) {
   const main = params.get("EntryModule");
   if (main.empty) refuse(main.at, "no module");
-  const parts = { entry: params.get("Entrypoint"), parameters: params.get("Parameters") };
+  const parts = {
+    entry: params.get("Entrypoint"),
+    parameters: params.get("Parameters"),
+  };
   const modules = params.get("ImportModules");
   if (isText(main.value)) {
     task.form = "models.Job wasm v1.7";

@@ -1,11 +1,10 @@
 /** The own form: forms/own.md. */
-import { toHex } from "../bytes.js";
+import { equal, toHex } from "../bytes.js";
 import { Cid, cborOf, cidFromBytes, readVarint } from "../cid.js";
 import { decode, encode } from "../dagcbor.js";
 import { fromDagJson } from "../dagjson.js";
 import { fault, placed, refuse } from "../errors.js";
 import { inputBlock, invocationBlock, isLink, programBlock } from "../model.js";
-import { equal } from "../bytes.js";
 import { Task } from "../task.js";
 import { below, isMap, isText } from "../tree.js";
 import { Fields } from "./fields.js";
@@ -32,7 +31,8 @@ export function read({ syntax, tree, bytes }, resolutions) {
   const program = programBlock(task.program, "/program");
   const input = inputBlock(task.kind, task.input, "/input");
   // What was read is what the encoder writes: no default, no other order.
-  if (!equal(program.bytes, encode(values.program))) refuse("/program", "another block");
+  if (!equal(program.bytes, encode(values.program)))
+    refuse("/program", "another block");
   if (!equal(input.bytes, encode(values.input))) refuse("/input", "another block");
   if (task.kind === "oci") task.warn("digest-may-be-an-index", "/program/code");
   return [task];
@@ -133,7 +133,8 @@ function explicit({ value, at }, fallback) {
 
 function list({ value, at }) {
   if (value === undefined) return undefined;
-  if (!Array.isArray(value) || !value.length) refuse(at, "no list with something in it");
+  if (!Array.isArray(value) || !value.length)
+    refuse(at, "no list with something in it");
   return value.map((item, i) => ({ value: item, at: below(at, i) }));
 }
 

@@ -114,7 +114,9 @@ function inline({ task, params, isModule }) {
     }
     return { cid: rawOf(files[0].bytes) };
   }
-  return { entries: files.map((file) => ({ path: file.path, cid: rawOf(file.bytes) })) };
+  return {
+    entries: files.map((file) => ({ path: file.path, cid: rawOf(file.bytes) })),
+  };
 }
 
 function urldownload({ task, params, isModule, landing }) {

@@ -5,7 +5,7 @@ import { fromDagJson } from "../dagjson.js";
 import { refuse } from "../errors.js";
 import { checkNonce } from "../model.js";
 import { Task } from "../task.js";
-import { below, isMap, isText , isTree } from "../tree.js";
+import { below, isMap, isText, isTree } from "../tree.js";
 import { Call, promiseOfLink, settleAwaits } from "./calls.js";
 import { Fields } from "./fields.js";
 import { isCommand, isTask, readCommand } from "./ucan-task.js";
@@ -36,7 +36,10 @@ export function read({ syntax, tree }, resolutions) {
   if (!isInvocation) {
     return readBatch({ value: tree, at: "" }, { ...options, form: "UCAN batch" });
   }
-  return readInvocation({ value: tree, at: "" }, { ...options, form: "UCAN invocation 0.1" });
+  return readInvocation(
+    { value: tree, at: "" },
+    { ...options, form: "UCAN invocation 0.1" },
+  );
 }
 
 /** An invocation of version 0.1, wrapped or not. */
@@ -121,7 +124,9 @@ function readWithoutInputs(task, call, fields, isCall) {
   }
   const others = new Map(fields.map);
   others.set("inputs", new Map());
-  readCommand(task, closed(others, fields.at), { isAwaited: (one, at) => call.isAwaited(one, at) });
+  readCommand(task, closed(others, fields.at), {
+    isAwaited: (one, at) => call.isAwaited(one, at),
+  });
   task.input = null;
   if (task.kind === "wasi") task.program = null;
 }

@@ -6,7 +6,7 @@ import { encode } from "../dagcbor.js";
 import { placed, refuse } from "../errors.js";
 import { holds, keyOfDid } from "../signature.js";
 import { Task } from "../task.js";
-import { below, isMap, isNothing, isText , isTree } from "../tree.js";
+import { below, isMap, isNothing, isText, isTree } from "../tree.js";
 import { Call, settleAwaits } from "./calls.js";
 import { Fields } from "./fields.js";
 
@@ -29,7 +29,10 @@ export function read({ syntax, tree: written }, resolutions) {
   task.form = "UCAN invocation 1.0";
   const { payload, at } = checkToken(tree);
   readPayload(task, payload, at);
-  const named = ["sub", "cmd", "args", "nonce"].map((name) => [name, payload.get(name)]);
+  const named = ["sub", "cmd", "args", "nonce"].map((name) => [
+    name,
+    payload.get(name),
+  ]);
   task.aliases["ucan-invocation"] = cborOf(encode(tree)).text;
   task.aliases["ucan-task"] = cborOf(encode(new Map(named))).text;
   return [task];

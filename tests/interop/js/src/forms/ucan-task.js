@@ -1,11 +1,11 @@
 /** The UCAN task of December 2022: forms/ucan-task.md. */
-import { fromPrefixed, gateway, image, isHttp, limited, normalUrl } from "../references.js";
+import { fromPrefixed, gateway, isHttp, limited, normalUrl } from "../references.js";
 import { ofDownload, ofImage, ofReference, ofUrl } from "../contents.js";
 import { placed, refuse } from "../errors.js";
 import { checkEnvName, checkText } from "../model.js";
 import { clean, join } from "../paths.js";
 import { containerCommand, Task } from "../task.js";
-import { below, isMap, isText , isTree } from "../tree.js";
+import { below, isMap, isText, isTree } from "../tree.js";
 import { Fields } from "./fields.js";
 
 export const network = "ipvm";
@@ -130,7 +130,8 @@ function shared(task, map) {
   for (const [path] of keysOf(outputs)) {
     task.dirs.add(clean(path, below(outputs.at, path)));
   }
-  for (const [path, value] of outputs.value) map.isAwaited(value, below(outputs.at, path));
+  for (const [path, value] of outputs.value)
+    map.isAwaited(value, below(outputs.at, path));
   const env = new Map();
   let known = variables.known;
   for (const [name, value] of keysOf(variables)) {
@@ -169,7 +170,8 @@ function readMounts(task, mounts, map) {
 function mount(task, key, value, at) {
   if (!isText(value)) refuse(at, "no text");
   const target = clean(key, at);
-  if (!value.startsWith("http")) return { path: target, cid: resource(task, value, at) };
+  if (!value.startsWith("http"))
+    return { path: target, cid: resource(task, value, at) };
   if (!isHttp(value)) refuse(at, "neither http nor https");
   if (key.endsWith(".git")) {
     const url = placed(at, () => normalUrl(value));
@@ -189,7 +191,11 @@ function resource(task, text, at) {
   placed(at, () => limited(text));
   if (text.startsWith("ipfs:")) {
     const rest = text.slice("ipfs:".length).replace(/^[:/]+/, "");
-    return ofReference(task, placed(at, () => fromPrefixed("ipfs", rest)), at);
+    return ofReference(
+      task,
+      placed(at, () => fromPrefixed("ipfs", rest)),
+      at,
+    );
   }
   if (!/^https?:\/\//.test(text)) refuse(at, "no resource");
   const known = placed(at, () => gateway(text));

@@ -2,7 +2,7 @@
 import { lower, trim } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { Task } from "../task.js";
-import { isEmpty, isMap, isText , isTree } from "../tree.js";
+import { isEmpty, isMap, isText, isTree } from "../tree.js";
 import * as shared from "./bacalhau.js";
 import { peek } from "./models-job.js";
 import { literal, readSource, text } from "./storage.js";
@@ -102,7 +102,12 @@ const SOURCE_TYPES = [
 function sharding(task, fields) {
   const pattern = fields.one("GlobPattern", "glob_pattern");
   if (!pattern.empty) task.unresolved("sharding", pattern.at, text(pattern));
-  fields.drop("BatchSize", "batch_size", "GlobPatternBasePath", "glob_pattern_base_path");
+  fields.drop(
+    "BatchSize",
+    "batch_size",
+    "GlobPatternBasePath",
+    "glob_pattern_base_path",
+  );
   fields.ignoreOthers(task);
 }
 
@@ -161,4 +166,3 @@ function wasm(task, params, { contexts, language, landings }) {
   });
   params.ignoreOthers(task);
 }
-

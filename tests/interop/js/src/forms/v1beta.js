@@ -2,7 +2,7 @@
 import { lower } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { Task } from "../task.js";
-import { isMap, isNothing, isText , isTree } from "../tree.js";
+import { isMap, isNothing, isText, isTree } from "../tree.js";
 import * as shared from "./bacalhau.js";
 import { peek } from "./models-job.js";
 import { due, literal, readSource, text } from "./storage.js";
@@ -55,7 +55,14 @@ function readSpec(task, spec, isBeta1) {
   shared.network(task, spec.get("Network"));
   sharding(task, shared.mapOf(spec.get("Sharding")));
   spec.drop("Verifier", "Publisher", "PublisherSpec", "Resources", "Timeout");
-  spec.drop("Annotations", "NodeSelectors", "DoNotTrack", "Deal", "Language", "ExecutionPlan");
+  spec.drop(
+    "Annotations",
+    "NodeSelectors",
+    "DoNotTrack",
+    "Deal",
+    "Language",
+    "ExecutionPlan",
+  );
   spec.ignoreOthers(task);
   if (name === "docker") docker(task, params, landings, isBeta1 && isOld);
   else wasm(task, params, landings, contexts);
@@ -68,7 +75,10 @@ function engineOf(spec) {
   spec.drop("Docker", "Wasm");
   if (engine.empty && !newer.empty) {
     const fields = shared.mapOf(newer);
-    return { name: known(fields.get("Type")), params: shared.mapOf(fields.get("Params")) };
+    return {
+      name: known(fields.get("Type")),
+      params: shared.mapOf(fields.get("Params")),
+    };
   }
   const name = known(engine);
   const field = spec.get(name === "docker" ? "Docker" : "Wasm");
