@@ -11,7 +11,8 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import cast
@@ -32,6 +33,7 @@ from invocation_spec import (
     dagcbor,
 )
 from invocation_spec.adapters.own import to_car, to_dag_json
+from invocation_spec.dagcbor import Ipld
 from invocation_spec.document import Tree, read_document
 from invocation_spec.model import check_fit, program_from_block
 from invocation_spec.second_opinion import disagreement
@@ -92,6 +94,32 @@ def _canonicalize(meanings: Resolutions, data: bytes) -> None:
         json.dumps(said, ensure_ascii=False).encode()
         for outcome in outcomes:
             _check_outcome(outcome)
+        if data[:1] in (b"{", b"["):
+            _check_other_syntax(data, given, outcomes)
+
+
+def _check_other_syntax(
+    data: bytes, given: Resolutions | None, outcomes: Sequence[Outcome]
+) -> None:
+    """What is JSON is, as YAML and as DAG-CBOR, the same or refused."""
+    others = [b"--- " + data]
+    tree = read_document(data, templates=True).tree
+    if isinstance(tree, Mapping | list) and b'"/"' not in data:  # a link in DAG-JSON
+        with suppress(EncodingError):
+            others.append(dagcbor.encode(cast("Ipld", tree), floats=True))
+    for other in others:
+        try:
+            found = canonicalize(other, given)
+        except DocumentError:
+            continue
+        assert len(found) == len(outcomes), "another number of tasks"
+        ours, theirs = _invocations(outcomes), _invocations(found)
+        if None not in ours and None not in theirs:  # DAG-CBOR sorts tasks by name
+            assert set(ours) == set(theirs), "other invocations by its syntax"
+
+
+def _invocations(outcomes: Sequence[Outcome]) -> list[Invocation | None]:
+    return [outcome.invocation for outcome in outcomes]
 
 
 def _check_refusal(error: DocumentError) -> None:
