@@ -119,11 +119,7 @@ class CarReader:
         try:
             return _roots(dagcbor.decode(self._read(length)))
         except EncodingError as error:
-            # Most likely another file: where its bytes stray says nothing to anybody.
-            raise CarError(
-                "the header is not DAG-CBOR; expected a CAR v1. Is this a CAR?",
-                at="byte 0",
-            ) from error
+            raise CarError(f"the header is {error.reason}", at="byte 0") from error
 
     def _section(self, at: int, length: int) -> Block | Damaged:
         head = self._read(min(length, _CID_BYTES_MAX))

@@ -27,6 +27,7 @@ _WORDS: tuple[Tree, ...] = (
     *("sha256:" + "f" * 64, "gftp://a/b", "hash:sha3:" + "0" * 56 + ":http://h"),
     *([], Pairs(), [[]], b"", b"\0", 2**63, Pairs([("/", "bafkqaaa")])),
     Pairs([("/", Pairs([("bytes", "AA")]))]),
+    *("a" * 1500, "/a" * 900, "a=" * 900, "\u20ac" * 1100, "https://h/" + "a" * 1500),
 )
 
 
