@@ -65,6 +65,7 @@ fuzz: $(READY) ## Fuzz all readers, FUZZ_SECONDS=600 each, or one, FUZZ=golem
 
 bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.who
+	@$(BIN)/python -m benchmarks.canonicalize
 
 clean: ## Remove what setup and tests made
 	@rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

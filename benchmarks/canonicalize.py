@@ -57,7 +57,9 @@ def _form(file: Path, seconds: float) -> dict[str, float] | None:
     ][:_DOCUMENTS]
     if not cases:
         return None
-    read = _rate(lambda: [read_document(data, templates=True) for data, _ in cases], seconds)
+    read = _rate(
+        lambda: [read_document(data, templates=True) for data, _ in cases], seconds
+    )
     done = _rate(lambda: [canonicalize(data, given) for data, given in cases], seconds)
     return {
         "documents": len(cases),

@@ -161,7 +161,7 @@ def main(sizes: tuple[int, ...]) -> None:
         "sizes": rows,
         "last_to_first": {name: round(last[name] / first[name], 2) for name in first},
     }
-    print(json.dumps(report, indent=2))  # noqa: T201
+    print(json.dumps(report, indent=2))
 
 
 if __name__ == "__main__":

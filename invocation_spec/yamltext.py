@@ -250,9 +250,11 @@ def _line(event: yaml.NodeEvent) -> int:
 
 def _resolve(text: str) -> _Scalar:
     old, new = _yaml_11(text), _yaml_12(text)
-    if type(old) is type(new) and old == new:
-        return old
-    return Ambiguous(text)
+    if type(old) is not type(new) or old != new:
+        return Ambiguous(text)
+    if isinstance(old, int | float) and old == 0 and text.startswith("-"):
+        raise DocumentError(f"{text} is refused, as in JSON; write 0")
+    return old
 
 
 def _yaml_11(text: str) -> _Scalar:
@@ -326,6 +328,4 @@ def _bounded(read: Callable[[], int | float], text: str) -> _Scalar:
         return Ambiguous(text)
     if isinstance(number, float) and not math.isfinite(number):
         return Ambiguous(text)
-    if number == 0 and text.startswith("-"):
-        raise DocumentError(f"{text} is refused, as in JSON; write 0")
     return number

@@ -30,7 +30,7 @@ FILES_MAX = 60
 FILE_BYTES_MAX = 2048
 
 #: Attempts to make one input smaller.
-_CUTS_MAX = 300
+_CUTS_MAX = 200
 
 _ROOT = Path(__file__).parents[2]
 _OURS = tuple(f"{_ROOT / name}/" for name in ("invocation_spec", "octostore"))

@@ -352,7 +352,12 @@ def test_a_tree_is_the_same_in_json_and_yaml_and_dag_cbor(value: Any) -> None:
         check_breaks(error)
 
 
-@pytest.mark.parametrize("text", ["-0", "-0.0", "-0x0"])
+@pytest.mark.parametrize("text", ["-0", "-0.0", "-.0"])
 def test_minus_zero_is_refused_in_yaml_as_in_json(text: str) -> None:
     with pytest.raises(DocumentError, match="write 0"):
         read_document(f"a: {text}".encode())
+
+
+@pytest.mark.parametrize("text", ["-0x0", "-0_0", "-0e0"])
+def test_minus_zero_to_one_yaml_only_is_ambiguous(text: str) -> None:
+    assert read_document(f"a: {text}".encode()).tree == {"a": Ambiguous(text)}

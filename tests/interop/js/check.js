@@ -5,7 +5,8 @@
  *     node check.js --families PATH..    one invocation for each family
  *
  * A PATH is a file of vectors or a folder of them. Exit code 1 on a
- * disagreement.
+ * disagreement. The place of a refusal is for people: another one is told and
+ * is none.
  */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -76,9 +77,15 @@ function compareOutcome(stated, outcome, path) {
 function compareRefusal(vector, { outcomes, refused, reason }) {
   const ours = outcomes ? outcomes[0].outcome : "refused";
   const theirs = vector.outcome;
-  if (ours !== theirs) return [{ field: "outcome", ours, theirs, reason, at: refused }];
-  if (vector.error_at === undefined || vector.error_at === refused) return [];
-  return [{ field: "error_at", ours: refused, theirs: vector.error_at, reason }];
+  return ours === theirs
+    ? []
+    : [{ field: "outcome", ours, theirs, reason, at: refused }];
+}
+
+/** Both refuse, at places that differ: [{ours, theirs, reason}], or none. */
+function comparePlace({ outcome, error_at: theirs }, { refused: ours, reason }) {
+  if (outcome !== "refused" || ours === undefined) return [];
+  return theirs === undefined || ours === theirs ? [] : [{ ours, theirs, reason }];
 }
 
 /** Disagreements of one case: [{field, ours, theirs}]. */
@@ -96,12 +103,24 @@ function compare(vector, computed) {
 }
 
 function checkFile(file, vectors) {
-  const disagreements = vectors.flatMap((vector) =>
-    compare(vector, compute(vector)).map((one) => ({ name: vector.name, ...one })),
-  );
-  const names = new Set(disagreements.map(({ name }) => name));
-  const agreed = vectors.length - names.size;
-  return { file, cases: vectors.length, agreed, disagreed: names.size, disagreements };
+  const computed = vectors.map((vector) => [vector, compute(vector)]);
+  const all = (comparison) =>
+    computed.flatMap(([vector, result]) =>
+      comparison(vector, result).map((one) => ({ name: vector.name, ...one })),
+    );
+  const disagreements = all(compare);
+  const disagreed = new Set(disagreements.map(({ name }) => name)).size;
+  const agreed = vectors.length - disagreed;
+  const otherPlaces = all(comparePlace);
+  return {
+    file,
+    cases: vectors.length,
+    agreed,
+    other_place: otherPlaces.length,
+    disagreed,
+    disagreements,
+    other_places: otherPlaces,
+  };
 }
 
 /** Each family's invocations, ours first: only then is an expected CID read. */
@@ -129,10 +148,14 @@ function filesOf(path) {
   return names.sort().map((name) => join(path, name));
 }
 
-function print(report) {
-  const { file, cases, agreed, disagreed, disagreements } = report;
-  console.log(`${file}: ${cases} cases, ${agreed} agreed, ${disagreed} disagreed`);
+function print({ file, disagreements, other_places: otherPlaces, ...counts }) {
+  const { cases, agreed, other_place: elsewhere, disagreed } = counts;
+  const places = elsewhere ? ` (${elsewhere} refused at another place)` : "";
+  console.log(
+    `${file}: ${cases} cases, ${agreed} agreed${places}, ${disagreed} disagreed`,
+  );
   for (const one of disagreements) console.log(`  ${JSON.stringify(one)}`);
+  for (const one of otherPlaces) console.log(`  other place: ${JSON.stringify(one)}`);
 }
 
 function printFamily({ family, cases, invocations, expected, agrees }) {

@@ -1543,6 +1543,18 @@ def words() -> None:
             canonical(OCI, {"argv": ["echo", word]}),
         )
     case(
+        "YAML -0",
+        "refused wherever it stands, as in JSON",
+        yaml(rest="Priority: -0\n"),
+        refused(),
+    )
+    case(
+        "YAML -0x0 in what is no identity",
+        "-0 to one version only: ambiguous, and of no consequence",
+        yaml(rest="Labels: {x: -0x0}\n"),
+        PLAIN,
+    )
+    case(
         "YAML no in what is no identity",
         "ambiguous where it reaches no block",
         yaml(rest="Meta: {answer: no, port: 010}\nPriority: 1_0\n"),

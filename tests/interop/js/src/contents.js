@@ -51,6 +51,7 @@ export function ofImage(task, text, at) {
   const meaning = task.resolutions.get(reference);
   if (meaning && cid) task.resolutions.replaces(reference);
   if (!meaning && !cid) task.unresolved("oci-tag", at, reference);
-  if (!meaning?.platform) task.warn("digest-may-be-an-index", at);
-  return { cid: meaning?.cid ?? cid, meaning };
+  const known = meaning?.cid ?? cid;
+  if (known && !meaning?.platform) task.warn("digest-may-be-an-index", at);
+  return { cid: known, meaning };
 }

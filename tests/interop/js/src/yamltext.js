@@ -175,7 +175,9 @@ function plainValue(text, at) {
   const numeral = old !== text || core !== text;
   if (numeral && text.length > NUMERAL_MAX) return new Ambiguous(text);
   if (!Number.isFinite(old) && typeof old === "number") return new Ambiguous(text);
-  return Object.is(old, core) ? old : new Ambiguous(text);
+  if (!Object.is(old, core)) return new Ambiguous(text);
+  if (text.startsWith("-") && (old === 0n || old === 0)) refuse(at, "-0");
+  return old;
 }
 
 function read11(text) {

@@ -399,10 +399,11 @@ class Script {
     const args = fields.get("args");
     const list = argsOf(args);
     if (list.length === 0) return;
-    if (list.length !== 1 || list[0] !== "start-entrypoint") {
-      refuse(args.at, "other arguments than start-entrypoint");
-    }
-    this.task.impure("start-entrypoint", args.at);
+    list.forEach((one, i) => {
+      const at = below(args.at, i);
+      if (one !== "start-entrypoint") refuse(at, "no argument of start");
+      this.task.impure("start-entrypoint", at);
+    });
     this.broken = true;
   }
 

@@ -40,7 +40,7 @@ export function read({ syntax, tree: written }, resolutions) {
   const { form, entries, isWorkflow } = entriesOf(tree);
   if (entries.length > TASKS_MAX) refuse("", "too many tasks");
   const isTemplate = entries.some(
-    ({ isBare, run }) => !isBare && isMap(run.value) && run.value.has("name"),
+    ({ run }) => isMap(run.value) && run.value.has("name"),
   );
   const tasks = entries.map((entry) => {
     const task = new Task(network, resolutions());
@@ -63,11 +63,11 @@ export function read({ syntax, tree: written }, resolutions) {
   return tasks;
 }
 
-/** {form, entries: [{run: {value, at}, isBare?, task?: Map}]} */
+/** {form, entries: [{run: {value, at}, task?: Map}]} */
 function entriesOf(tree) {
   if (tree.has("rsc")) {
     const run = { value: tree, at: "" };
-    return { form: "Homestar 0.2 instruction", entries: [{ run, isBare: true }] };
+    return { form: "Homestar 0.2 instruction", entries: [{ run }] };
   }
   if (tree.has("run")) {
     return { form: "Homestar 0.2 task", entries: [taskEntry(tree, "")] };

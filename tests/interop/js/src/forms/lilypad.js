@@ -104,13 +104,13 @@ class Template {
     this.named = new Set();
     this.failed = false;
     this.size = 0;
-    this.parts = this.parse(template);
+    this.actions = this.split(template);
   }
 
   /** The text, or null where some action leaves the whole unrendered. */
   render() {
     const out = [];
-    this.run(this.parts, out);
+    if (!this.failed) this.run(this.matched(), out);
     for (const name of this.inputs.keys()) {
       if (!this.named.has(name))
         this.task.warn("ignored-field", below("/inputs", name));
@@ -123,30 +123,38 @@ class Template {
     this.task.impure("template", this.at);
   }
 
-  parse(template) {
-    const root = { then: [], else: null };
-    const open = [root];
-    const current = () => open.at(-1).else ?? open.at(-1).then;
+  /** Texts and actions in turn; null for an action that is none of the table. */
+  split(template) {
+    const parts = [];
     let at = 0;
     for (let actions = 0; ; actions++) {
       const start = template.indexOf("{{", at);
-      current().push(template.slice(at, start < 0 ? undefined : start));
-      if (start < 0) break;
+      parts.push(template.slice(at, start < 0 ? undefined : start));
+      if (start < 0) return parts;
       if (actions >= ACTIONS_MAX) refuse(this.at, "too many actions");
       const end = template.indexOf("}}", start + 2);
       if (end < 0) refuse(this.at, "{{ without }}");
-      const action = this.action(template.slice(start + 2, end));
+      parts.push(this.action(template.slice(start + 2, end)));
       at = end + 2;
-      if (action === "else") {
+    }
+  }
+
+  /** A tree: only where all actions are of the table is it known what ends what. */
+  matched() {
+    const root = { then: [], else: null };
+    const open = [root];
+    const current = () => open.at(-1).else ?? open.at(-1).then;
+    for (const part of this.actions) {
+      if (part.word === "else") {
         if (open.length === 1 || open.at(-1).else)
           refuse(this.at, "an else of nothing");
         open.at(-1).else = [];
-      } else if (action === "end") {
+      } else if (part.word === "end") {
         if (open.length === 1) refuse(this.at, "an end of nothing");
         open.pop();
-      } else if (action) {
-        current().push(action);
-        if (action.then) open.push(action);
+      } else {
+        current().push(part);
+        if (part.then) open.push(part);
       }
     }
     if (open.length > 1) refuse(this.at, "an if without end");
@@ -155,7 +163,7 @@ class Template {
 
   action(text) {
     const word = WORD.exec(text);
-    if (word) return word[1];
+    if (word) return { word: word[1] };
     const give = GIVE.exec(text);
     if (give) return this.naming({ give: give[1], names: [give[1]] });
     const when = IF.exec(text);

@@ -103,17 +103,13 @@ function inline({ task, params, isModule }) {
   const { type, bytes, cid } = placed(field.at, () => dataUrl(value));
   if (type !== "application/gzip") return { name: "", cid };
   const files = filesOfArchive(bytes);
-  if (!files) {
+  const isOneFile = files?.length === 1 && !files[0].path.includes("/");
+  if (!files || (isModule && !isOneFile)) {
     task.unresolved("archive", field.at, ARCHIVE);
     task.warn("archive", field.at);
     return null;
   }
-  if (isModule) {
-    if (files.length !== 1 || files[0].path.includes("/")) {
-      refuse(field.at, "an archive that is not one file at its top");
-    }
-    return { cid: rawOf(files[0].bytes) };
-  }
+  if (isModule) return { cid: rawOf(files[0].bytes) };
   return {
     entries: files.map((file) => ({ path: file.path, cid: rawOf(file.bytes) })),
   };
