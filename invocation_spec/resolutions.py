@@ -172,7 +172,12 @@ def _oci(key: str, node: Node) -> tuple[str, Meaning]:
 
 
 def _url(key: str, node: Node) -> tuple[str, Meaning]:
-    return parse_url(key), _file(node)
+    normal = parse_url(key)
+    for prefix in _KINDS:
+        if normal.startswith(prefix):
+            # Its own grammar would be passed by, and a claim could not repeat it.
+            raise EncodingError(f"another spelling of `{prefix}`; begin with that")
+    return normal, _file(node)
 
 
 def _s3(key: str, node: Node) -> tuple[str, Meaning]:

@@ -11,6 +11,7 @@
     ├─ ProofError               their proof does not lead to the root it names
     ├─ FileError                a file of the user's cannot be taken as it is
     │  └─ KeyFileError          the key file or its state cannot be used as it is
+    ├─ AddressError             this host and port cannot be listened on
     ├─ NotFoundError            what an identifier names is not there
     └─ StoreError               our disk
        ├─ StoreLockedError      another process writes to this store
@@ -27,6 +28,7 @@ from __future__ import annotations
 from invocation_spec.errors import DidError, OctostoreError
 
 __all__ = [
+    "AddressError",
     "BlockMismatchError",
     "CarError",
     "ChainError",
@@ -105,6 +107,12 @@ class KeyFileError(FileError):
     """A key file or its state that cannot be used; `at` is its path."""
 
     code = "key-file"
+
+
+class AddressError(OctostoreError):
+    """A host and port that cannot be listened on; `at` is them."""
+
+    code = "address"
 
 
 class NotFoundError(OctostoreError):

@@ -29,6 +29,7 @@ from invocation_spec.errors import (
 )
 from octostore.client import RemoteError
 from octostore.errors import (
+    AddressError,
     BlockMismatchError,
     CarError,
     DidError,
@@ -91,6 +92,7 @@ EXIT_CODES: Final[Mapping[type[OctostoreError], int]] = {
     CarError: UNSOUND,
     BlockMismatchError: UNSOUND,
     ProofError: UNSOUND,
+    AddressError: OUR_DISK,
     NotFoundError: NOT_THERE,
     StoreError: OUR_DISK,
     RemoteError: OUR_DISK,

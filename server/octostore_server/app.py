@@ -8,15 +8,19 @@ Whoever opens the store closes it, after the app has stopped.
 
 from __future__ import annotations
 
+import logging
 import signal
+import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import uvicorn
 from fastapi import FastAPI
 
 import octostore
+from octostore.errors import AddressError
 from octostore.store import Octostore
 from octostore_server import errors
 from octostore_server.node import Node
@@ -69,14 +73,16 @@ def serve(settings: Settings) -> None:
     delivery on its way to the disk is finished, the store is closed.
 
     Raises:
-        StoreLockedError: another process writes to it.
+        AddressError: somebody else listens there, or it is no address of ours.
+        StoreLockedError: another process writes to the store.
         StoreError: it cannot be opened.
     """
-    with Octostore.open(settings.path, readonly=settings.readonly) as store:
+    with (
+        _listening(settings) as listener,
+        Octostore.open(settings.path, readonly=settings.readonly) as store,
+    ):
         config = uvicorn.Config(
             create_app(store, settings),
-            host=settings.host,
-            port=settings.port,
             log_level=settings.log_level,
             access_log=settings.log_level in ("debug", "info"),
             lifespan="off",
@@ -88,9 +94,28 @@ def serve(settings: Settings) -> None:
             timeout_keep_alive=_KEEP_ALIVE_S,
             timeout_graceful_shutdown=settings.shutdown_seconds,
         )
+        # uvicorn has set its logger up; ours would not be heard yet.
+        host, port = listener.getsockname()[:2]
+        logging.getLogger("uvicorn.error").info("running on http://%s:%s", host, port)
         if threading.current_thread() is threading.main_thread():
             # After its own shutdown uvicorn raises the signal again, which would
             # kill us before the store is closed.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run()
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """The socket to listen on, taken before anything else is begun."""
+    at = f"{settings.host}:{settings.port}"
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port)[0][0]
+        listener = socket.create_server((settings.host, settings.port), family=family)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no host of that name"
+        raise AddressError(
+            f"cannot listen: {reason}; choose another --host or --port", at=at
+        ) from error
+    with listener:
+        yield listener

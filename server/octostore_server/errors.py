@@ -30,6 +30,7 @@ from invocation_spec.errors import (
     OctostoreError,
 )
 from octostore.errors import (
+    AddressError,
     BlockMismatchError,
     CarError,
     DidError,
@@ -148,6 +149,7 @@ STATUS: Final[Mapping[type[OctostoreError], int]] = {
     RecordError: 422,
     StatementError: 422,
     KeyFileError: 500,
+    AddressError: 500,
     StoreError: 500,
     RemoteError: 502,
     BusyError: 503,

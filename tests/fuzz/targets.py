@@ -194,7 +194,7 @@ def _check_blocks(program_block: bytes, input_block: bytes) -> None:
     check_fit(program, given)
     invocation = Invocation(program.cid, given.cid)
     assert Invocation.from_block(invocation.block) == invocation
-    assert disagreement(input_block) is None, disagreement(input_block)
+    _check_second_opinion(input_block)
     (own,) = canonicalize(to_car(program, given))
     assert own.invocation == invocation, "another invocation by its own CAR"
     try:
@@ -203,6 +203,12 @@ def _check_blocks(program_block: bytes, input_block: bytes) -> None:
         return  # the key "/" in args: only a CAR can hold it
     (own,) = canonicalize(text.encode())
     assert own.invocation == invocation, "another invocation by its own DAG-JSON"
+
+
+def _check_second_opinion(block: bytes) -> None:
+    """The reference codec reads the same, if its table knows the codecs of the CIDs."""
+    found = disagreement(block) or ""
+    assert not found or "No multicodec is known" in found, found
 
 
 def _parse_resolutions(data: bytes) -> None:
@@ -234,7 +240,7 @@ def _decode(data: bytes) -> None:
         _check_reason(error)
         return
     assert dagcbor.encode(value, floats=True) == data, "two encodings of one value"
-    assert disagreement(data) is None, disagreement(data)
+    _check_second_opinion(data)
 
 
 def _read_document(data: bytes) -> None:
@@ -257,7 +263,7 @@ def _receive(data: bytes) -> None:
         return
     assert found.signed == data[-len(found.signed) :] == found.part.block
     assert found.cid == CID.of_block(found.signed)
-    assert disagreement(data) is None, disagreement(data)
+    _check_second_opinion(data)
     try:
         assert found.verify().envelope == data
     except SignatureError:

@@ -6,6 +6,7 @@ read leniently and write what they are told.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import struct
@@ -114,7 +115,8 @@ def _text(tree: Tree, *, plain: bool) -> str:
     if isinstance(tree, CID):
         return json.dumps({"/": str(tree)})
     if isinstance(tree, bytes):
-        return json.dumps({"/": {"bytes": tree.hex()}})
+        text = base64.b64encode(tree).decode().rstrip("=")
+        return json.dumps({"/": {"bytes": text}})
     if plain and isinstance(tree, str) and _PLAIN.fullmatch(tree):
         return tree
     return json.dumps(tree, ensure_ascii=False)

@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
 from invocation_spec.model import Input
+from octostore.errors import AddressError
 from octostore.store import Octostore
-from octostore_server.app import HEADER_BYTES_MAX
+from octostore_server.app import HEADER_BYTES_MAX, serve
+from octostore_server.settings import Settings
 from tests.octostore.world import Issuer, Ran, result
 from tests.server.conftest import CAR, Story, car_of
 
@@ -120,3 +123,18 @@ def test_a_disk_that_is_full_is_507_and_what_was_there_stays(tmp_path: Path) -> 
     assert set(statuses) == {201, 507}
     with Octostore.open(path, readonly=True) as store:
         assert store.checkpoint().size == taken
+
+
+def test_a_port_in_use_is_said_in_a_line_and_nothing_is_begun(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = Settings(path=tmp_path / "store", port=port)
+        with pytest.raises(AddressError, match="choose another"):
+            serve(settings)
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "\udcff", "a" * 300])
+def test_a_host_that_is_none_is_said_in_a_line(tmp_path: Path, host: str) -> None:
+    with pytest.raises(AddressError):
+        serve(Settings(path=tmp_path / "store", host=host))

@@ -1276,6 +1276,7 @@ def resolutions() -> None:
         ("no CID in its key", "ipfs:x", str(FILE), "/ipfs:x"),
         ("not a CID", "https://a.b/", "x", "/https:~1~1a.b~1"),
         ("a number", "https://a.b/", 1, "/https:~1~1a.b~1"),
+        ("another spelling of s3", "S3://b/k", str(FILE), "/S3:~1~1b~1k"),
         (
             "an unknown field",
             "https://a.b/",

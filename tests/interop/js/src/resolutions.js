@@ -97,7 +97,12 @@ function read(key, value, at) {
   const kind = KINDS.find(([prefix]) => key.startsWith(prefix));
   if (kind) return kind[1](key, value, at);
   if (!key.includes("://")) fault("a key of no kind");
-  return { reference: references.normalUrl(key), meaning: file(value, at) };
+  const reference = references.normalUrl(key);
+  // "A URL whose normal spelling begins with one of these prefixes MUST be refused."
+  if (KINDS.some(([prefix]) => reference.startsWith(prefix))) {
+    fault("another spelling of a key of another kind");
+  }
+  return { reference, meaning: file(value, at) };
 }
 
 function oci(key, value, at) {
