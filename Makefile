@@ -1,4 +1,5 @@
-# The commands of the house. Each needs Python 3.11+ and make, nothing else of ours.
+# The commands of the house. Each needs Python 3.11+, make, and a C compiler for one
+# dependency that is published as source; nothing else of ours.
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,7 +23,8 @@ $(READY): pyproject.toml requirements-dev.txt
 	  || { echo "Octostore needs Python 3.11 or newer; $(PYTHON) is older. Try: make PYTHON=python3.11" >&2; exit 1; }
 	@echo "setting up $(VENV) (once; about a minute)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt \
+	  || { echo "Not installed. One dependency, cbrrr, is compiled on the spot: it needs a C compiler and Python's headers (on Debian: apt-get install build-essential python3-dev)." >&2; exit 1; }
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
