@@ -222,7 +222,7 @@ def test_bombs_are_refused_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "ARCHIVE_ENTRIES_MAX", 2)
     with pytest.raises(NotPlainError, match="entries"):
         unpack(packed(("a", b""), ("b", b""), ("c", b"")))
-    assert time.process_time() - start < 30
+    assert time.process_time() - start < 5
 
 
 def test_deep_names_are_checked_in_linear_time() -> None:
@@ -230,7 +230,7 @@ def test_deep_names_are_checked_in_linear_time() -> None:
     data = packed(*((name, b"") for name in names), format=tarfile.PAX_FORMAT)
     start = time.process_time()
     assert len(unpack(data)) == 500
-    assert time.process_time() - start < 30
+    assert time.process_time() - start < 5
 
 
 @given(st.binary(max_size=1600), st.integers(0, 1600))

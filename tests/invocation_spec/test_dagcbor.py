@@ -236,7 +236,7 @@ def test_a_refusal_takes_no_longer_than_a_reading() -> None:
     start = time.process_time()
     with pytest.raises(EncodingError):
         decode(block[:-1])
-    assert time.process_time() - start < 30
+    assert time.process_time() - start < 2
 
 
 def test_a_link_in_a_block_is_a_cidv1_as_it_stands() -> None:

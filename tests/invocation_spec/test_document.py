@@ -247,7 +247,7 @@ def test_bombs_are_refused_soon(text: str) -> None:
     start = time.process_time()
     with pytest.raises(DocumentError) as caught:
         tree_of(text)
-    assert time.process_time() - start < 30
+    assert time.process_time() - start < 3
     assert len(str(caught.value)) < 300
 
 
@@ -255,14 +255,14 @@ def test_long_numerals_are_read_soon() -> None:
     start = time.process_time()
     for text in ("1" * 1_000_000, "0x" + "f" * 1_000_000, "1" + ":1" * 500_000):
         assert scalar(text) == Ambiguous(text)
-    assert time.process_time() - start < 30
+    assert time.process_time() - start < 3
 
 
 def test_a_document_has_a_largest_size() -> None:
     start = time.process_time()
     with pytest.raises(DocumentError, match="at most"):
         read_document(b"{" + b" " * (100 << 20))
-    assert time.process_time() - start < 30
+    assert time.process_time() - start < 1
     assert read_document(b"{}" + b" " * (DOCUMENT_BYTES_MAX - 2)).tree == {}
 
 

@@ -346,7 +346,7 @@ def test_no_reference_takes_long(text: str) -> None:
             continue
     with suppress(EncodingError):
         parse_data_url(text)
-    assert time.process_time() - start < 30
+    assert time.process_time() - start < 2
 
 
 @given(st.text(max_size=40) | st.from_regex(r"(https?|ipfs|ipns|hash|data):.{0,30}"))
