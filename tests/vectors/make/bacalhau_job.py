@@ -170,8 +170,8 @@ def commands() -> None:
     case(
         "WorkingDirectory",
         "identity, cleaned",
-        docker({"WorkingDirectory": "/work//a/./b/../"}),
-        ran(cwd="/work/a"),
+        docker({"WorkingDirectory": "/srv//a/./b/../"}),
+        ran(cwd="/srv/a"),
     )
     case(
         "WorkingDirectory is the root",
@@ -513,7 +513,7 @@ def configurations() -> None:
         "reported, never written to cwd",
         docker(),
         PLAIN,
-        **stated(workdir="/work"),
+        **stated(workdir="/srv"),
     )
     case(
         "cmd null",

@@ -279,29 +279,29 @@ def images() -> None:
         "container with environment and directory",
         "lists and maps say the same",
         OCI,
-        {"argv": ["env"], "env": {"A": "1", "B": "x=y"}, "cwd": "/work"},
+        {"argv": ["env"], "env": {"A": "1", "B": "x=y"}, "cwd": "/srv"},
         {
             JOB_7: docker(
-                {"Entrypoint": ["env"], "Parameters": [], "WorkingDirectory": "/work"},
+                {"Entrypoint": ["env"], "Parameters": [], "WorkingDirectory": "/srv"},
                 Env={"A": "1", "B": "x=y"},
             ),
             JOB_1: docker(
                 {
                     "Entrypoint": ["env"],
                     "Parameters": [],
-                    "WorkingDirectory": "/work/",
+                    "WorkingDirectory": "/srv/",
                     "EnvironmentVariables": ["B=x=y", "A=0", "A=1"],
                 },
             ),
             BETA: beta(
                 {
                     "Entrypoint": ["env"],
-                    "WorkingDirectory": "/work",
+                    "WorkingDirectory": "/srv",
                     "EnvironmentVariables": ["A=1", "B=x=y"],
                 }
             ),
             UCAN: ucan_docker(
-                entrypoint=["env"], workdir="/work", env={"B": "x=y", "A": "1"}
+                entrypoint=["env"], workdir="/srv", env={"B": "x=y", "A": "1"}
             ),
         },
     )

@@ -130,7 +130,7 @@ def same() -> None:
             FUNCTION,
             awaits,
         ),
-        ("gvmi", "an image of Golem's", GVMI, {"argv": ["date"], "cwd": "/work"}),
+        ("gvmi", "an image of Golem's", GVMI, {"argv": ["date"], "cwd": "/srv"}),
     ):
         expected = canonical(program, given, warnings=[])
         case(f"{name}-json", why, own(program, given), expected)

@@ -616,9 +616,9 @@ def workflow_forms() -> None:
     case(
         "container-and-command",
         "all kinds of tasks",
-        workflow(scope({"c": docker(workdir="/work"), "w": wasi()})),
+        workflow(scope({"c": docker(workdir="/srv"), "w": wasi()})),
         several(
-            canonical(OCI, {"argv": ["date", "-u"], "cwd": "/work"}),
+            canonical(OCI, {"argv": ["date", "-u"], "cwd": "/srv"}),
             canonical(WASI, {"args": ["-v"]}),
         ),
     )

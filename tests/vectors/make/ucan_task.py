@@ -75,7 +75,7 @@ def task_docker() -> None:
         "docker-full",
         "env is a map, taken from the task itself: the converter lost it",
         docker(
-            workdir="/work/./x/",
+            workdir="/srv/./x/",
             mounts={"/in": RSC, "data/": f"https://ipfs.io/ipfs/{DATA}"},
             outputs={"/outputs": "", "a/b": None, "/a/b/": 1},
             env={"HELLO": "world", "EMPTY": "", "BACALHAU_X": "y"},
@@ -84,7 +84,7 @@ def task_docker() -> None:
             OCI,
             date
             | {
-                "cwd": "/work/x",
+                "cwd": "/srv/x",
                 "files": {"/in": CODE, f"/data/{DATA}": DATA},
                 "env": {"HELLO": "world", "EMPTY": "", "BACALHAU_X": "y"},
             },
