@@ -30,6 +30,7 @@ from octostore.errors import (
     StoreFullError,
     StoreVersionError,
 )
+from octostore.folder import NO_SPACE, check_folder, disk_error
 from octostore.lmdb_pages import COMMIT_KEY, Pages
 from octostore.locks import SnapshotGate, WriterLock
 
@@ -47,7 +48,6 @@ _SLOT_BYTES: Final = 64
 _READERS: Final = "lock.mdb"
 
 LMDB_DATA: Final = "data.mdb"
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _DENIED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 #: LMDB reports a write cut short by a full disk as EIO. If less than this is
@@ -98,7 +98,7 @@ class LmdbEngine:
             StoreVersionError: a data file of another LMDB.
             StoreError: not a store, not ours to open, open in this process.
         """
-        _check_folder(path, readonly=readonly)
+        check_folder(path, LMDB_DATA, ("writer.lock", "lock.mdb"), readonly=readonly)
         lock = None if readonly else WriterLock.take(path)
         env: lmdb.Environment | None = None
         try:
@@ -112,7 +112,7 @@ class LmdbEngine:
             if isinstance(error, lmdb.Error):
                 raise _store_error(error, path, "open") from error
             if isinstance(error, OSError):
-                raise _os_error(error, path) from error
+                raise disk_error(error, path) from error
             raise
 
     @contextmanager
@@ -156,7 +156,7 @@ class LmdbEngine:
         except lmdb.Error as error:
             raise _store_error(error, path, "copy", _SLACK_BYTES) from error
         except OSError as error:
-            raise _os_error(error, path) from error
+            raise disk_error(error, path) from error
 
     def faults(self) -> Iterator[str]:
         """What the pages of the file say, as `Engine.faults` says."""
@@ -301,21 +301,6 @@ def _size(rows: dict[tuple[str, bytes], bytes | None]) -> int:
     return sum(len(key) + len(value or b"") for (_, key), value in rows.items())
 
 
-def _check_folder(path: Path, *, readonly: bool) -> None:
-    try:
-        if not path.exists() and not readonly:
-            path.mkdir(mode=0o700, parents=True)
-        names = {item.name for item in path.iterdir()}
-    except FileNotFoundError as error:
-        raise StoreError("no store here; `ingest` makes one", at=str(path)) from error
-    except NotADirectoryError as error:
-        raise StoreError("a file; a store is a folder", at=str(path)) from error
-    except OSError as error:
-        raise _os_error(error, path) from error
-    if LMDB_DATA not in names and (readonly or names - {"writer.lock", "lock.mdb"}):
-        raise StoreError("this folder is not a store; name another", at=str(path))
-
-
 def _open_env(
     path: Path,
     lock: WriterLock | None,
@@ -342,7 +327,7 @@ def _open_env(
         env = opened(reader_table=True)
     except (lmdb.Error, OSError) as error:
         code = error.code if isinstance(error, lmdb.Error) else error.errno
-        if not readonly or code not in _DENIED + _FULL:
+        if not readonly or code not in _DENIED + NO_SPACE:
             raise
         shared = WriterLock.keep_out(path)
         return opened(reader_table=False), shared
@@ -396,7 +381,7 @@ def _store_error(
 
 
 def _is_full(error: lmdb.Error, path: Path, size: int) -> bool:
-    if error.code in _FULL or isinstance(error, lmdb.DiskError):
+    if error.code in NO_SPACE or isinstance(error, lmdb.DiskError):
         return True
     if error.code != errno.EIO or not size:
         return False
@@ -405,9 +390,3 @@ def _is_full(error: lmdb.Error, path: Path, size: int) -> bool:
     if largest != resource.RLIM_INFINITY:
         return (path / LMDB_DATA).stat().st_size + needed > largest
     return shutil.disk_usage(path).free < needed
-
-
-def _os_error(error: OSError, path: Path) -> StoreError:
-    if error.errno in _FULL:
-        return StoreFullError("no space left; free some and try again", at=str(path))
-    return StoreError(f"{os.strerror(error.errno or 0)}", at=str(path))

@@ -13,7 +13,6 @@ Source: DESIGN 4; sqlite.org/wal.html, sqlite.org/withoutrowid.html.
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 import shutil
@@ -27,6 +26,7 @@ from typing import Final, Self
 from octostore.durable import new_folder, sync_file
 from octostore.engine import KEY_BYTES_MAX, Row, Snapshot, Table, successor
 from octostore.errors import StoreCorruptError, StoreError, StoreFullError
+from octostore.folder import check_folder, disk_error
 from octostore.locks import SnapshotGate, WriterLock
 
 __all__ = ["SQLITE_DATA", "SqliteEngine"]
@@ -42,7 +42,6 @@ _BUSY_S: Final = 60
 #: free, or the process is limited, it was the space.
 _SLACK_BYTES: Final = 1 << 20
 
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SHORT: Final = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
@@ -83,7 +82,7 @@ class SqliteEngine:
             StoreFullError: no space to begin with.
             StoreError: not a store, not ours to open.
         """
-        _check_folder(path, readonly=readonly)
+        check_folder(path, SQLITE_DATA, _OURS, readonly=readonly)
         lock = None if readonly else WriterLock.take(path)
         writer = None
         try:
@@ -145,7 +144,7 @@ class SqliteEngine:
                 sync_file(part)
                 part.rename(path / SQLITE_DATA)
         except OSError as error:
-            raise _os_error(error, path) from error
+            raise disk_error(error, path) from error
 
     def faults(self) -> Iterator[str]:
         """What SQLite itself finds wrong, as `Engine.faults` says."""
@@ -328,21 +327,6 @@ def _tables_of(
     return found & names
 
 
-def _check_folder(path: Path, *, readonly: bool) -> None:
-    try:
-        if not path.exists() and not readonly:
-            path.mkdir(mode=0o700, parents=True)
-        names = {item.name for item in path.iterdir()}
-    except FileNotFoundError as error:
-        raise StoreError("no store here; `ingest` makes one", at=str(path)) from error
-    except NotADirectoryError as error:
-        raise StoreError("a file; a store is a folder", at=str(path)) from error
-    except OSError as error:
-        raise _os_error(error, path) from error
-    if SQLITE_DATA not in names and (readonly or names - _OURS):
-        raise StoreError("this folder is not a store; name another", at=str(path))
-
-
 @contextmanager
 def _naming(path: Path, doing: str) -> Iterator[None]:
     """Say errors of SQLite in our words."""
@@ -368,11 +352,3 @@ def _store_error(error: sqlite3.Error, path: Path, doing: str) -> StoreError:
 def _is_short(path: Path) -> bool:
     limited = resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY
     return limited or shutil.disk_usage(path).free < _SLACK_BYTES
-
-
-def _os_error(error: OSError, path: Path) -> StoreError:
-    if error.errno in _FULL:
-        return StoreFullError("no space left; free some and try again", at=str(path))
-    if error.errno == errno.EEXIST:
-        return StoreError("exists; a copy never overwrites", at=str(path))
-    return StoreError(f"{os.strerror(error.errno or 0)}", at=str(path))
