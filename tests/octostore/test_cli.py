@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from invocation_spec.errors import OctostoreError
-from octostore.cli import app, run
+from octostore.cli import app
 from octostore.cli.rim import exit_code
+from tests.octostore.said import Command, Said
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KEPLER = EXAMPLES / "kepler"
@@ -24,40 +24,6 @@ INVOCATION = "bafyreieownkfepdk5pj4brltqjs2y3gqyyzxm7rthhqit4b4xrlmkwyrbq"
 CODE = "bafkreifaywuwqel4azhead6xvipy42oa6fv2yn24mtxmxx6stuqttjvsl4"
 LONG = "x" * 300
 DATA = "bafkreiglpv35tswhlncvsqft23yewm3i4vbom2buicxshvwbm2w5ofwium"
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, object]:
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
-
-
-Command = Callable[..., Said]
-
-
-@pytest.fixture
-def octostore(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Command:
-    monkeypatch.setenv("OCTOSTORE_PATH", str(tmp_path / "store"))
-    monkeypatch.delenv("OCTOSTORE_SERVER", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str | Path) -> Said:
-        code = run([str(item) for item in arguments])
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    return call
 
 
 @pytest.fixture

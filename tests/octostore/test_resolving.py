@@ -7,9 +7,8 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,7 +18,7 @@ import httpx
 import pytest
 
 from invocation_spec import CID
-from octostore.cli import run
+from tests.octostore.said import Command, Said
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KEPLER = EXAMPLES / "kepler"
@@ -30,38 +29,6 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _PORT = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        found = json.loads(self.out)
-        assert isinstance(found, dict)
-        return found
-
-
-Command = Callable[..., Said]
-
-
-@pytest.fixture
-def octostore(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Command:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str | Path) -> Said:
-        code = run([str(item) for item in arguments])
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    return call
 
 
 def digest_of(data: bytes) -> str:
