@@ -97,7 +97,8 @@ def _outcome(form: Form, reading: Reading) -> Outcome:
         result_names=reading.result_names,
     )
     # What keeps a part from being complete is always said.
-    assert outcome.name != "canonical" or outcome.invocation, reading.form  # noqa: S101
+    whole = outcome.program is not None and outcome.input is not None
+    assert outcome.name != "canonical" or whole, reading.form  # noqa: S101
     return outcome
 
 

@@ -99,8 +99,9 @@ class Outcome:
             "input": _text(self.input),
             "invocation": _text(self.invocation),
         }
-        if self.without_nonce is not None:
-            found["without_nonce"] = _text(self.without_nonce)
+        plain = self.without_nonce
+        if plain is not None:
+            found["without_nonce"] = _text(plain)
         found["also"] = [item.to_json() for item in self.also]
         found["aliases"] = dict(self.aliases)
         found["unresolved"] = [item.to_json() for item in self.unresolved]
