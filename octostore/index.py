@@ -21,7 +21,7 @@ from octostore import tables
 from octostore.closure import Closure, Fact, Ran
 from octostore.draft import Draft
 from octostore.keys import PublicKey
-from octostore.log import KIND_STATEMENT, Entry, Frontier, leaf_hash
+from octostore.log import Entry, leaf_hash
 from octostore.receipt import Skipped
 from octostore.records import Claim, Link, Profile, Withdrawal
 from octostore.statement import Statement
@@ -32,18 +32,20 @@ __all__ = ["append_entry", "index_invocation", "index_statement"]
 _NOTHING: Final = b""
 
 
-def append_entry(draft: Draft, statement: Statement) -> int:
-    """Log the statement, whose envelope is there; returns its place."""
-    entry = bytes(Entry(KIND_STATEMENT, statement.envelope_cid))
-    leaf = leaf_hash(entry)
-    frontier: Frontier = draft.view.frontier()
-    index = frontier.size
+def append_entry(draft: Draft, entry: Entry) -> int:
+    """Log the entry, whose block is there; returns its place.
+
+    With it go the hashes of all subtrees that it completes (tables.py).
+    """
+    raw = bytes(entry)
+    frontier, hashes = draft.view.frontier().grown(leaf_hash(raw))
+    index = frontier.size - 1
     draft.put(
         tables.LOG.name,
         tables.LOG.key.encode(index),
-        tables.LOG_VALUE.encode(entry, leaf),
+        tables.LOG_VALUE.encode(raw, b"".join(hashes)),
     )
-    draft.put(tables.META.name, tables.FRONTIER, bytes(frontier.append(leaf)))
+    draft.put(tables.META.name, tables.FRONTIER, bytes(frontier))
     return index
 
 

@@ -33,6 +33,7 @@ from octostore.draft import Draft
 from octostore.engine import Engine
 from octostore.errors import CarError, StatementError
 from octostore.index import append_entry, index_statement
+from octostore.log import KIND_STATEMENT, Entry
 from octostore.receipt import Quarantined, Receipt, Skipped
 from octostore.spool import Spool
 from octostore.statement import ReceivedStatement, Statement
@@ -212,7 +213,7 @@ class _Door:
         self._keep_blocks(statement, needs)
         index = self._draft.view.frontier().size
         self._skipped += index_statement(self._draft, self._closure, statement, index)
-        append_entry(self._draft, statement)
+        append_entry(self._draft, Entry(KIND_STATEMENT, statement.envelope_cid))
         if held is not None:
             # In the batch of the entry: until then it must not cease to wait.
             pending = tables.PENDING.key.encode(statement.cid)

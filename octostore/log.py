@@ -5,23 +5,24 @@
     sha256(01 | left | right)        a node
 
 All here is pure. A checkpoint is the size and root of the log; it is not signed
-here: signed notes, tiles and the map (entries of kind 1) build on it.
+here: what is said to others about a tree stands in `octostore.tlog`.
 Source: RFC 6962 section 2.1; FORMATS 7; docs/spec/log.md.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 from dataclasses import dataclass
 from typing import Final, Self
 
 from invocation_spec.cid import CID, DAG_CBOR, SHA2_256
 from octostore.errors import StatementError, StoreCorruptError
+from octostore.tlog.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash, node_hash
 
 __all__ = [
     "EMPTY_ROOT",
     "ENTRY_BYTES",
+    "INDEX_MAX",
     "KIND_MAP_HEAD",
     "KIND_STATEMENT",
     "Checkpoint",
@@ -37,21 +38,10 @@ KIND_MAP_HEAD: Final = 1
 #: A kind byte and the 36 bytes of a dag-cbor, sha2-256 CID.
 ENTRY_BYTES: Final = 37
 
-_HASH_BYTES: Final = 32
 _SIZE_BYTES: Final = 6
 
-#: The root of a log without entries.
-EMPTY_ROOT: Final = hashlib.sha256(b"").digest()
-
-
-def leaf_hash(entry: bytes) -> bytes:
-    """RFC 6962: sha256 of 0x00 and the bytes of the entry."""
-    return hashlib.sha256(b"\x00" + entry).digest()
-
-
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """RFC 6962: sha256 of 0x01 and both children."""
-    return hashlib.sha256(b"\x01" + left + right).digest()
+#: Places in a log are written in six bytes.
+INDEX_MAX: Final = (1 << 8 * _SIZE_BYTES) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +110,20 @@ class Frontier:
 
     def append(self, leaf: bytes) -> Frontier:
         """The frontier after one more leaf hash."""
+        return self.grown(leaf)[0]
+
+    def grown(self, leaf: bytes) -> tuple[Frontier, tuple[bytes, ...]]:
+        """The frontier after one more leaf hash, and the subtrees that end with it.
+
+        Those are the leaf itself, then the full subtrees of 2, 4, 8.. leaves:
+        level by level, all nodes of the tree that this leaf completes.
+        """
         peaks, size = list(self.peaks), self.size
+        ended = [leaf]
         while size & 1:
-            leaf = node_hash(peaks.pop(), leaf)
+            ended.append(node_hash(peaks.pop(), ended[-1]))
             size >>= 1
-        return Frontier(self.size + 1, (*peaks, leaf))
+        return Frontier(self.size + 1, (*peaks, ended[-1])), tuple(ended)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -144,13 +143,12 @@ class Frontier:
             StoreCorruptError: the bytes contradict themselves.
         """
         hashes = raw[_SIZE_BYTES:]
-        if len(raw) < _SIZE_BYTES or len(hashes) % _HASH_BYTES:
+        if len(raw) < _SIZE_BYTES or len(hashes) % HASH_BYTES:
             raise StoreCorruptError(f"{len(raw)} bytes are no frontier of a log")
         return cls(
             int.from_bytes(raw[:_SIZE_BYTES], "big"),
             tuple(
-                hashes[at : at + _HASH_BYTES]
-                for at in range(0, len(hashes), _HASH_BYTES)
+                hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)
             ),
         )
 

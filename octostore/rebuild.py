@@ -16,7 +16,7 @@ from octostore.draft import Draft
 from octostore.engine import Engine, Row
 from octostore.errors import StoreCorruptError
 from octostore.index import index_statement
-from octostore.log import Frontier, leaf_hash
+from octostore.log import KIND_STATEMENT, Frontier, leaf_hash
 
 __all__ = ["is_unfinished", "rebuild"]
 
@@ -72,14 +72,14 @@ def _read_log(draft: Draft) -> None:
         row = draft.get(tables.LOG.name, key)
         if row is None:
             break
-        raw, leaf = tables.LOG_VALUE.decode(row)
-        if leaf != leaf_hash(raw):
-            raise StoreCorruptError(
-                "its leaf hash differs", at=f"entry {frontier.size}"
-            )
-        _, received = draft.view.envelope(frontier.size)
-        index_statement(draft, closure, received.verify(), frontier.size)
-        frontier = frontier.append(leaf)
+        index = frontier.size
+        raw, hashes = tables.LOG_VALUE.decode(row)
+        frontier, ended = frontier.grown(leaf_hash(raw))
+        if hashes != b"".join(ended):
+            raise StoreCorruptError("its hashes differ", at=f"entry {index}")
+        if draft.view.entry(index).kind == KIND_STATEMENT:
+            _, received = draft.view.envelope(index)
+            index_statement(draft, closure, received.verify(), index)
         draft.put(tables.META.name, tables.FRONTIER, bytes(frontier))
         draft.commit_if_large()
     draft.put(tables.META.name, tables.FRONTIER, bytes(frontier))

@@ -39,7 +39,7 @@ _LAYOUTS: Final = {layout.name: (layout.key, words) for layout, words in _KEYS}
 
 #: What the parts of a value are called, where it has some.
 _VALUES: Final[Mapping[str, tuple[Struct[*tuple[Any, ...]], str]]] = {
-    tables.LOG.name: (tables.LOG_VALUE, "entry, leaf hash"),
+    tables.LOG.name: (tables.LOG_VALUE, "entry, hashes"),
     tables.PENDING.name: (tables.BLOCK_VALUE, "envelope"),
     tables.AT.name: (tables.NUMBER, "block"),
     tables.PARTS.name: (tables.NUMBER, "entry"),

@@ -2,9 +2,9 @@
 
 What is true, and can be made from nothing else:
 
-    meta        "layout"                              -> "1"
+    meta        "layout"                              -> "2"
     blocks      no                                    -> the bytes
-    log         index                                 -> entry(37) leaf hash(32)
+    log         index                                 -> entry(37) hashes(32 each)
     pending     &part                                 -> &envelope
     waiting     &missing &part                        ->
     quarantine  sha256(cid, bytes)                    -> {cid, reason, block?}
@@ -32,6 +32,10 @@ bytes; `&x` is the 32-byte digest of a block of ours; a CID comes whole and
 delimits itself, so that none is a prefix of another. Blocks are found by the
 sha2-256 of their bytes, whatever codec a CID of it names. A claim is the pair
 (record, statement), since two issuers may sign one record.
+
+The hashes of a log row are those of all subtrees that end with the entry: its
+leaf, then the full subtrees of 2, 4, 8.. leaves. So every node of the tree is in
+the row of its last leaf, one lookup away, and no row is ever written twice.
 
 Why so: blocks grow at the end and only small rows are written at random
 (measured against digest-keyed blocks: half the disk, twice the rate).
@@ -89,7 +93,7 @@ __all__ = [
     "pair",
 ]
 
-LAYOUT_VERSION: Final = b"1"
+LAYOUT_VERSION: Final = b"2"
 
 #: Keys of `meta`.
 LAYOUT: Final = b"layout"
@@ -238,7 +242,7 @@ LINKS: Final[Layout[CID, int, int]] = Layout("links", Struct(_CID, _INDEX, _NO))
 
 #: Values with parts of their own.
 NUMBER: Final[Struct[int]] = Struct(_NO)
-LOG_VALUE: Final[Struct[bytes, bytes]] = Struct(_plain(37), _HASH)
+LOG_VALUE: Final[Struct[bytes, bytes]] = Struct(_plain(37), _REST)
 BLOCK_VALUE: Final[Struct[CID]] = Struct(_BLOCK)
 STATEMENT_VALUE: Final[Struct[CID, PublicKey, int]] = Struct(_BLOCK, _ISSUER, _U64)
 OTHER_HALF: Final[Struct[CID, int]] = Struct(_BLOCK, _BYTE)

@@ -16,9 +16,17 @@ from octostore import tables
 from octostore.engine import Snapshot
 from octostore.errors import NotFoundError, StoreCorruptError
 from octostore.keys import PublicKey
-from octostore.log import Checkpoint, Entry, Frontier
+from octostore.log import (
+    ENTRY_BYTES,
+    INDEX_MAX,
+    KIND_STATEMENT,
+    Checkpoint,
+    Entry,
+    Frontier,
+)
 from octostore.records import Claim, Profile, parse_record
 from octostore.statement import ReceivedStatement, Statement
+from octostore.tlog.merkle import HASH_BYTES
 
 __all__ = ["LoggedClaim", "LoggedStatement", "View"]
 
@@ -126,17 +134,48 @@ class View:
         raw = self.rows.get(tables.PARTS.name, tables.PARTS.key.encode(part))
         return None if raw is None else tables.NUMBER.decode(raw)[0]
 
+    def entry(self, index: int) -> Entry:
+        """What stands at this place in the log.
+
+        Raises:
+            NotFoundError: the log is shorter.
+        """
+        return Entry.from_bytes(tables.LOG_VALUE.decode(self._log_row(index))[0])
+
+    def node(self, level: int, index: int) -> bytes:
+        """The hash of a full subtree of the log (`octostore.tlog.merkle.Node`).
+
+        Raises:
+            NotFoundError: the log is shorter.
+            StoreCorruptError: the row does not have it.
+        """
+        last = (index + 1 << level) - 1
+        start = ENTRY_BYTES + level * HASH_BYTES
+        found = self._log_row(last)[start : start + HASH_BYTES]
+        if len(found) != HASH_BYTES:
+            raise StoreCorruptError(
+                f"no hash of the {1 << level} leaves that end there", at=f"entry {last}"
+            )
+        return found
+
+    def _log_row(self, index: int) -> bytes:
+        raw = None
+        if 0 <= index <= INDEX_MAX:
+            raw = self.rows.get(tables.LOG.name, tables.LOG.key.encode(index))
+        if raw is None:
+            raise NotFoundError("the log is shorter", at=f"entry {index}")
+        return raw
+
     def envelope(self, index: int) -> tuple[Entry, ReceivedStatement]:
         """The entry at this place in the log, and the envelope it names.
 
         Raises:
-            NotFoundError: the log is shorter.
+            NotFoundError: the log is shorter, or a map head stands there.
             StoreCorruptError: the envelope is not there.
         """
-        raw = self.rows.get(tables.LOG.name, tables.LOG.key.encode(index))
-        if raw is None:
-            raise NotFoundError("the log is shorter", at=f"entry {index}")
-        entry = Entry.from_bytes(tables.LOG_VALUE.decode(raw)[0])
+        entry = self.entry(index)
+        if entry.kind != KIND_STATEMENT:
+            raise NotFoundError("a map head, no statement", at=f"entry {index}")
         block = self.find_block(entry.block)
         if block is None:
             raise StoreCorruptError(f"no envelope of log entry {index}")
@@ -157,11 +196,12 @@ class View:
         """What is kept at hand of the statement at this place in the log.
 
         Raises:
-            NotFoundError: the log is shorter.
+            NotFoundError: the log is shorter, or a map head stands there.
         """
         raw = self.rows.get(tables.STATEMENTS.name, tables.STATEMENTS.key.encode(index))
         if raw is None:
-            raise NotFoundError("the log is shorter", at=f"entry {index}")
+            self.envelope(index)
+            raise StoreCorruptError("no row; rebuild the indexes", at=f"entry {index}")
         cid, issuer, issued_at_s = tables.STATEMENT_VALUE.decode(raw)
         return LoggedStatement(index, cid, issuer, issued_at_s)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from invocation_spec.errors import OctostoreError
 from octostore import tables
 from octostore.check.report import Seen
@@ -11,15 +9,12 @@ from octostore.closure import Closure
 from octostore.draft import Draft
 from octostore.errors import StoreCorruptError
 from octostore.index import index_statement
-from octostore.log import KIND_STATEMENT, Entry, Frontier, leaf_hash
+from octostore.log import ENTRY_BYTES, KIND_STATEMENT, Entry, Frontier, leaf_hash
 from octostore.row_words import value_words
 from octostore.statement import ReceivedStatement
 from octostore.view import View
 
 __all__ = ["check_log"]
-
-#: What a row of the log ends with.
-_LEAF_BYTES: Final = 32
 
 
 def check_log(view: View, seen: Seen, draft: Draft) -> None:
@@ -37,12 +32,16 @@ def check_log(view: View, seen: Seen, draft: Draft) -> None:
         if keys.decode(key)[0] != frontier.size:
             expected = f"entry {frontier.size} next"
             seen.wrong(name, key, value_words(name, value), expected)
-        leaf = leaf_hash(value[:-_LEAF_BYTES])
+        raw, kept = value[:ENTRY_BYTES], value[ENTRY_BYTES:]
+        index = frontier.size
+        frontier, hashes = frontier.grown(leaf_hash(raw))
+        if kept != b"".join(hashes):
+            found = f"{len(kept)} bytes of hashes, not those of the entries"
+            seen.wrong(name, key, found, f"hashes of {len(hashes)} subtrees")
         try:
-            reader.read(frontier.size, value)
+            reader.read(index, raw)
         except OctostoreError as error:
             seen.wrong(name, key, str(error), "a whole, verified statement")
-        frontier = frontier.append(leaf)
     kept = view.rows.get(tables.META.name, tables.FRONTIER) or bytes(Frontier())
     if kept != bytes(frontier):
         key, found = tables.FRONTIER, _frontier_words(kept)
@@ -57,21 +56,18 @@ class _Reader:
         self._draft = draft
         self._closure = Closure(view.find_block)
 
-    def read(self, index: int, value: bytes) -> None:
+    def read(self, index: int, raw: bytes) -> None:
         """Verify one entry and derive its rows.
 
         Raises:
             OctostoreError: what does not hold.
         """
-        raw, leaf = tables.LOG_VALUE.decode(value)
-        if leaf != leaf_hash(raw):
-            raise StoreCorruptError("its leaf hash is that of another entry")
         entry = Entry.from_bytes(raw)
-        if entry.kind != KIND_STATEMENT:
-            raise StoreCorruptError(f"an entry of kind {entry.kind}")
         block = self._view.find_block(entry.block)
         if block is None:
-            raise StoreCorruptError(f"its envelope {entry.block} is not there")
+            raise StoreCorruptError(f"its block {entry.block} is not there")
+        if entry.kind != KIND_STATEMENT:
+            return
         statement = ReceivedStatement.from_block(block).verify()
         before = self._draft.view.index(statement.cid)
         if before is not None:

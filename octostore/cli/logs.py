@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from invocation_spec.cid import CID
 from octostore.chain_findings import equivocations, findings
 from octostore.cli.rim import (
     AsJson,
@@ -22,7 +23,9 @@ from octostore.durable import write_new
 from octostore.equivocation import Equivocation
 from octostore.errors import StoreError
 from octostore.keys import Did, PublicKey
+from octostore.log import KIND_STATEMENT
 from octostore.store import Octostore
+from octostore.view import LoggedStatement, View
 
 __all__ = ["app"]
 
@@ -44,33 +47,23 @@ def list_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the statements of the log, each with its issuer.
+    """List the entries of the log: statements with their issuers, map heads.
 
     Example: octostore log list --from 100
     """
     with Octostore.open(store_path(store), readonly=True) as opened, opened.view() as v:
         checkpoint = v.checkpoint()
         end = min(start + limit, checkpoint.size)
-        shown = [v.logged(index) for index in range(start, end)]
+        shown = [_listed(v, index) for index in range(start, end)]
     if as_json:
-        entries = [
-            {
-                "index": item.index,
-                "statement": str(item.cid),
-                "issuer": str(item.issuer.did),
-                "issued_at_s": item.issued_at_s,
-            }
-            for item in shown
-        ]
+        entries = [_entry_json(index, item) for index, item in enumerate(shown, start)]
         following = {"next": end} if end < checkpoint.size else {}
         print_json(
             {"checkpoint": checkpoint.to_json(), "entries": entries, **following}
         )
         return
-    for item in shown:
-        say(
-            f"{item.index:>8}  {_time(item.issued_at_s)}  {item.cid}  {item.issuer.did}"
-        )
+    for index, item in enumerate(shown, start):
+        say(f"{index:>8}  {_entry_words(item)}")
     say(f"log of {checkpoint.size} entries")
 
 
@@ -131,6 +124,29 @@ def equivocations_command(
         if files:
             say(f"  proof {files[at]}")
     say(_counted(len(found), "equivocation"))
+
+
+def _listed(view: View, index: int) -> LoggedStatement | CID:
+    """The statement at this place, or the CID of the map head there."""
+    entry = view.entry(index)
+    return view.logged(index) if entry.kind == KIND_STATEMENT else entry.block
+
+
+def _entry_json(index: int, item: LoggedStatement | CID) -> dict[str, object]:
+    if isinstance(item, CID):
+        return {"index": index, "map_head": str(item)}
+    return {
+        "index": index,
+        "statement": str(item.cid),
+        "issuer": str(item.issuer.did),
+        "issued_at_s": item.issued_at_s,
+    }
+
+
+def _entry_words(item: LoggedStatement | CID) -> str:
+    if isinstance(item, CID):
+        return f"{'map head':<20}  {item}"
+    return f"{_time(item.issued_at_s)}  {item.cid}  {item.issuer.did}"
 
 
 def _write(folder: Path, proof: Equivocation) -> Path:
