@@ -9,6 +9,7 @@
     ├─ CarError                 their file is no CAR, or it breaks off
     ├─ BlockMismatchError       their bytes do not hash to the CID they came under
     ├─ ProofError               their proof does not lead to the root it names
+    ├─ NoteError                their signed note is none, or a signature fails
     ├─ FileError                a file of the user's cannot be taken as it is
     │  └─ KeyFileError          the key file or its state cannot be used as it is
     ├─ AddressError             this host and port cannot be listened on
@@ -36,6 +37,7 @@ __all__ = [
     "FileError",
     "KeyFileError",
     "NotFoundError",
+    "NoteError",
     "ProofError",
     "RecordError",
     "ResultError",
@@ -95,6 +97,12 @@ class ProofError(OctostoreError):
     """A proof of inclusion, consistency or presence that does not hold."""
 
     code = "proof"
+
+
+class NoteError(OctostoreError):
+    """A signed note, checkpoint, proof text or key of a log that does not hold."""
+
+    code = "note"
 
 
 class FileError(OctostoreError):

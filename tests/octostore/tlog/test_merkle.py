@@ -224,3 +224,33 @@ def test_the_merkle_vectors_of_others_are_judged_as_they_say(
         else:
             judged(kind, case)
     assert counted == {True: 249, False: 18}
+
+
+ROWS = json.loads((Path(__file__).parents[2] / "vectors" / "merkle.json").read_text())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
+def test_vectors(row: dict[str, Any]) -> None:
+    if row["kind"] == "root":
+        leaves = [leaf_hash(bytes.fromhex(entry)) for entry in row["entries"]]
+
+        def of_row(level: int, index: int) -> bytes:
+            return by_definition(leaves[index << level : index + 1 << level])
+
+        assert range_root(of_row, 0, len(leaves)) == raw(row["root"])
+        return
+    proof = [raw(item) for item in row["proof"]]
+
+    def check() -> None:
+        if row["kind"] == "inclusion":
+            place = row["index"], row["size"]
+            verify_inclusion(raw(row["leaf"]), *place, proof, raw(row["root"]))
+        else:
+            roots = raw(row["old_root"]), raw(row["root"])
+            verify_consistency(row["old"], row["size"], proof, *roots)
+
+    if row["valid"]:
+        check()
+    else:
+        with pytest.raises(ProofError):
+            check()

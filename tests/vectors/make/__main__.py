@@ -1,4 +1,4 @@
-"""Write did-key.json, results.json, records.json, statements.json and car.json.
+"""Write the vectors beside this folder: did-key.json, records.json, tlog.json, ..
 
 Made with the reference codec (dag-cbor), hashlib and the arithmetic of RFC 8032
 alone, so that the package under test has no part in what it is tested against.
@@ -13,7 +13,16 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.vectors.make import car, did_key, records, results, statements
+from tests.vectors.make import (
+    car,
+    did_key,
+    merkle,
+    note,
+    records,
+    results,
+    statements,
+    tlog,
+)
 from tests.vectors.make.rows import Row
 
 HERE = Path(__file__).parents[1]
@@ -33,3 +42,6 @@ if __name__ == "__main__":
     save("records.json", records.records())
     save("statements.json", statements.statements())
     save("car.json", car.cars())
+    save("merkle.json", merkle.merkle())
+    save("note.json", note.notes())
+    save("tlog.json", tlog.tlog())
