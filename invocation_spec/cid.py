@@ -12,12 +12,12 @@ Source: FORMATS 1; the CID and multihash specifications of multiformats.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from dataclasses import dataclass
 from typing import Self
 
+from invocation_spec.base58 import from_base58
 from invocation_spec.errors import CidError, MutableNameError
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "RAW",
     "SHA2_256",
     "SHA3_BY_BYTES",
+    "spelled_bytes",
 ]
 
 RAW = 0x55
@@ -68,7 +69,18 @@ _RAW_SHA256 = bytes((1, RAW, SHA2_256, 32))
 _COMMON = (_CBOR_SHA256, _RAW_SHA256)
 
 _BASE32 = re.compile(r"b[a-z2-7]+")
+#: Base58btc as long as 36 bytes take; a leading 1 would be a zero byte.
+_BASE58 = re.compile(r"z[2-9A-HJ-NP-Za-km-z][1-9A-HJ-NP-Za-km-z]{43,50}")
 _CIDV0 = re.compile(r"Qm[1-9A-HJ-NP-Za-km-z]{44}")
+
+#: From the digits of base32 to those that `int` reads to base 32.
+_DIGITS = bytes.maketrans(
+    b"abcdefghijklmnopqrstuvwxyz234567", b"0123456789abcdefghijklmnopqrstuv"
+)
+
+#: Digits of base32 that are left over after whole groups of eight, if any bytes are
+#: written so.
+_BASE32_RESTS = (0, 2, 4, 5, 7)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -94,7 +106,7 @@ class CID:
         Raises:
             CidError: the text is no CID or is not the only spelling in its base.
         """
-        return cls.from_bytes(_text_to_bytes(text))
+        return cls.from_bytes(spelled_bytes(text))
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
@@ -173,15 +185,25 @@ def _digest_of(hash_code: int, data: bytes) -> bytes:
     return hashlib.new(python_name, data).digest()
 
 
-def _text_to_bytes(text: str) -> bytes:
+def spelled_bytes(text: str) -> bytes:
+    """The bytes that the text of a CID spells, a CIDv0 as it is.
+
+    Raises:
+        CidError: the text is no CID or is not the only spelling in its base.
+    """
     if len(text) > CID_TEXT_MAX:
         raise CidError(f"{len(text)} characters; a CID has at most {CID_TEXT_MAX}")
     if _CIDV0.fullmatch(text):
-        return _multibase("z" + text, text)
+        return from_base58(text)
     # A NUL would be the multibase of bytes as they are, which is no text.
     if not text or text.startswith(("Qm", "\0")) or not text.isascii():
         raise CidError(f"{_shown(text)} is not a CID")
-    raw = _base32(text) if _BASE32.fullmatch(text) else _multibase(text, text)
+    if _BASE32.fullmatch(text):
+        raw = _base32(text)
+    elif _BASE58.fullmatch(text):
+        raw = from_base58(text[1:])
+    else:
+        raw = _multibase(text)
     if raw[:1] != b"\x01":  # a CIDv0 has no multibase: its one spelling is Qm..
         raise CidError(f"{_shown(text)} is not a CIDv1")
     return raw
@@ -189,25 +211,25 @@ def _text_to_bytes(text: str) -> bytes:
 
 def _base32(text: str) -> bytes:
     body = text[1:]
-    try:
-        raw = base64.b32decode(body.upper() + "=" * (-len(body) % 8))
-    except binascii.Error as error:
-        raise CidError(f"{_shown(text)} is not base32: {error}") from error
-    if "b" + base64.b32encode(raw).decode().lower().rstrip("=") != text:
+    if len(body) % 8 not in _BASE32_RESTS:
+        raise CidError(f"{_shown(text)} is not base32: Incorrect padding")
+    size, spare = divmod(5 * len(body), 8)
+    value = int(body.encode().translate(_DIGITS), 32)
+    if value & (1 << spare) - 1:
         raise CidError(f"{_shown(text)} has spare bits set; no CID is written so")
-    return raw
+    return (value >> spare).to_bytes(size, "big")
 
 
-def _multibase(text: str, shown: str) -> bytes:
+def _multibase(text: str) -> bytes:
     from multiformats import multibase  # its tables load slowly; rarely needed
 
     try:
         base, raw = multibase.decode_raw(text)
         again = base.encode(raw)
     except (KeyError, ValueError) as error:
-        raise CidError(f"{_shown(shown)} is not a CID") from error
+        raise CidError(f"{_shown(text)} is not a CID") from error
     if again != text and again.lower() != text.lower():
-        raise CidError(f"{_shown(shown)} is not the only spelling of its bytes")
+        raise CidError(f"{_shown(text)} is not the only spelling of its bytes")
     return bytes(raw)
 
 

@@ -20,6 +20,7 @@ from typing import Final
 import nacl.bindings
 import nacl.exceptions
 
+from invocation_spec.base58 import from_base58, to_base58
 from invocation_spec.errors import DidError
 
 __all__ = [
@@ -28,12 +29,10 @@ __all__ = [
     "SIGNATURE_BYTES",
     "check_key",
     "did_of_key",
-    "from_base58",
     "holds",
     "key_of_did",
     "key_pair",
     "sign",
-    "to_base58",
 ]
 
 KEY_BYTES: Final = 32
@@ -41,9 +40,6 @@ SEED_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 
 _PUBLIC_CODEC: Final = b"\xed\x01"
-
-_BASE58: Final = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_DIGITS: Final = {character: value for value, character in enumerate(_BASE58)}
 
 # Two bytes of codec before 32 of key leave only this prefix and one length.
 _DID: Final = re.compile(r"did:key:z(6Mk[1-9A-HJ-NP-Za-km-z]{44})")
@@ -136,21 +132,3 @@ def sign(message: bytes, expanded: bytes) -> bytes:
     """The 64 bytes of the signature (RFC 8032, deterministic)."""
     signed: bytes = nacl.bindings.crypto_sign(message, expanded)
     return signed[:SIGNATURE_BYTES]
-
-
-def to_base58(raw: bytes) -> str:
-    """Base58btc of bytes that do not begin with zero, as no codec here does."""
-    value = int.from_bytes(raw, "big")
-    out = []
-    while value:
-        value, digit = divmod(value, 58)
-        out.append(_BASE58[digit])
-    return "".join(reversed(out))
-
-
-def from_base58(text: str) -> bytes:
-    """The bytes that base58btc writes so; leading zeros, which none here has, aside."""
-    value = 0
-    for character in text:
-        value = value * 58 + _DIGITS[character]
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from invocation_spec import signature as ed25519
+from invocation_spec.base58 import from_base58, to_base58
 from invocation_spec.signature import SEED_BYTES, SIGNATURE_BYTES
 from octostore.errors import DidError, SignatureError
 
@@ -127,14 +128,14 @@ class SecretKey:
             DidError: anything else; the text itself is not repeated.
         """
         found = _SECRET.fullmatch(text)
-        raw = ed25519.from_base58(found[1]) if found else b""
+        raw = from_base58(found[1]) if found else b""
         if len(raw) != len(_SECRET_CODEC) + SEED_BYTES or raw[:2] != _SECRET_CODEC:
             raise DidError("not the multibase of an Ed25519 secret key (z3u2..)")
         return cls(raw[2:])
 
     def to_multibase(self) -> str:
         """The seed as `secretKeyMultibase`."""
-        return "z" + ed25519.to_base58(_SECRET_CODEC + self.seed)
+        return "z" + to_base58(_SECRET_CODEC + self.seed)
 
     def sign(self, message: bytes) -> bytes:
         """The 64 bytes of the signature (RFC 8032, deterministic)."""

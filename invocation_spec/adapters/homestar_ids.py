@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping
 
 from invocation_spec import dagcbor
-from invocation_spec.cid import CID, DAG_CBOR, SHA3_BY_BYTES
+from invocation_spec.cid import CID, DAG_CBOR, SHA3_BY_BYTES, spelled_bytes
 from invocation_spec.dagcbor import Ipld
 from invocation_spec.document import DOCUMENT_BYTES_MAX
 from invocation_spec.errors import EncodingError
@@ -104,10 +104,4 @@ def is_hashed_as_written(text: str, cid: CID) -> bool:
     A CIDv0 and an identity CID are not: they are other bytes in DAG-CBOR, which
     nothing here keeps.
     """
-    if text == str(cid):
-        return True
-    if text.startswith("Qm"):
-        return False
-    from multiformats import multibase  # its tables load slowly; rarely needed
-
-    return bytes(multibase.decode(text)) == bytes(cid)
+    return spelled_bytes(text) == cid.raw
