@@ -11,14 +11,14 @@ Source: RFC 6901; Go's encoding/json; FORMATS 2.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import cache
 
 from invocation_spec.cid import CID
 from invocation_spec.document import Tree
 from invocation_spec.errors import DocumentError
 from invocation_spec.yamltext import Ambiguous, AmbiguousKey
 
-__all__ = ["ASCII_SPACE", "Node", "Struct", "escape", "kind_of", "word_of"]
+__all__ = ["ASCII_SPACE", "Node", "Struct", "escape", "folded", "kind_of", "word_of"]
 
 #: What is trimmed from words. Unicode's white space differs between languages.
 ASCII_SPACE = " \t\n\v\f\r"
@@ -44,7 +44,7 @@ def _shown(text: str) -> str:
 
 def word_of(text: str) -> str:
     """A word of a form: ASCII white space trimmed, ASCII case folded."""
-    return _folded(text.strip(ASCII_SPACE))
+    return folded(text.strip(ASCII_SPACE))
 
 
 def kind_of(value: object) -> str:
@@ -64,17 +64,33 @@ def kind_of(value: object) -> str:
     return "a map" if isinstance(value, dict) else "a list"
 
 
-@dataclass(frozen=True, slots=True)
 class Node:
     """One place in a document.
 
-    `at` is its JSON pointer, `""` for the whole; `fold` says that keys below
-    match without regard to ASCII case.
+    It stands at a JSON pointer, `""` for the whole, or below another node by a key
+    or a position; `fold` says that keys below match without regard to ASCII case.
     """
 
-    value: Tree | _Absent
-    at: str = ""
-    fold: bool = False
+    __slots__ = ("_place", "fold", "value")
+
+    def __init__(
+        self,
+        value: Tree | _Absent,
+        at: str | tuple[Node, str | int] = "",
+        fold: bool = False,
+    ) -> None:
+        self.value = value
+        self.fold = fold
+        self._place = at
+
+    @property
+    def at(self) -> str:
+        """Its JSON pointer; spelled when it is told, for most never are."""
+        place = self._place
+        if not isinstance(place, str):
+            above, key = place
+            place = self._place = f"{above.at}/{escape(str(key))}"
+        return place
 
     @property
     def is_absent(self) -> bool:
@@ -89,9 +105,10 @@ class Node:
     @property
     def is_empty(self) -> bool:
         """Whether it is absent, null, "", [] or {}: all one to a Go struct."""
-        return self.is_null or (
-            isinstance(self.value, str | list | dict) and not self.value
-        )
+        value = self.value
+        if value:
+            return value is _ABSENT
+        return value is None or isinstance(value, str | list | dict)
 
     def refuse(self, expected: str) -> DocumentError:
         """The error that says what stands here and what was expected."""
@@ -143,7 +160,7 @@ class Node:
         if not isinstance(self.value, list):
             raise self.refuse("a list")
         return [
-            Node(item, f"{self.at}/{index}", self.fold)
+            Node(item, (self, index), self.fold)
             for index, item in enumerate(self.value)
         ]
 
@@ -158,12 +175,13 @@ class Node:
         if not isinstance(self.value, dict):
             raise self.refuse("a map")
         for key, item in self.value.items():
-            at = f"{self.at}/{escape(key)}"
+            node = Node(item, (self, key), self.fold)
             if isinstance(key, AmbiguousKey):
                 raise DocumentError(
-                    f"the key {str(key)!r} is no string to every YAML; quote it", at=at
+                    f"the key {str(key)!r} is no string to every YAML; quote it",
+                    at=node.at,
                 )
-            yield key, Node(item, at, self.fold)
+            yield key, node
 
     def text_map(self) -> dict[str, str]:
         """The map of strings here."""
@@ -175,65 +193,77 @@ class Node:
         Absent where there is no map; the first of several spellings.
         """
         if isinstance(self.value, dict):
-            folded = _folded(name)
+            wanted = folded(name)
             for key, item in self.value.items():
-                if key == name or (self.fold and _folded(key) == folded):
-                    return Node(item, f"{self.at}/{escape(key)}", self.fold)
-        return Node(_ABSENT, f"{self.at}/{escape(name)}", self.fold)
+                if key == name or (self.fold and folded(key) == wanted):
+                    return Node(item, (self, key), self.fold)
+        return Node(_ABSENT, (self, name), self.fold)
 
     def struct(self) -> Struct:
         """The fields of the map here; an empty place has none."""
         if self.is_empty:
-            return Struct({}, self.at, self.fold)
+            return Struct({}, self)
         if not isinstance(self.value, dict):
             raise self.refuse("a map")
         fields: dict[str, Node] = {}
         for key, item in self.value.items():
-            at = f"{self.at}/{escape(key)}"
-            name = _folded(key) if self.fold else str(key)
+            node = Node(item, (self, key), self.fold)
+            name = folded(key) if self.fold else str(key)
             if name in fields:
                 raise DocumentError(
                     f"a second spelling of {fields[name].at}; keys here match"
                     " without regard to case, so keep one",
-                    at=at,
+                    at=node.at,
                 )
-            fields[name] = Node(item, at, self.fold)
-        return Struct(fields, self.at, self.fold)
+            fields[name] = node
+        return Struct(fields, self)
 
 
 class Struct:
-    """The fields of one map of a form, by the names that the form gives them."""
+    """The fields of one map of a form, by the names that the form gives them.
 
-    __slots__ = ("_asked", "_fields", "at", "fold")
+    `node` is the place of the map.
+    """
 
-    def __init__(self, fields: dict[str, Node], at: str, fold: bool) -> None:
+    __slots__ = ("_asked", "_fields", "node")
+
+    def __init__(self, fields: dict[str, Node], node: Node) -> None:
         self._fields = fields
         self._asked: set[str] = set()
-        self.at = at
-        self.fold = fold
+        self.node = node
+
+    @property
+    def at(self) -> str:
+        """JSON pointer of the map."""
+        return self.node.at
 
     def __getitem__(self, name: str) -> Node:
         """The place of a field; an absent one has the pointer it would have."""
-        key = _folded(name) if self.fold else name
+        fold = self.node.fold
+        key = folded(name) if fold else name
         self._asked.add(key)
-        found = self._fields.get(key)
-        if found is None:
-            return Node(_ABSENT, f"{self.at}/{escape(name)}", self.fold)
-        return found
+        return self._fields.get(key) or Node(_ABSENT, (self.node, name), fold)
 
     def __contains__(self, name: str) -> bool:
-        return (_folded(name) if self.fold else name) in self._fields
+        return (folded(name) if self.node.fold else name) in self._fields
 
     def pass_over(self, *names: str) -> None:
         """Say that the form knows these fields and that they are not identity."""
-        self._asked.update(_folded(name) if self.fold else name for name in names)
+        self._asked.update(_all_folded(names) if self.node.fold else names)
 
     def unknown(self) -> list[Node]:
         """The fields that nobody has asked for."""
         return [node for key, node in self._fields.items() if key not in self._asked]
 
 
-def _folded(key: str) -> str:
+@cache
+def _all_folded(names: tuple[str, ...]) -> tuple[str, ...]:
+    # Kept: they are the fields of forms, which stand in the code.
+    return tuple(map(folded, names))
+
+
+def folded(key: str) -> str:
+    """A key as Go's JSON reads it, without regard to ASCII case."""
     # Go folds ASCII only here: FORMATS 2. `str.lower` would fold the Kelvin sign.
     if key.isascii():
         return key.lower()

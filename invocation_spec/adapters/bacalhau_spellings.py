@@ -51,7 +51,7 @@ def chosen(fields: Struct, kinds: Sequence[str], *names: str) -> Node:
     found = [Node(_name(node, kinds), node.at, fold=True) for node in said]
     for node, given in zip(found, said, strict=True):
         if node.value != found[0].value:
-            raise given.refuse(f"{found[0].value}, as {found[0].at} says; keep one")
+            raise given.refuse(f"{found[0].text()}, as {found[0].at} says; keep one")
     return found[0]
 
 

@@ -103,7 +103,7 @@ def read_v1alpha1(document: Document, resolutions: Resolutions) -> list[Reading]
     engine = chosen(spec, ENGINES, "Engine", "engine_name", "EngineName")
     if engine.value not in (("docker", "wasm") if nested else ("docker",)):
         raise engine.refuse("docker or wasm" if nested else "docker")
-    reading.form += f" {engine.value}"
+    reading.form += f" {engine.text()}"
     files = Files()
     landing: Landing = "named" if nested else "at"
     for item in one_of(spec, "inputs", "InputVolumes").elements():
@@ -181,7 +181,7 @@ def _docker(reading: Reading, fields: Struct) -> Struct:
         "workingdirectory": one_of(fields, "WorkingDirectory", "workdir"),
     }
     reading.ignore(fields.unknown())
-    return Struct(params, fields.at, fold=True)
+    return Struct(params, fields.node)
 
 
 def _read_wasm(reading: Reading, spec: Struct, params: Struct, files: Files) -> None:

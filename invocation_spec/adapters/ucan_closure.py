@@ -117,7 +117,7 @@ def read_command(
     program, input = _Part(reading, find), _Part(reading, find)
     if inputs is None:
         program.complete = input.complete = False
-    fields = Struct({}, given.at, fold=False) if inputs is None else inputs
+    fields = Struct({}, given) if inputs is None else inputs
     COMMANDS[ability](program, input, resource, fields, nonce)
     reading.findings.warn(
         given.at,
