@@ -9,7 +9,7 @@ bytes it stopped. Source: the IPLD DAG-CBOR specification; FORMATS 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 import cbrrr
@@ -41,6 +41,9 @@ INT_MAX = 2**64 - 1
 
 _Scalar: TypeAlias = bool | int | float | str | bytes | CID | None
 Ipld: TypeAlias = "_Scalar | Sequence[Ipld] | Mapping[str, Ipld]"
+
+#: What stands in any block as it is, wherever it is.
+_PLAIN = frozenset((str, bytes, CID, bool, type(None)))
 
 
 def encode(
@@ -93,20 +96,26 @@ def _check(value: Ipld, *, floats: bool) -> None:
     stack: list[tuple[Ipld, int]] = [(value, 1)]
     while stack:
         item, depth = stack.pop()
-        kind = type(item)
-        if kind is str or kind is bytes or kind is CID or kind is bool or item is None:
-            continue
         if isinstance(item, int):
             if not INT_MIN <= item <= INT_MAX:
                 raise EncodingError(f"integer {item} is outside -2^63 .. 2^64-1")
         elif isinstance(item, float):
             _check_float(item, floats=floats)
+        elif type(item) in _PLAIN:
+            continue
         elif depth > DEPTH_MAX:
             raise EncodingError(f"nested deeper than {DEPTH_MAX} levels")
-        elif isinstance(item, Mapping):
-            stack.extend((child, depth + 1) for child in item.values())
-        elif isinstance(item, Sequence):
-            stack.extend((child, depth + 1) for child in item)
+        else:
+            children = item.values() if isinstance(item, dict) else _children(item)
+            stack += [
+                (child, depth + 1) for child in children if type(child) not in _PLAIN
+            ]
+
+
+def _children(item: Ipld) -> Iterable[Ipld]:
+    if isinstance(item, list | tuple):
+        return item
+    return item.values() if isinstance(item, Mapping) else ()
 
 
 def _check_float(value: float, *, floats: bool) -> None:
