@@ -44,6 +44,7 @@ class Outcome:
     address. `dirs` are the output directories that the document declares: no
     identity, but a claim says them, for an empty one can hide what it covers.
     `result_names` says what the network calls them in its result folders.
+    `invocation` is the key of the database; only a canonical outcome has one.
     """
 
     network: str
@@ -58,6 +59,14 @@ class Outcome:
     also: tuple[Also, ...] = ()
     dirs: tuple[str, ...] = ()
     result_names: Mapping[str, str] = field(default_factory=dict)
+    invocation: Invocation | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        program, given = self.program, self.input
+        found = None
+        if self.name == "canonical" and program is not None and given is not None:
+            found = Invocation(program.cid, given.cid)
+        object.__setattr__(self, "invocation", found)
 
     @property
     def name(self) -> Name:
@@ -65,13 +74,6 @@ class Outcome:
         if self.impure:
             return "impure"
         return "unresolved" if self.unresolved else "canonical"
-
-    @property
-    def invocation(self) -> Invocation | None:
-        """The key of the database; only a canonical outcome has one."""
-        if self.name != "canonical" or self.program is None or self.input is None:
-            return None
-        return Invocation(self.program.cid, self.input.cid)
 
     @property
     def without_nonce(self) -> Invocation | None:

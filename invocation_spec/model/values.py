@@ -51,9 +51,12 @@ class Block(Protocol):
 
 
 class Value:
-    """What all values here share: a block is `to_ipld` encoded."""
+    """What all values here share: a block is `to_ipld` encoded, once."""
 
-    __slots__ = ()
+    __slots__ = ("_block", "_cid")
+
+    _block: bytes
+    _cid: CID
 
     def to_ipld(self) -> Ipld:
         """The value as IPLD, defaults left out."""
@@ -62,12 +65,22 @@ class Value:
     @property
     def block(self) -> bytes:
         """The one DAG-CBOR encoding of this value."""
-        return dagcbor.encode(self.to_ipld(), floats=True)
+        try:
+            return self._block
+        except AttributeError:
+            block = dagcbor.encode(self.to_ipld(), floats=True)
+            object.__setattr__(self, "_block", block)
+            return block
 
     @property
     def cid(self) -> CID:
         """CIDv1, dag-cbor, sha2-256, of `block`."""
-        return CID.of_block(self.block)
+        try:
+            return self._cid
+        except AttributeError:
+            cid = CID.of_block(self.block)
+            object.__setattr__(self, "_cid", cid)
+            return cid
 
 
 _B = TypeVar("_B", bound=Block)
