@@ -8,7 +8,7 @@ then add its row here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 
 from invocation_spec.adapters.bacalhau_job import is_job, read_job
@@ -34,25 +34,51 @@ class Form:
     """One form of one network: its marks, and how it is read.
 
     `network` is who a document of this form was written for; `recognises` looks
-    at marks only, `read` refuses what breaks the form.
+    at marks only, `read` refuses what breaks the form. `fields` are those of which
+    every map of this form has one, whatever their case: who has none of them is not
+    looked at any further. None where no field is sure to be there.
     """
 
     network: str
     name: str
     recognises: Callable[[Document], bool]
     read: Callable[[Document, Resolutions], Sequence[Reading]]
+    fields: frozenset[str] | None
+
+    def may_have(self, fields: Set[str]) -> bool:
+        """Whether a map with these fields, case folded, may be of this form."""
+        return self.fields is None or not self.fields.isdisjoint(fields)
+
+
+def _form(
+    network: str,
+    name: str,
+    recognises: Callable[[Document], bool],
+    read: Callable[[Document, Resolutions], Sequence[Reading]],
+    *fields: str,
+) -> Form:
+    return Form(network, name, recognises, read, frozenset(fields) or None)
 
 
 FORMS = (
-    Form("bacalhau", "models.Job", is_job, read_job),
-    Form("bacalhau", "V1beta", is_v1beta, read_v1beta),
-    Form("bacalhau", "v1alpha1", is_v1alpha1, read_v1alpha1),
-    Form("lilypad", "module", is_module, read_module),
-    Form("ipvm", "UCAN task, December 2022", is_task, read_task),
-    Form("ipvm", "UCAN batch, December 2022", is_batch, read_batch),
-    Form("ipvm", "IPVM workflow 0.1", is_workflow, read_workflow),
-    Form("ipvm", "Homestar 0.2", is_homestar, read_homestar),
-    Form("ipvm", "UCAN invocation 1.0", is_token, read_invocation),
-    Form("golem", "bundle", is_bundle, read_bundle),
-    Form("octostore", "own form", is_own, read_own),
+    _form("bacalhau", "models.Job", is_job, read_job, "job", "tasks"),
+    _form("bacalhau", "V1beta", is_v1beta, read_v1beta, "job", "apiversion"),
+    _form(
+        *("bacalhau", "v1alpha1", is_v1alpha1, read_v1alpha1),
+        *("job", "apiversion", "jobapiversion", "job_spec_docker", "jobspecdocker"),
+    ),
+    _form("lilypad", "module", is_module, read_module, "template", "machine"),
+    _form("ipvm", "UCAN task, December 2022", is_task, read_task, "with"),
+    _form("ipvm", "UCAN batch, December 2022", is_batch, read_batch),
+    _form(
+        *("ipvm", "IPVM workflow 0.1", is_workflow, read_workflow),
+        *("ipvm/workflow", "tasks"),
+    ),
+    _form(
+        *("ipvm", "Homestar 0.2", is_homestar, read_homestar),
+        *("rsc", "run", "workflow", "tasks"),
+    ),
+    _form("ipvm", "UCAN invocation 1.0", is_token, read_invocation),
+    _form("golem", "bundle", is_bundle, read_bundle, "exescript"),
+    _form("octostore", "own form", is_own, read_own, "program"),
 )

@@ -53,11 +53,10 @@ _CALL = "wasm/run"
 def looks_like_batch(tree: Tree) -> bool:
     """Whether a value holds maps only, and one of them has the marks of a task."""
     if isinstance(tree, Mapping):
-        items = list(tree.values())
-    else:
-        items = tree if isinstance(tree, list) else []
-    maps = [item for item in items if isinstance(item, Mapping)]
-    return len(maps) == len(items) and any(map(_is_task, maps))
+        tree = list(tree.values())
+    if not isinstance(tree, list) or not all(isinstance(item, dict) for item in tree):
+        return False
+    return any(map(_is_task, tree))
 
 
 def _is_task(tree: Tree) -> bool:
