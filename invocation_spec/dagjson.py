@@ -26,15 +26,15 @@ from invocation_spec.yamltext import Ambiguous
 
 __all__ = ["Link", "decode", "encode"]
 
-#: How the text of a link at a JSON pointer is read.
-Link: TypeAlias = Callable[[str, str], Ipld]
+#: How the text of a link at a place is read.
+Link: TypeAlias = Callable[[str, Node], Ipld]
 
 
-def _link(text: str, at: str) -> CID:
+def _link(text: str, node: Node) -> CID:
     try:
         return CID.parse(text)
     except CidError as error:
-        raise DocumentError(f"a link: {error.reason}", at=at or None) from error
+        raise DocumentError(f"a link: {error.reason}", at=node.at or None) from error
 
 
 def decode(tree: Tree, at: str = "", *, link: Link = _link) -> Ipld:
@@ -53,34 +53,43 @@ def decode(tree: Tree, at: str = "", *, link: Link = _link) -> Ipld:
             is no CID, bytes that are not unpadded base64, -0.0, or a word that
             YAML 1.1 and YAML 1.2 read differently.
     """
-    if isinstance(tree, Mapping):
+    return _decode(Node(tree, at), link)
+
+
+#: What is itself in DAG-JSON.
+_PLAIN = (str, int, bool, type(None))
+
+
+def _decode(node: Node, link: Link) -> Ipld:
+    tree = node.value
+    if isinstance(tree, dict):
         if "/" in tree:
-            return _reserved(tree, at, link)
-        return {
-            key: decode(cast("Tree", item.value), item.at, link=link)
-            for key, item in Node(tree, at).entries()
-        }
+            return _reserved(node, tree, link)
+        return {key: _decode(item, link) for key, item in node.entries()}
     if isinstance(tree, list):
         return [
-            decode(item, f"{at}/{index}", link=link) for index, item in enumerate(tree)
+            cast("Ipld", item)
+            if type(item) in _PLAIN
+            else _decode(Node(item, (node, index)), link)
+            for index, item in enumerate(tree)
         ]
     if isinstance(tree, Ambiguous):
-        raise Node(tree, at).refuse("a value, or a string in quotes")
+        raise node.refuse("a value, or a string in quotes")
     if isinstance(tree, float) and _is_negative_zero(tree):
-        raise DocumentError("-0.0 is refused; write 0.0", at=at or None)
+        raise DocumentError("-0.0 is refused; write 0.0", at=node.at or None)
     return cast("Ipld", tree)
 
 
-def _reserved(tree: Mapping[str, Tree], at: str, link: Link) -> Ipld:
+def _reserved(node: Node, tree: Mapping[str, Tree], link: Link) -> Ipld:
     value = tree["/"]
     if len(tree) == 1 and isinstance(value, str):
-        return link(value, at)
+        return link(value, node)
     if len(tree) == 1 and isinstance(value, Mapping) and set(value) == {"bytes"}:
-        return _bytes(value["bytes"], f"{at}/{escape('/')}/bytes")
+        return _bytes(value["bytes"], f"{node.at}/{escape('/')}/bytes")
     raise DocumentError(
         'the key "/" is reserved: {"/": CID} is a link, {"/": {"bytes": base64}}'
         " bytes, each alone in its map",
-        at=at or None,
+        at=node.at or None,
     )
 
 

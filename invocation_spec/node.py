@@ -71,7 +71,7 @@ class Node:
     or a position; `fold` says that keys below match without regard to ASCII case.
     """
 
-    __slots__ = ("_place", "fold", "value")
+    __slots__ = ("_at", "_place", "fold", "value")
 
     def __init__(
         self,
@@ -82,15 +82,32 @@ class Node:
         self.value = value
         self.fold = fold
         self._place = at
+        self._at: str | None = None
 
     @property
     def at(self) -> str:
         """Its JSON pointer; spelled when it is told, for most never are."""
+        if self._at is None:
+            place = self._place
+            if not isinstance(place, str):
+                above, key = place
+                place = f"{above.at}/{escape(str(key))}"
+            self._at = place
+        return self._at
+
+    @property
+    def path(self) -> tuple[str | int, ...]:
+        """The pointer of where nodes began, then keys and positions.
+
+        It tells places apart as pointers do, whose keys may be as long as a document.
+        """
+        steps: list[str | int] = []
         place = self._place
-        if not isinstance(place, str):
+        while not isinstance(place, str):
             above, key = place
-            place = self._place = f"{above.at}/{escape(str(key))}"
-        return place
+            steps.append(key)
+            place = above._place  # noqa: SLF001 - another of this class
+        return (place, *reversed(steps))
 
     @property
     def is_absent(self) -> bool:

@@ -169,9 +169,12 @@ def parse_url(text: str) -> str:
         url = ada_url.URL(text)
     except ValueError as error:
         raise EncodingError(f"{_shown(text)} is not a URL") from error
-    if not str(url.href).startswith(f"{url.protocol}//"):
+    href = str(url.href)
+    if not href.partition(":")[2].startswith("//"):
         # `ipfs:Qm..` and `mailto:x`: opaque to WHATWG, and fetched by no network.
         raise EncodingError(f"{_shown(text)} has no // after its scheme")
+    if "#" not in href:
+        return href
     url.hash = ""
     return str(url.href)
 

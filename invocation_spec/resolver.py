@@ -52,6 +52,8 @@ class Resolver:
 
     def cid(self, cid: CID) -> CID:
         """The CID to use for one that a document states: re-keyed if so resolved."""
+        if not self._resolutions.meanings:
+            return cid
         key = str(IpfsPath(cid))
         meaning = self._find(key, FileMeaning)
         if meaning is None or meaning.cid == cid:

@@ -135,7 +135,7 @@ def _task(
 ) -> _Task:
     call = read_instruction(reading, run, links, template=template)
     task = _Task(at=run.at, node=node, run=run, reading=reading, call=call)
-    if reading.findings.impure or not links.are_as_written(run.at):
+    if reading.findings.impure or not links.are_as_written(run):
         return task  # an unrendered text, or bytes that nothing here keeps
     task.hashed = hashed_instruction(cast("Mapping[str, Ipld]", run.value))
     if task.hashed is not None:
@@ -171,7 +171,7 @@ def _add_aliases(tasks: Sequence[_Task], links: Links) -> None:
         if task.cid is None or task.hashed is None:
             continue
         task.reading.aliases["homestar-instruction"] = str(task.cid)
-        if task.node is task.run or not links.are_as_written(task.node.at):
+        if task.node is task.run or not links.are_as_written(task.node):
             continue
         whole = hashed_task(cast("Mapping[str, Ipld]", task.node.value), task.hashed)
         if whole is not None:

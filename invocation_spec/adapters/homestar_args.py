@@ -23,7 +23,7 @@ from invocation_spec.cid import CID
 from invocation_spec.dagcbor import Ipld
 from invocation_spec.errors import CidError, DocumentError, MutableNameError
 from invocation_spec.model import When
-from invocation_spec.node import Node, escape
+from invocation_spec.node import Node
 from invocation_spec.reading import Reading
 
 __all__ = ["Arguments", "FindPromise", "Links", "Path", "Promise", "find_promise"]
@@ -42,18 +42,15 @@ _WHEN: Mapping[str, When] = {
 
 
 class Links:
-    """Reads the links of one document.
+    """Reads the links of one document, and keeps what no CID can say of them."""
 
-    `names` are those that name a key (IPNS) instead of content, by their place.
-    """
-
-    __slots__ = ("_around_reformed", "names")
+    __slots__ = ("_around_reformed", "_names")
 
     def __init__(self) -> None:
-        self.names: dict[str, str] = {}
-        self._around_reformed: set[str] = set()
+        self._names: dict[tuple[str | int, ...], str] = {}
+        self._around_reformed: set[tuple[str | int, ...]] = set()
 
-    def __call__(self, text: str, at: str) -> CID | None:
+    def __call__(self, text: str, node: Node) -> CID | None:
         """The CID of a link; None for a name.
 
         Raises:
@@ -62,24 +59,30 @@ class Links:
         try:
             cid = CID.parse(text)
         except MutableNameError:
-            self.names[at] = text
-            self._note(at)
+            self._names[node.path] = text
+            self._note(node)
             return None
         except CidError as error:
-            raise DocumentError(f"a link: {error.reason}", at=at or None) from error
+            raise DocumentError(
+                f"a link: {error.reason}", at=node.at or None
+            ) from error
         if not is_hashed_as_written(text, cid):
-            self._note(at)
+            self._note(node)
         return cid
 
-    def _note(self, at: str) -> None:
-        while at and at not in self._around_reformed:
-            self._around_reformed.add(at)
-            at = at.rpartition("/")[0]
-        self._around_reformed.add("")
+    def find_name(self, node: Node) -> str | None:
+        """The name that the link at a place holds in place of a CID."""
+        return self._names.get(node.path) if self._names else None
 
-    def are_as_written(self, at: str) -> bool:
+    def _note(self, node: Node) -> None:
+        path = node.path
+        while path and path not in self._around_reformed:
+            self._around_reformed.add(path)
+            path = path[:-1]
+
+    def are_as_written(self, node: Node) -> bool:
         """Whether all links at and below a place are hashed as their CIDs."""
-        return at not in self._around_reformed
+        return node.path not in self._around_reformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +98,32 @@ class Promise:
     target: CID | str
 
 
-#: The promise that a value at a JSON pointer is in some form, if it is one.
-FindPromise: TypeAlias = Callable[[object, str], Promise | None]
+#: The promise that a value is in some form, if it is one.
+FindPromise: TypeAlias = Callable[[Node], Promise | None]
 
 
-def _only_link(value: object, at: str, links: Links) -> tuple[str, CID | str] | None:
+def _only_link(node: Node, links: Links) -> tuple[str, CID | str] | None:
     """The key and the link of a map that holds nothing else."""
-    if not isinstance(value, Mapping) or len(value) != 1:
+    value = node.value
+    if not isinstance(value, dict) or len(value) != 1:
         return None
     ((key, item),) = value.items()
     if isinstance(item, CID):
         return key, item
-    name = links.names.get(f"{at}/{escape(key)}")
+    name = links.find_name(Node(item, (node, key)))
     return None if name is None else (key, name)
 
 
-def find_promise(value: object, at: str, links: Links) -> Promise | None:
+def find_promise(node: Node, links: Links) -> Promise | None:
     """The promise that a value is to Homestar and to UCAN 1.0, if it is one."""
-    found = _only_link(value, at, links)
+    found = _only_link(node, links)
     if found is None or found[0] not in _WHEN:
         return None
-    return Promise(at, _WHEN[found[0]], found[1])
+    return Promise(node.at, _WHEN[found[0]], found[1])
+
+
+#: Values that are no promise, no link and no text.
+_PLAIN = (int, bool, float, bytes)
 
 
 @dataclass(slots=True)
@@ -141,51 +149,51 @@ class Arguments:
         """
         if not isinstance(node.value, list):
             raise node.refuse("a list of arguments")
+        return self._items(node, node.value, ())
+
+    def _items(self, node: Node, items: list[Ipld], path: Path) -> list[Ipld]:
         return [
-            self._value(item, f"{node.at}/{index}", (index,))
-            for index, item in enumerate(node.value)
+            item
+            if type(item) in _PLAIN
+            else self._value(Node(item, (node, index)), item, (*path, index))
+            for index, item in enumerate(items)
         ]
 
-    def _value(self, value: Ipld, at: str, path: Path) -> Ipld:
+    def _value(self, node: Node, value: Ipld, path: Path) -> Ipld:
         if isinstance(value, CID):
             return self.reading.resolver.cid(value)
-        if at in self.links.names:
-            return self._named(self.links.names[at], at)
         if isinstance(value, str):
-            return self._text(value, at)
+            return self._text(node)
         if isinstance(value, list):
-            return [
-                self._value(item, f"{at}/{index}", (*path, index))
-                for index, item in enumerate(value)
-            ]
-        if isinstance(value, Mapping):
-            return self._map(value, at, path)
-        return value
+            return self._items(node, value, path)
+        if isinstance(value, dict):
+            return self._map(node, value, path)
+        name = self.links.find_name(node)
+        return value if name is None else self._named(name, node)
 
-    def _map(self, value: Mapping[str, Ipld], at: str, path: Path) -> Ipld:
-        promise = self.find(value, at)
+    def _map(self, node: Node, value: Mapping[str, Ipld], path: Path) -> Ipld:
+        promise = self.find(node)
         if promise is not None:
             self.promises[path] = promise
             return None
-        if _only_link(value, at, self.links) is not None:
+        if _only_link(node, self.links) is not None:
             self.reading.findings.warn(
-                at,
+                node.at,
                 "may-be-read-as-promise",
                 "a map of one key that holds a link: data to us, a promise to Homestar",
             )
-        return {
-            self._text(key, f"{at}/{escape(key)}"): self._value(
-                item, f"{at}/{escape(key)}", (*path, key)
-            )
-            for key, item in value.items()
-        }
+        found: dict[str, Ipld] = {}
+        for key, item in value.items():
+            name = self._text(Node(key, (node, key)))
+            found[name] = self._value(Node(item, (node, key)), item, (*path, key))
+        return found
 
-    def _named(self, name: str, at: str) -> CID | None:
-        cid = self.reading.resolver.content(f"ipfs://{name}", at)
+    def _named(self, name: str, node: Node) -> CID | None:
+        cid = self.reading.resolver.content(f"ipfs://{name}", node.at)
         self.complete = self.complete and cid is not None
         return cid
 
-    def _text(self, text: str, at: str) -> str:
-        if self.template and self.reading.literal(Node(text, at)) is None:
+    def _text(self, node: Node) -> str:
+        if self.template and self.reading.literal(node) is None:
             self.complete = False
-        return text
+        return node.text()

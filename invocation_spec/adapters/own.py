@@ -124,14 +124,14 @@ def _block(node: Node) -> bytes:
         raise DocumentError(error.reason, at=node.at) from error
 
 
-def _link(text: str, at: str) -> CID:
+def _link(text: str, node: Node) -> CID:
     try:
         cid = CID.parse(text)
     except CidError as error:
-        raise DocumentError(f"a link: {error.reason}", at=at) from error
+        raise DocumentError(f"a link: {error.reason}", at=node.at) from error
     if str(cid) != text:
         raise DocumentError(
-            f"another spelling of {cid}; blocks have one, so write that", at=at
+            f"another spelling of {cid}; blocks have one, so write that", at=node.at
         )
     return cid
 

@@ -220,7 +220,7 @@ class _Reader:
     def _drop_order(self, call: WasmCall, node: Node) -> None:
         items = node.elements() if isinstance(node.value, list) else [node]
         for item in items:
-            if call.find(item.value, item.at) is None:
+            if call.find(item) is None:
                 raise item.refuse("a promise: `_` only says what comes before")
         self.reading.findings.warn(
             node.at, "order-dropped", "says what runs before; no part of what is run"

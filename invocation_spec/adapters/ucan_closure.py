@@ -50,7 +50,7 @@ class _Part:
 
     def awaits(self, node: Node) -> bool:
         """Whether a promise stands here; it is left unresolved."""
-        promise = None if self.find is None else self.find(node.value, node.at)
+        promise = None if self.find is None else self.find(node)
         if promise is None:
             return False
         self.reading.findings.leave_unresolved(node.at, str(promise.target), "await")

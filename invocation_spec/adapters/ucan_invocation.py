@@ -63,7 +63,7 @@ def read_invocation(document: Document, resolutions: Resolutions) -> list[Readin
     value = cast("Ipld", document.tree)
     if document.syntax != "dag-cbor":
         value = dagjson.decode(document.tree, link=links)
-        if not links.are_as_written(""):
+        if not links.are_as_written(Node(value)):
             raise DocumentError(
                 "holds a CIDv0, an identity CID or a name as a link: the bytes that"
                 " were signed are not those of any link here; give the DAG-CBOR"

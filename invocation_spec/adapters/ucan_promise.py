@@ -16,6 +16,7 @@ from invocation_spec.adapters.homestar_args import Links, Promise, find_promise
 from invocation_spec.cid import CID
 from invocation_spec.errors import DocumentError
 from invocation_spec.model import When
+from invocation_spec.node import Node
 
 __all__ = ["find_labelled"]
 
@@ -30,7 +31,7 @@ _WHEN: Mapping[str, When] = {
 }
 
 
-def find_labelled(value: object, at: str, links: Links) -> Promise | None:
+def find_labelled(node: Node, links: Links) -> Promise | None:
     """The promise that a value is; of later forms too, which nobody here keeps.
 
     The target of one that names a task of this document is `/LABEL`.
@@ -38,11 +39,12 @@ def find_labelled(value: object, at: str, links: Links) -> Promise | None:
     Raises:
         DocumentError: the key of a promise over anything but a pointer.
     """
-    if isinstance(value, Mapping) and len(value) == 1:
+    value = node.value
+    if isinstance(value, dict) and len(value) == 1:
         ((key, pointer),) = value.items()
         if key in _WHEN:
-            return Promise(at, _WHEN[key], _target(pointer, at))
-    return find_promise(value, at, links)
+            return Promise(node.at, _WHEN[key], _target(pointer, node.at))
+    return find_promise(node, links)
 
 
 def _target(pointer: object, at: str) -> str:

@@ -68,7 +68,7 @@ class WasmCall:
 
     def awaits(self, node: Node) -> bool:
         """Whether a promise stands where only a value can; it is left unresolved."""
-        promise = self.find(node.value, node.at)
+        promise = self.find(node)
         if promise is None:
             return False
         self.reading.findings.leave_unresolved(node.at, str(promise.target), "await")
@@ -88,7 +88,7 @@ class WasmCall:
             return None
         if isinstance(node.value, CID):
             return self.reading.resolver.cid(node.value)
-        name = self.links.names.get(node.at)
+        name = self.links.find_name(node)
         if name is not None:
             return self.reading.resolver.content(f"ipfs://{name}", node.at)
         text = self.text(node)
