@@ -13,12 +13,25 @@ from typing import TypeAlias
 
 from invocation_spec.errors import DocumentError
 
-__all__ = ["FINDINGS_MAX", "Findings", "Impure", "Json", "Unresolved", "Warned"]
+__all__ = [
+    "FINDINGS_MAX",
+    "PLACES_CHARACTERS_MAX",
+    "Findings",
+    "Impure",
+    "Json",
+    "Unresolved",
+    "Warned",
+]
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
 #: Findings of one document; a larger one is broken, not unlucky.
 FINDINGS_MAX = 100_000
+
+
+#: Characters of the places of all findings: below one key each repeats it, and it may
+#: be as long as a document.
+PLACES_CHARACTERS_MAX = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,7 @@ class Findings:
     unresolved: list[Unresolved] = field(default_factory=list)
     impure: list[Impure] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
+    _places_characters: int = 0
 
     def leave_unresolved(
         self,
@@ -107,3 +121,10 @@ class Findings:
     def _count(self, at: str) -> None:
         if self.count >= FINDINGS_MAX:
             raise DocumentError(f"more than {FINDINGS_MAX} findings", at=at)
+        self._places_characters += len(at)
+        if self._places_characters > PLACES_CHARACTERS_MAX:
+            raise DocumentError(
+                f"findings whose places have more than {PLACES_CHARACTERS_MAX}"
+                " characters in all; use shorter keys",
+                at=at,
+            )

@@ -6,6 +6,7 @@ the place in the document where they stand.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
@@ -105,9 +106,10 @@ def _whole(found: list[str | None]) -> list[str] | None:
 class Files:
     """The input files of one task by path; a path twice is refused."""
 
-    __slots__ = ("_at", "_cids", "_somewhere")
+    __slots__ = ("_at", "_cids", "_somewhere", "_sorted")
 
     def __init__(self) -> None:
+        self._sorted: list[str] = []
         self._cids: dict[str, CID] = {}
         self._at: dict[str, str] = {}
         self._somewhere = False
@@ -135,12 +137,17 @@ class Files:
         return self._cids.get(path)
 
     def below(self, path: str) -> list[str]:
-        """The paths of all files inside the directory at a clean path."""
-        return [name for name in self._at if name.startswith(f"{path.rstrip('/')}/")]
+        """The first two paths of files inside the directory at a clean path."""
+        if len(self._sorted) != len(self._at):
+            self._sorted = sorted(self._at)
+        inside = f"{path.rstrip('/')}/"
+        at = bisect_left(self._sorted, inside)
+        return [name for name in self._sorted[at : at + 2] if name.startswith(inside)]
 
     def drop(self, path: str) -> None:
         """Take a file out: a module, which is no input."""
         self._at.pop(path, None)
+        self._sorted = []
         self._cids.pop(path, None)
 
     def may_hold(self, path: str) -> bool:

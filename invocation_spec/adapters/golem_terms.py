@@ -16,12 +16,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from invocation_spec.errors import DocumentError
 from invocation_spec.node import Node, Struct
 
-__all__ = ["Family", "Terms", "find", "read_runtime", "read_terms"]
+__all__ = [
+    "PROPERTY_NAME_MAX",
+    "Family",
+    "Terms",
+    "find",
+    "read_runtime",
+    "read_terms",
+]
 
 #: How a package is read: as the image of a virtual machine, or as WASI modules.
 Family: TypeAlias = Literal["vm", "wasmtime"]
@@ -33,6 +40,11 @@ _FAMILIES: Mapping[str, Family] = {
     "vm-nvidia": "vm",
     "wasmtime": "wasmtime",
 }
+
+
+#: Characters of a property's name, nested names joined; yagna has none of a hundred.
+#: Each property below a key repeats it.
+PROPERTY_NAME_MAX: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,11 @@ def _flatten(root: Node) -> dict[str, Node]:
 
 
 def _flatten_below(node: Node, name: str | None, found: dict[str, Node]) -> None:
+    if name is not None and len(name) > PROPERTY_NAME_MAX:
+        raise DocumentError(
+            f"a property name of {len(name)} characters; at most {PROPERTY_NAME_MAX}",
+            at=node.at,
+        )
     if isinstance(node.value, Mapping) and node.value:
         for key, item in node.entries():
             part = f".{key}".removesuffix(".@tag")
@@ -167,11 +184,14 @@ _TOKEN = re.compile(
 def _required_runtimes(constraints: str) -> Iterator[str]:
     """Runtimes that every match has to have: those under no `|` and no `!`."""
     operators: list[str] = []
+    loose = 0  # how many of them let a match do without what is below
     for token in _TOKEN.finditer(constraints):
         if token[2]:
-            operators = operators[:-1]
+            if operators:
+                loose -= operators.pop() in ("|", "!")
         elif token[3]:
-            if not {"|", "!"}.intersection(operators):
+            if not loose:
                 yield token[3]
         else:
             operators.append(token[1])
+            loose += token[1] in ("|", "!")

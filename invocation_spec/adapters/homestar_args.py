@@ -140,6 +140,7 @@ class Arguments:
     template: bool
     promises: dict[Path, Promise] = field(default_factory=dict)
     complete: bool = True
+    _above: int = 0
 
     def read(self, node: Node) -> list[Ipld]:
         """The values of the list at `node`, promises and what is unknown as null.
@@ -149,32 +150,33 @@ class Arguments:
         """
         if not isinstance(node.value, list):
             raise node.refuse("a list of arguments")
-        return self._items(node, node.value, ())
+        self._above = len(node.path)
+        return self._items(node, node.value)
 
-    def _items(self, node: Node, items: list[Ipld], path: Path) -> list[Ipld]:
+    def _items(self, node: Node, items: list[Ipld]) -> list[Ipld]:
         return [
             item
             if type(item) in _PLAIN
-            else self._value(Node(item, (node, index)), item, (*path, index))
+            else self._value(Node(item, (node, index)), item)
             for index, item in enumerate(items)
         ]
 
-    def _value(self, node: Node, value: Ipld, path: Path) -> Ipld:
+    def _value(self, node: Node, value: Ipld) -> Ipld:
         if isinstance(value, CID):
             return self.reading.resolver.cid(value)
         if isinstance(value, str):
             return self._text(node)
         if isinstance(value, list):
-            return self._items(node, value, path)
+            return self._items(node, value)
         if isinstance(value, dict):
-            return self._map(node, value, path)
+            return self._map(node, value)
         name = self.links.find_name(node)
         return value if name is None else self._named(name, node)
 
-    def _map(self, node: Node, value: Mapping[str, Ipld], path: Path) -> Ipld:
+    def _map(self, node: Node, value: Mapping[str, Ipld]) -> Ipld:
         promise = self.find(node)
         if promise is not None:
-            self.promises[path] = promise
+            self.promises[node.path[self._above :]] = promise
             return None
         if _only_link(node, self.links) is not None:
             self.reading.findings.warn(
@@ -185,7 +187,7 @@ class Arguments:
         found: dict[str, Ipld] = {}
         for key, item in value.items():
             name = self._text(Node(key, (node, key)))
-            found[name] = self._value(Node(item, (node, key)), item, (*path, key))
+            found[name] = self._value(Node(item, (node, key)), item)
         return found
 
     def _named(self, name: str, node: Node) -> CID | None:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
-from invocation_spec import dagcbor
 from invocation_spec.adapters.wasm_call import Call
 from invocation_spec.cid import CID
 from invocation_spec.errors import DocumentError
@@ -99,5 +98,5 @@ def _fill(
     given = made(
         task.at, Input, args=tuple(call.args), nonce=call.nonce, awaits=tuple(awaits)
     )
-    made(task.at, dagcbor.encode, given.to_ipld(), floats=True)  # it may be too large
+    made(task.at, lambda: given.block)  # it may be too large
     task.reading.input = given

@@ -209,6 +209,8 @@ def test_the_table_of_forms_has_the_order_of_the_code() -> None:
         ("document", "reference_bytes_max", "has at most {} characters"),
         ("document", "resolutions_max", "a map of at most {} references"),
         ("document", "findings_max", "More than {} findings"),
+        ("document", "places_characters_max", "more than {} characters in all"),
+        ("document", "property_name_max", "a name of more than {} characters"),
         ("document", "tasks_max", "At most {} tasks"),
         ("document", "count_max", "an integer from 0 to {}"),
         ("document", "archive_bytes_max", "at most {} bytes after unpacking"),

@@ -21,7 +21,7 @@ from invocation_spec import (
     resolutions,
     yamltext,
 )
-from invocation_spec.adapters import bacalhau_job, pipeline
+from invocation_spec.adapters import bacalhau_job, golem_terms, pipeline
 from octostore import keys, result, statement
 from octostore.records import claim, commitment, failure, issuers, link, shape
 from octostore.records import resolutions as meanings
@@ -51,6 +51,8 @@ CODE: dict[str, dict[str, Any]] = {
         "reference_bytes_max": references.REFERENCE_BYTES_MAX,
         "resolutions_max": resolutions.RESOLUTIONS_MAX,
         "findings_max": findings.FINDINGS_MAX,
+        "places_characters_max": findings.PLACES_CHARACTERS_MAX,
+        "property_name_max": golem_terms.PROPERTY_NAME_MAX,
         "tasks_max": pipeline.TASKS_MAX,
         "count_max": bacalhau_job.COUNT_MAX,
         "archive_bytes_max": archive.ARCHIVE_BYTES_MAX,
