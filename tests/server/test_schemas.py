@@ -8,6 +8,7 @@ import pytest
 
 from octostore.store import Octostore
 from octostore_server import models
+from octostore_server.forms import SCHEMAS
 from octostore_server.schemas import generated
 from tests.server.conftest import Story
 
@@ -20,7 +21,11 @@ def made() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["openapi.json", "receipt.schema.json", "who.schema.json"]
+    "name",
+    [
+        *("openapi.json", "receipt.schema.json", "who.schema.json"),
+        *(f"forms/{form}.schema.json" for form in SCHEMAS),
+    ],
 )
 def test_the_generated_schemas_are_not_stale(made: dict[str, str], name: str) -> None:
     written = (FOLDER / name).read_text(encoding="utf-8")
