@@ -10,7 +10,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["new_folder", "replace_file", "reserve", "sync_file", "write_new"]
+__all__ = [
+    "make_folders",
+    "new_folder",
+    "replace_file",
+    "reserve",
+    "sync_file",
+    "sync_folder",
+    "sync_name",
+    "write_new",
+]
 
 #: For its owner only: what is written here holds secrets or guards them.
 _MODE: Final = 0o600
@@ -26,7 +35,7 @@ def write_new(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
         OSError: the disk; the file is whole or not there.
     """
     _write(path, content)
-    _sync_directory(path.parent)
+    sync_folder(path.parent)
 
 
 def replace_file(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
@@ -40,7 +49,7 @@ def replace_file(path: Path, content: Callable[[os.stat_result], bytes]) -> None
         beside.unlink()
     _write(beside, content)
     beside.replace(path)
-    _sync_directory(path.parent)
+    sync_folder(path.parent)
 
 
 @contextmanager
@@ -56,8 +65,8 @@ def new_folder(path: Path) -> Iterator[None]:
     path.mkdir(mode=0o700)
     try:
         yield
-        _sync_directory(path)
-        _sync_directory(path.parent)
+        sync_folder(path)
+        sync_folder(path.parent)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
@@ -70,6 +79,42 @@ def sync_file(path: Path) -> None:
         OSError: the disk.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folders(path: Path, mode: int) -> None:
+    """Make a folder, and those above it that are missing, with their names synced.
+
+    Raises:
+        OSError: the disk, or not ours to write.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(mode=mode, parents=True, exist_ok=True)
+    for folder in missing:
+        sync_name(folder)
+
+
+def sync_name(path: Path) -> None:
+    """Bring the name of a file or folder to the disk.
+
+    Raises:
+        OSError: the disk.
+    """
+    # One can make names in a folder that one may not read; it cannot be synced.
+    with suppress(PermissionError):
+        sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk: what was made, renamed, removed.
+
+    Raises:
+        OSError: the disk, or the folder is not to be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:
@@ -107,11 +152,3 @@ def _write(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from octostore.durable import make_folders, sync_name
 from octostore.errors import StoreError, StoreFullError
 
 __all__ = ["NO_SPACE", "check_folder", "disk_error"]
@@ -29,7 +30,7 @@ def check_folder(
     """
     try:
         if not path.exists() and not readonly:
-            path.mkdir(mode=0o700, parents=True)
+            make_folders(path, 0o700)
         names = {item.name for item in path.iterdir()}
     except FileNotFoundError as error:
         raise StoreError("no store here; `ingest` makes one", at=str(path)) from error
@@ -39,6 +40,12 @@ def check_folder(
         raise disk_error(error, path) from error
     if data not in names and (readonly or names.difference(beside)):
         raise StoreError("this folder is not a store; name another", at=str(path))
+    if data not in names:
+        # Whoever made the folder may have been killed before its name was synced.
+        try:
+            sync_name(path)
+        except OSError as error:
+            raise disk_error(error, path) from error
 
 
 def disk_error(error: OSError, path: Path) -> StoreError:

@@ -22,7 +22,7 @@ from typing import Final, Self
 
 import lmdb
 
-from octostore.durable import new_folder, reserve, sync_file
+from octostore.durable import new_folder, reserve, sync_file, sync_folder
 from octostore.engine import Row, Snapshot, Table, successor
 from octostore.errors import (
     StoreCorruptError,
@@ -103,6 +103,8 @@ class LmdbEngine:
         env: lmdb.Environment | None = None
         try:
             env, lock = _open_env(path, lock, len(tables), map_bytes, readonly=readonly)
+            if not readonly:
+                sync_folder(path)  # the name of the data file, which LMDB leaves open
             return cls(path, env, tables, lock, readonly=readonly)
         except BaseException as error:
             if env is not None:

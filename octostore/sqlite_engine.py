@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
-from octostore.durable import new_folder, sync_file
+from octostore.durable import new_folder, sync_file, sync_folder
 from octostore.engine import KEY_BYTES_MAX, Row, Snapshot, Table, successor
 from octostore.errors import StoreCorruptError, StoreError, StoreFullError
 from octostore.folder import check_folder, disk_error
@@ -95,6 +95,8 @@ class SqliteEngine:
                 lock.release()
             if isinstance(error, sqlite3.Error):
                 raise _store_error(error, path, "open") from error
+            if isinstance(error, OSError):
+                raise disk_error(error, path) from error
             raise
 
     @contextmanager
@@ -304,6 +306,11 @@ def _open_writer(path: Path, tables: Sequence[Table]) -> sqlite3.Connection:
             raise StoreError("no write-ahead log on this file system", at=str(path))
         writer.execute("PRAGMA synchronous = FULL")
         writer.execute("BEGIN IMMEDIATE")
+        # Now the write-ahead log is there, until the last connection closes. SQLite
+        # syncs the folder after it has written the first commit into it, and takes a
+        # failure of that for success (unixSync in os_unix.c): a commit could be
+        # reported whose file has no name on the disk.
+        sync_folder(path)
         for table in tables:
             writer.execute(
                 f'CREATE TABLE IF NOT EXISTS "{table.name}"'

@@ -6,6 +6,7 @@
  *   FAIL_HOW=kill   the process is killed instead of the call
  *   FAIL_ERRNO=N    what it reports; EIO (5) by default
  *   FAIL_BELOW=DIR  only calls on files below this folder count
+ *   FAIL_FOLDERS=1  only syncs of folders count, and each of them fails from FAIL_AT on
  *   FAIL_LOG=FILE   the number and name of the call that failed
  *
  * With FAIL_AT=0 nothing fails, and FAIL_LOG has the number of calls at the end.
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -44,7 +46,17 @@ static int is_below(const char *path) {
     return folder && strncmp(path, folder, strlen(folder)) == 0;
 }
 
+static int only_folders(void) {
+    return getenv("FAIL_FOLDERS") != NULL;
+}
+
+static int is_folder(int fd) {
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 static int is_ours(int fd) {
+    if (only_folders() && !is_folder(fd)) return 0;
     char link[64], path[PATH_MAX];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t size = readlink(link, path, sizeof path - 1);
@@ -53,11 +65,16 @@ static int is_ours(int fd) {
     return is_below(path);
 }
 
+static int is_ours_path(const char *path) {
+    return !only_folders() && is_below(path);
+}
+
 /* 0: go on. 1: fail without the call. 2: fail after it. */
 static int turn(const char *name) {
     const char *at = getenv("FAIL_AT"), *how = getenv("FAIL_HOW");
     long number = atomic_fetch_add(&calls, 1) + 1;
-    if (!at || number != atol(at)) {
+    int again = only_folders() && at && atol(at) > 0 && number > atol(at);
+    if (!at || (number != atol(at) && !again)) {
         if (at && atol(at) == 0) note(number, name);
         return 0;
     }
@@ -92,6 +109,6 @@ FAULTY(int, fsync, (int fd), (fd), is_ours(fd))
 FAULTY(int, fdatasync, (int fd), (fd), is_ours(fd))
 FAULTY(int, ftruncate, (int fd, off_t n), (fd, n), is_ours(fd))
 FAULTY(int, ftruncate64, (int fd, off64_t n), (fd, n), is_ours(fd))
-FAULTY(int, rename, (const char *a, const char *b), (a, b), is_below(b))
-FAULTY(int, renameat, (int f, const char *a, int g, const char *b), (f, a, g, b), is_below(b))
-FAULTY(int, unlink, (const char *a), (a), is_below(a))
+FAULTY(int, rename, (const char *a, const char *b), (a, b), is_ours_path(b))
+FAULTY(int, renameat, (int f, const char *a, int g, const char *b), (f, a, g, b), is_ours_path(b))
+FAULTY(int, unlink, (const char *a), (a), is_ours_path(a))
