@@ -6,14 +6,19 @@
 It is replaced, and on the disk, before a signature leaves, so that no two
 statements share a place. A state that is missing, damaged or restored starts a
 new chain: going on from an old place would be equivocation, which others can
-prove, while a new chain harms nobody. Source: FORMATS 7; docs/spec/statement.md.
+prove, while a new chain harms nobody. A state that changes while it is held is
+somebody else's signature, so nothing more is signed. Source: FORMATS 7;
+docs/spec/statement.md.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import stat
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,9 +43,13 @@ __all__ = ["RESTORED_AFTER_S", "STATE_BYTES_MAX", "Fresh", "SigningChain"]
 #: A state is a few hundred bytes; more is another file.
 STATE_BYTES_MAX: Final = 4096
 
-#: A state touched so long after it was written was copied or restored. The write
-#: itself takes milliseconds, on a starving disk some seconds.
-RESTORED_AFTER_S: Final = 60
+#: A state touched so long after it was made, or before, was copied or restored. To
+#: write it takes milliseconds; where it took longer it is written again.
+RESTORED_AFTER_S: Final = 2
+
+#: How often a state is written until it is so fresh. On a disk that is always so
+#: slow, the next signature begins a new chain.
+_WRITES_MAX: Final = 3
 
 _CHAIN: Final = re.compile(rf"[0-9a-f]{{{2 * CHAIN_BYTES}}}")
 
@@ -59,7 +68,7 @@ class SigningChain:
     Whoever makes one holds the lock on the key: `KeyFile.signing` does.
 
     `fresh` says why the chain starts anew, or is None if it goes on: more than
-    `missing` is worth a warning.
+    `missing` is worth a warning. Threads may share it.
     """
 
     def __init__(
@@ -67,7 +76,10 @@ class SigningChain:
     ) -> None:
         self._state = state
         self._key = key
-        found = _load(state, key)
+        self._one = threading.Lock()
+        self._is_open = True
+        self._process = os.getpid()  # a fork has the lock too, and this place
+        found, self._mark = _load(state, key)
         self.fresh = found if isinstance(found, Fresh) else None
         self._next = (
             _Place(randomness(CHAIN_BYTES), 0, None)
@@ -95,23 +107,52 @@ class SigningChain:
 
         Raises:
             StatementError: the records are no content of a statement.
+            KeyFileError: the key is not held; or the state has changed since,
+                so that another process signs with this key, past the lock.
             StoreError: the state could not be written; nothing was signed
                 that anybody saw, and signing again is safe.
         """
-        place = self._next
-        part = SignedPart(
-            iss=self._key.public.did,
-            chain=place.chain,
-            seq=place.seq,
-            prev=place.prev,
-            iat=iat,
-            records=tuple(records),
-        )
-        statement = sign(part, self._key)
-        after = _Place(place.chain, place.seq + 1, statement.cid)
-        _save(self._state, after, self._key.public)
-        self._next = after
+        at = str(self._state)
+        with self._one:
+            if not self._is_open or os.getpid() != self._process:
+                raise KeyFileError("held no longer, or by another process", at=at)
+            place = self._next
+            part = SignedPart(
+                iss=self._key.public.did,
+                chain=place.chain,
+                seq=place.seq,
+                prev=place.prev,
+                iat=iat,
+                records=tuple(records),
+            )
+            statement = sign(part, self._key)
+            after = _Place(place.chain, place.seq + 1, statement.cid)
+            self._save(after)
+            self._next = after
         return statement
+
+    def close(self) -> None:
+        """The key is held no longer; nothing more is signed."""
+        with self._one:
+            self._is_open = False
+
+    def _save(self, after: _Place) -> None:
+        try:
+            if _mark(self._state) != self._mark:
+                raise KeyFileError(
+                    "changed while it was held: another process signs with this key"
+                    " (was the key file replaced?); nothing was signed, try again",
+                    at=str(self._state),
+                )
+            try:
+                _write(self._state, after, self._key.public)
+            finally:
+                self._mark = _mark(self._state)
+        except OSError as error:
+            raise StoreError(
+                f"not written: {error.strerror}; nothing was signed",
+                at=str(self._state),
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +164,25 @@ class _Place:
     prev: CID | None
 
 
-def _load(path: Path, key: SecretKey) -> _Place | Fresh:
+def _load(path: Path, key: SecretKey) -> tuple[_Place | Fresh, tuple[int, ...] | None]:
+    """The place that a state names, or why it names none; and its mark."""
     try:
-        with path.open("rb") as file:
+        # No link, which could lead to the state of a copy of the key; and a pipe
+        # would be waited for.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        with os.fdopen(os.open(path, flags), "rb") as file:
             status = os.fstat(file.fileno())
-            text = file.read(STATE_BYTES_MAX)
+            text = file.read(STATE_BYTES_MAX) if stat.S_ISREG(status.st_mode) else b""
     except FileNotFoundError:
-        return Fresh.MISSING
+        return Fresh.MISSING, None
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            return Fresh.RESTORED, _mark(path)
         raise KeyFileError(f"not read: {error.strerror}", at=str(path)) from error
+    return _placed(text, status, key), _mark_of(status)
+
+
+def _placed(text: bytes, status: os.stat_result, key: SecretKey) -> _Place | Fresh:
     try:
         content = json.loads(text)
         chain, seq, prev = content["chain"], content["seq"], content["prev"]
@@ -148,14 +199,40 @@ def _load(path: Path, key: SecretKey) -> _Place | Fresh:
         return Fresh.DAMAGED
     if not sound:
         return Fresh.DAMAGED
-    touched_after_ns = status.st_ctime_ns - written_ns
-    if inode != status.st_ino or touched_after_ns > RESTORED_AFTER_S * 10**9:
+    # A second name is a way for a second process, as a link is.
+    is_as_written = inode == status.st_ino and status.st_nlink == 1
+    if not is_as_written or not _is_untouched(status, written_ns):
         return Fresh.RESTORED
     return place
 
 
-def _save(path: Path, place: _Place, public: PublicKey) -> None:
+def _is_untouched(status: os.stat_result, written_ns: int) -> bool:
+    return abs(status.st_ctime_ns - written_ns) <= RESTORED_AFTER_S * 10**9
+
+
+def _mark(path: Path) -> tuple[int, ...] | None:
+    """What changes when a file is replaced or written to; None without a file."""
+    try:
+        return _mark_of(path.lstat())
+    except FileNotFoundError:
+        return None
+
+
+def _mark_of(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_dev, status.st_ino, status.st_ctime_ns, status.st_size)
+
+
+def _write(path: Path, place: _Place, public: PublicKey) -> None:
+    """Put the state on the disk, soon enough after it was made to be told so.
+
+    Raises:
+        OSError: the disk; the old state is there, or the new one.
+    """
+    written_ns = 0
+
     def content(status: os.stat_result) -> bytes:
+        nonlocal written_ns
+        written_ns = status.st_ctime_ns
         state = {
             "did": str(public.did),
             "chain": place.chain.hex(),
@@ -163,13 +240,11 @@ def _save(path: Path, place: _Place, public: PublicKey) -> None:
             "prev": str(place.prev),
             # A copy gets another inode or a later ctime, whatever tool made it.
             "inode": status.st_ino,
-            "written_ns": status.st_ctime_ns,
+            "written_ns": written_ns,
         }
         return json.dumps(state, indent=2).encode() + b"\n"
 
-    try:
+    for _ in range(_WRITES_MAX):
         replace_file(path, content)
-    except OSError as error:
-        raise StoreError(
-            f"not written: {error.strerror}; nothing was signed", at=str(path)
-        ) from error
+        if _is_untouched(path.lstat(), written_ns):
+            return

@@ -10,6 +10,7 @@ a lock on it, so that two processes with one key take turns.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -99,27 +100,62 @@ class KeyFile:
         """Hold the key for signing; another process that wants it waits.
 
         Raises:
-            KeyFileError: the key file is gone, or cannot be locked.
+            KeyFileError: the key file is gone or another, or cannot be locked.
         """
-        try:
-            # The lock is on the key file: the state file is replaced by rename,
-            # and a lock on what was replaced keeps nobody out.
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise KeyFileError(
-                f"not opened: {error.strerror}", at=str(self.path)
-            ) from error
-        try:
+        with self._locked():
+            chain = SigningChain(self.state_path, self.key, randomness)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                yield chain
+            finally:
+                chain.close()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock on the file that has this name now.
+
+        The lock is on the key file: the state file is replaced by rename, and a
+        lock on what was replaced keeps nobody out. For the same reason a key file
+        that was replaced while this waited is locked anew.
+        """
+        while True:
+            try:
+                descriptor = _opened(self.path)
             except OSError as error:
                 raise KeyFileError(
-                    f"not locked: {error.strerror}; keep it on a local disk",
-                    at=str(self.path),
+                    f"not opened: {error.strerror}", at=str(self.path)
                 ) from error
-            yield SigningChain(self.state_path, self.key, randomness)
-        finally:
-            os.close(descriptor)
+            try:
+                if not self._is_locked(descriptor):
+                    continue
+                if KeyFile.open(self.path) != self:
+                    raise KeyFileError("holds another key now", at=str(self.path))
+                yield
+                return
+            finally:
+                os.close(descriptor)
+
+    def _is_locked(self, descriptor: int) -> bool:
+        """Wait for the lock; whether it is on the file of this name then."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise KeyFileError(
+                f"not locked: {error.strerror}; keep it on a local disk",
+                at=str(self.path),
+            ) from error
+
+
+def _opened(path: Path) -> int:
+    """The key file for locking: NFS locks only what is open for writing."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _key_of(text: bytes, path: Path) -> SecretKey:

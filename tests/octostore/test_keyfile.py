@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -216,6 +219,178 @@ def test_a_copied_state_is_another_inode_and_starts_a_new_chain(
     shutil.copy2(key_file.state_path, copy.state_path)
     *_, fresh = sign_once(copy)
     assert fresh is Fresh.RESTORED
+
+
+@pytest.mark.parametrize("seconds", [RESTORED_AFTER_S + 1, -RESTORED_AFTER_S - 1])
+def test_a_state_touched_long_after_or_before_it_was_made_is_restored(
+    key_file: KeyFile, seconds: int
+) -> None:
+    # A copy into the same inode, and one under a clock that was set back.
+    sign_once(key_file)
+    state = json.loads(key_file.state_path.read_text())
+    state["written_ns"] = key_file.state_path.stat().st_ctime_ns - seconds * 10**9
+    key_file.state_path.write_text(json.dumps(state))
+    *_, fresh = sign_once(key_file)
+    assert fresh is Fresh.RESTORED
+
+
+@pytest.mark.parametrize("tie", [os.link, os.symlink])
+def test_a_copy_of_a_key_never_goes_on_from_the_state_of_the_original(
+    key_file: KeyFile, tmp_path: Path, tie: Callable[[Path, Path], None]
+) -> None:
+    # Another key file is another lock, so the two can sign at once.
+    chain, *_ = sign_once(key_file)
+    (tmp_path / "b").mkdir()
+    copy = KeyFile.create(tmp_path / "b" / "alice.key", KEY)
+    tie(key_file.state_path, copy.state_path)
+    there, seq, _, _, fresh = sign_once(copy)
+    assert (seq, fresh) == (0, Fresh.RESTORED)
+    assert there != chain
+    assert not copy.state_path.is_symlink()
+    places = [sign_once(file)[:2] for file in (key_file, copy, key_file, copy)]
+    assert len({(chain, 0), (there, 0), *places}) == 6
+
+
+def test_a_pipe_in_the_place_of_the_state_is_not_waited_for(key_file: KeyFile) -> None:
+    os.mkfifo(key_file.state_path)
+    *_, fresh = sign_once(key_file)
+    assert fresh is Fresh.DAMAGED
+    assert key_file.state_path.is_file()
+
+
+def test_a_folder_in_the_place_of_the_state_is_refused(key_file: KeyFile) -> None:
+    key_file.state_path.mkdir()
+    with pytest.raises(KeyFileError, match="directory"), key_file.signing():
+        pass
+
+
+def replace_by_copy(path: Path) -> None:
+    """What an editor, `sed -i` or a restored backup does to a key file."""
+    copy = path.with_name("copy")
+    shutil.copy2(path, copy)
+    copy.replace(path)
+
+
+def test_a_key_file_replaced_while_it_is_held_lets_nobody_share_a_place(
+    key_file: KeyFile,
+) -> None:
+    with key_file.signing() as chain:
+        first = chain.sign([RECORD], 1)
+        replace_by_copy(key_file.path)
+        # The lock is on a file without a name; another holder gets in.
+        other = sign_once(key_file)
+        assert other[:3] == (first.part.chain, 1, first.cid)
+        with pytest.raises(KeyFileError, match="changed while it was held"):
+            chain.sign([RECORD], 1)
+    assert sign_once(key_file)[1] == 2
+
+
+def test_a_key_file_replaced_while_it_was_waited_for_is_locked_anew(
+    key_file: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = fcntl.flock
+    times: list[int] = []
+
+    def slow(descriptor: int, how: int) -> None:
+        if not times:
+            replace_by_copy(key_file.path)
+        times.append(how)
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", slow)
+    sign_once(key_file)
+    assert times == [fcntl.LOCK_EX] * 2
+
+
+def test_another_key_under_the_name_is_not_signed_for(key_file: KeyFile) -> None:
+    key_file.path.unlink()
+    KeyFile.create(key_file.path, SecretKey.from_seed(bytes(32)))
+    with pytest.raises(KeyFileError, match="another key"), key_file.signing():
+        pass
+
+
+def test_a_file_system_without_locks_signs_nothing(
+    key_file: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(KeyFileError, match="local disk"), key_file.signing():
+        pass
+    assert not key_file.state_path.exists()
+
+
+def test_a_key_that_is_held_no_longer_signs_nothing(key_file: KeyFile) -> None:
+    with key_file.signing() as chain:
+        pass
+    with pytest.raises(KeyFileError, match="held no longer"):
+        chain.sign([RECORD], 1)
+
+
+def test_a_fork_of_the_holder_signs_nothing(key_file: KeyFile) -> None:
+    with key_file.signing() as chain:
+        child = os.fork()
+        if child == 0:
+            try:
+                chain.sign([RECORD], 1)
+            except KeyFileError:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert chain.sign([RECORD], 1).part.seq == 0
+
+
+def test_threads_that_share_a_chain_never_share_a_place(key_file: KeyFile) -> None:
+    with key_file.signing() as chain, ThreadPoolExecutor(4) as threads:
+        signed = list(threads.map(lambda n: chain.sign([RECORD], n), range(40)))
+    assert sorted(item.part.seq for item in signed) == list(range(40))
+
+
+def test_a_state_that_took_too_long_is_written_again_and_then_given_up(
+    key_file: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.replace
+    replaced: list[Path] = []
+
+    def counted(self: Path, target: Path) -> Path:
+        replaced.append(self)
+        return real(self, target)
+
+    sign_once(key_file)
+    monkeypatch.setattr(Path, "replace", counted)
+    with monkeypatch.context() as disk:
+        disk.setattr("octostore.chain.RESTORED_AFTER_S", -1)  # slow as none can be
+        assert sign_once(key_file)[4] is Fresh.RESTORED
+    assert len(replaced) == 3
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small tmpfs")
+def test_a_full_or_read_only_disk_signs_nothing_and_the_chain_goes_on(
+    tmp_path: Path,
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a tmpfs cannot be mounted here")
+    try:
+        key_file = KeyFile.create(disk / "alice.key", KEY)
+        chain, *_ = sign_once(key_file)
+        with pytest.raises(OSError, match="No space"):
+            (disk / "filler").write_bytes(bytes(1 << 20))
+        with pytest.raises(StoreError, match="nothing was signed"):
+            sign_once(key_file)
+        (disk / "filler").unlink()
+        assert (chain, 1) == sign_once(key_file)[:2]
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(StoreError, match=r"Read-only.*nothing was signed"):
+            sign_once(key_file)
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+        assert (chain, 2) == sign_once(key_file)[:2]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_refused_statement_takes_no_place(key_file: KeyFile) -> None:
