@@ -8,7 +8,7 @@ Source: DESIGN 2; tables.py.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from octostore import tables
 from octostore.closure import Closure
@@ -29,8 +29,12 @@ def is_unfinished(engine: Engine) -> bool:
         return rows.get(tables.META.name, tables.REBUILDING) is not None
 
 
-def rebuild(engine: Engine) -> None:
+def rebuild(
+    engine: Engine, progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
     """Delete all indexes and derive them again; nobody else writes meanwhile.
+
+    `progress` is told how many statements are indexed again, and of how many.
 
     Raises:
         StoreCorruptError: blocks and log contradict each other.
@@ -45,7 +49,7 @@ def rebuild(engine: Engine) -> None:
         for key, block in _rows(draft, tables.BLOCKS.name):
             draft.put(tables.AT.name, hashlib.sha256(block).digest(), key)
         draft.commit()
-        _read_log(draft)
+        _read_log(draft, progress)
         draft.delete(tables.META.name, tables.REBUILDING)
         draft.commit()
 
@@ -64,9 +68,11 @@ def _rows(draft: Draft, table: str) -> Iterator[tuple[bytes, bytes]]:
             draft.commit()
 
 
-def _read_log(draft: Draft) -> None:
+def _read_log(draft: Draft, progress: Callable[[int, int], None]) -> None:
     closure = Closure(draft.view.find_block)
     frontier = Frontier()
+    last = draft.last(tables.LOG.name)
+    total = tables.LOG.key.decode(last[0])[0] + 1 if last else 0
     while True:
         key = tables.LOG.key.encode(frontier.size)
         row = draft.get(tables.LOG.name, key)
@@ -82,4 +88,5 @@ def _read_log(draft: Draft) -> None:
             index_statement(draft, closure, received.verify(), index)
         draft.put(tables.META.name, tables.FRONTIER, bytes(frontier))
         draft.commit_if_large()
+        progress(frontier.size, total)
     draft.put(tables.META.name, tables.FRONTIER, bytes(frontier))

@@ -11,7 +11,7 @@ deliveries one after the other. Source: DESIGN 4; docs/spec/log.md.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -194,11 +194,14 @@ class Octostore:
             number = view.number(invocation)
             return () if number is None else tuple(view.claims_of(number))
 
-    def rebuild(self) -> None:
+    def rebuild(
+        self, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> None:
         """Delete every index and derive it again from blocks and log.
 
         Readers are refused meanwhile. Killed half-way, the next `open` for
-        writing begins again.
+        writing begins again. `progress` is told how many statements are done,
+        and of how many.
 
         Raises:
             StoreCorruptError: blocks and log contradict each other.
@@ -206,7 +209,7 @@ class Octostore:
         """
         self._check_writable()
         with self._one_writer:
-            rebuild(self._engine)
+            rebuild(self._engine, progress)
 
     def copy_to(self, path: Path) -> None:
         """Copy the store as one commit left it into a new folder, on the disk.

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from octostore.check import CheckReport, Progress, check_folder
+from octostore.check import CheckReport, check_folder
+from octostore.cli.progress import following, told
 from octostore.cli.rim import (
     DONE,
     UNSOUND,
@@ -45,7 +43,7 @@ def check_command(
     Example: octostore check --second-opinion
     """
     path = store_path(store)
-    with _progress() as progress:
+    with told("checking", as_json=as_json) as progress:
         report = check_folder(path, second_opinion=second_opinion, progress=progress)
     if as_json:
         print_json(report.to_json())
@@ -63,7 +61,8 @@ def rebuild_command(store: StorePath = None, as_json: AsJson = False) -> None:
     Example: octostore rebuild
     """
     with Octostore.open(store_path(store)) as open_store:
-        open_store.rebuild()
+        with told("rebuilding", as_json=as_json) as tell:
+            open_store.rebuild(lambda done, total: tell("statements", done, total))
         checkpoint = open_store.checkpoint()
     if as_json:
         print_json({"checkpoint": checkpoint.to_json()})
@@ -84,7 +83,10 @@ def backup_command(
     """
     if to.exists():
         raise UsageError("exists; a backup never overwrites", at=str(to))
-    with Octostore.open(store_path(store), readonly=True) as open_store:
+    with (
+        Octostore.open(store_path(store), readonly=True) as open_store,
+        following("copying", to, as_json=as_json),
+    ):
         open_store.copy_to(to)
     with Octostore.open(to, readonly=True) as copy:
         checkpoint = copy.checkpoint()
@@ -119,18 +121,3 @@ def _is_truth(report: CheckReport) -> bool:
     """Whether something is wrong that no index can be rebuilt without."""
     truth = {"blocks", "log", "files", "pending", "waiting", "quarantine"}
     return any(fault.table in truth for fault in report.faults)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Say on a terminal how far it is; say nothing otherwise."""
-    if not sys.stderr.isatty():
-        yield lambda what, done, total: None
-        return
-    with Console(stderr=True).status("checking") as status:
-
-        def told(what: str, done: int, total: int | None) -> None:
-            of = f" of {total}" if total is not None else ""
-            status.update(f"checking {what}: {done}{of}" if done else "checking files")
-
-        yield told

@@ -9,6 +9,7 @@ from typing import Annotated, BinaryIO, NoReturn, cast
 import typer
 
 from octostore.cli.inputs import opened
+from octostore.cli.progress import metered
 from octostore.cli.rim import (
     DONE,
     NOT_THERE,
@@ -42,7 +43,11 @@ def ingest_command(
 
     Example: octostore ingest bristol.car caltech.car
     """
-    receipts = _send(files, server) if server else _ingest(files, store)
+    receipts = (
+        _send(files, server, as_json=as_json)
+        if server
+        else _ingest(files, store, as_json=as_json)
+    )
     if as_json:
         print_json(_merged(receipts))
     else:
@@ -55,19 +60,34 @@ def ingest_command(
     leave(max(_code(receipt) for receipt in receipts))
 
 
-def _ingest(files: Sequence[str], store: Path | None) -> list[Receipt]:
+def _ingest(
+    files: Sequence[str], store: Path | None, *, as_json: bool
+) -> list[Receipt]:
     with Octostore.open(store_path(store)) as open_store:
-        return [_each(name, open_store.ingest_car) for name in files]
+        before = open_store.checkpoint().size
+
+        def taken() -> int:
+            return open_store.checkpoint().size - before
+
+        return [
+            _each(name, open_store.ingest_car, taken, as_json=as_json) for name in files
+        ]
 
 
-def _send(files: Sequence[str], server: str) -> list[Receipt]:
+def _send(files: Sequence[str], server: str, *, as_json: bool) -> list[Receipt]:
     with Remote(server) as remote:
-        return [_each(name, remote.send) for name in files]
+        return [_each(name, remote.send, None, as_json=as_json) for name in files]
 
 
-def _each(name: str, take: Callable[[BinaryIO], Receipt]) -> Receipt:
-    with opened(name) as stream:
-        return take(stream)
+def _each(
+    name: str,
+    take: Callable[[BinaryIO], Receipt],
+    taken: Callable[[], int] | None,
+    *,
+    as_json: bool,
+) -> Receipt:
+    with opened(name) as stream, metered(stream, name, taken, as_json=as_json) as shown:
+        return take(shown)
 
 
 def _complain(name: str, receipt: Receipt) -> None:
