@@ -159,7 +159,8 @@ def parse_url(text: str) -> str:
     """A URL as WHATWG parses it, without its fragment.
 
     Raises:
-        EncodingError: it is no absolute URL with a host or path, or too long.
+        EncodingError: it is no absolute URL with a host or path, or too long, as
+            written or with the escapes that parsing adds.
     """
     if len(text.encode()) > REFERENCE_BYTES_MAX:
         raise EncodingError(
@@ -173,10 +174,15 @@ def parse_url(text: str) -> str:
     if not href.partition(":")[2].startswith("//"):
         # `ipfs:Qm..` and `mailto:x`: opaque to WHATWG, and fetched by no network.
         raise EncodingError(f"{_shown(text)} has no // after its scheme")
-    if "#" not in href:
-        return href
-    url.hash = ""
-    return str(url.href)
+    if "#" in href:
+        url.hash = ""
+        href = str(url.href)
+    if len(href) > REFERENCE_BYTES_MAX:  # escapes treble what is not ASCII
+        raise EncodingError(
+            f"a URL of {len(href)} bytes with its escapes; at most"
+            f" {REFERENCE_BYTES_MAX}"
+        )
+    return href
 
 
 def url_name(url: str) -> str | None:

@@ -53,13 +53,16 @@ def refuse_two(root: Node, field: str) -> None:
     """Refuse a wrapper that is a job too: which of the two is meant?
 
     Raises:
-        DocumentError: `field`, which makes a job, stands beside the `Job`.
+        DocumentError: `field`, which makes a job, stands beside the `Job`; two
+            spellings of one key do.
     """
-    beside = root.peek(field)
-    if unwrapped(root) is not root and not beside.is_absent:
+    job = unwrapped(root)
+    if job is root:
+        return
+    beside = root.struct()[field]
+    if not beside.is_absent:
         raise DocumentError(
-            f"stands beside {root.peek('Job').at}, so there are two jobs; keep one",
-            at=beside.at,
+            f"stands beside {job.at}, so there are two jobs; keep one", at=beside.at
         )
 
 

@@ -136,6 +136,7 @@ def test_a_url_is_as_whatwg_has_it_without_its_fragment(text: str, url: str) -> 
         *("", "a", "/a", "//h/a", "https://", "https://[x/a", "https://h:x/"),
         *("ipfs:Qm", "mailto:a@b", "data:,x", "https:// h/", "http://a b/"),
         "https://h/" + "a" * REFERENCE_BYTES_MAX,
+        "https://h/" + "€" * (REFERENCE_BYTES_MAX // 9 + 1),
     ],
 )
 def test_what_is_no_url_is_refused(text: str) -> None:

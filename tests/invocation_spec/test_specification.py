@@ -206,7 +206,7 @@ def test_the_table_of_forms_has_the_order_of_the_code() -> None:
         ("invocation", "nonce_bytes_max", "| bytes of a nonce | {} |"),
         ("document", "document_bytes_max", "At most {} bytes, nested"),
         ("document", "yaml_nodes_max", "more than {} nodes"),
-        ("document", "reference_bytes_max", "has at most {} characters"),
+        ("document", "reference_bytes_max", "has at most {} bytes"),
         ("document", "resolutions_max", "a map of at most {} references"),
         ("document", "findings_max", "More than {} findings"),
         ("document", "places_characters_max", "more than {} characters in all"),

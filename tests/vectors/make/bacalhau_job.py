@@ -226,6 +226,18 @@ def folding() -> None:
         refused("/tasks"),
     )
     case(
+        "two spellings of the wrapper",
+        "which of the two jobs a server takes depends on their order",
+        {"Job": docker(), "JOB": docker({"Image": IMAGE, "Entrypoint": ["false"]})},
+        refused("/JOB"),
+    )
+    case(
+        "two spellings beside the job",
+        "the map around a job is read as well",
+        {"Job": docker(), "State": {}, "state": {}},
+        refused("/state"),
+    )
+    case(
         "one key twice",
         "refused by the JSON reader itself",
         '{"Tasks": [], "Tasks": []}',
@@ -781,6 +793,12 @@ def downloads() -> None:
         one(),
         put("/in"),
         resolutions={url: {"cid": str(FILE), "name": ""}},
+    )
+    case(
+        "URL too long with its escapes",
+        "a spelling that no resolution could name",
+        one("https://example.org/" + "\u20ac" * 911),
+        refused(at),
     )
     case(
         "URL in another spelling",

@@ -15,7 +15,7 @@ const REFERENCE_MAX = 8192;
 const GATEWAYS = ["ipfs.io", "dweb.link", "w3s.link", "cf-ipfs.com"];
 
 export function limited(text) {
-  if ([...text].length > REFERENCE_MAX) fault("a reference too long");
+  if (Buffer.byteLength(text) > REFERENCE_MAX) fault("a reference too long");
   return text;
 }
 
