@@ -7,14 +7,12 @@ Source: DESIGN 3; FORMATS 4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from invocation_spec.adapters import FORMS, Form
+from invocation_spec.adapters import FORMS, Form, recognised
 from invocation_spec.document import Document, read_document
 from invocation_spec.errors import DocumentError
 from invocation_spec.findings import Warned
-from invocation_spec.node import folded
 from invocation_spec.outcome import Also, Outcome
 from invocation_spec.reading import Reading
 from invocation_spec.resolutions import Resolutions
@@ -62,7 +60,7 @@ def _form(document: Document, network: str | None) -> Form:
         raise DocumentError(
             f"network {network!r} has no forms here; known: {', '.join(NETWORKS)}"
         )
-    found = [form for form in _possible(document) if form.recognises(document)]
+    found = recognised(document)
     if network is not None:
         of_network = [form for form in found if form.network == network]
         if found and not of_network:
@@ -81,14 +79,6 @@ def _form(document: Document, network: str | None) -> Form:
         names = " or ".join(f"{form.network}: {form.name}" for form in found)
         raise DocumentError(f"may be read as {names}; say which network it is for")
     return found[0]
-
-
-def _possible(document: Document) -> list[Form]:
-    """The forms that a document may be of, by one look at its fields."""
-    if not isinstance(document.tree, Mapping):
-        return list(FORMS)
-    fields = set(map(folded, document.tree))
-    return [form for form in FORMS if form.may_have(fields)]
 
 
 def _outcome(form: Form, reading: Reading) -> Outcome:

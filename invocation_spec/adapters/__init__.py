@@ -8,7 +8,7 @@ then add its row here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from invocation_spec.adapters.bacalhau_job import is_job, read_job
@@ -23,10 +23,11 @@ from invocation_spec.adapters.ucan_batch import is_batch, read_batch
 from invocation_spec.adapters.ucan_invocation import is_token, read_invocation
 from invocation_spec.adapters.ucan_task import is_task, read_task
 from invocation_spec.document import Document
+from invocation_spec.node import folded
 from invocation_spec.reading import Reading
 from invocation_spec.resolutions import Resolutions
 
-__all__ = ["FORMS", "Form"]
+__all__ = ["FORMS", "Form", "recognised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +83,12 @@ FORMS = (
     _form("golem", "bundle", is_bundle, read_bundle, "exescript"),
     _form("octostore", "own form", is_own, read_own, "program"),
 )
+
+
+def recognised(document: Document) -> list[Form]:
+    """The forms whose marks a document has; one, unless it is ambiguous or unknown."""
+    forms: Sequence[Form] = FORMS
+    if isinstance(document.tree, Mapping):
+        fields = set(map(folded, document.tree))
+        forms = [form for form in FORMS if form.may_have(fields)]
+    return [form for form in forms if form.recognises(document)]
