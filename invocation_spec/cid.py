@@ -66,7 +66,13 @@ _VARINT_BYTES_MAX = 9
 
 _CBOR_SHA256 = bytes((1, DAG_CBOR, SHA2_256, 32))
 _RAW_SHA256 = bytes((1, RAW, SHA2_256, 32))
-_COMMON = (_CBOR_SHA256, _RAW_SHA256)
+
+#: First bytes of CIDs with 32 bytes of digest -> codec and hash: almost all there are.
+_COMMON = {
+    bytes((1, codec, code, 32)): (codec, code)
+    for codec in (DAG_CBOR, RAW, DAG_PB)
+    for code in (SHA2_256, SHA3_BY_BYTES[32])
+}
 
 _BASE32 = re.compile(r"b[a-z2-7]+")
 #: Base58btc as long as 36 bytes take; a leading 1 would be a zero byte.
@@ -139,16 +145,14 @@ class CID:
     @property
     def codec(self) -> int:
         """Multicodec code of what the bytes are."""
-        if self.raw[:4] in _COMMON:
-            return self.raw[1]
-        return _split(self.raw)[0]
+        common = _COMMON.get(self.raw[:4])
+        return common[0] if common else _split(self.raw)[0]
 
     @property
     def hash_code(self) -> int:
         """Multihash code."""
-        if self.raw[:4] in _COMMON:
-            return SHA2_256
-        return _split(self.raw)[1]
+        common = _COMMON.get(self.raw[:4])
+        return common[1] if common else _split(self.raw)[1]
 
     @property
     def digest(self) -> bytes:

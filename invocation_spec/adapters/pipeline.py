@@ -30,7 +30,7 @@ class Task:
 
     `at` is where its refusals are told. A task that is no call of a function has
     its input already, if that is complete. `invocation` is ours, once it is known
-    to be canonical.
+    to be canonical, if another task awaits it.
     """
 
     at: str
@@ -48,12 +48,15 @@ def fill(tasks: Sequence[Task], known: Mapping[CID | str, int]) -> None:
         DocumentError: a cycle, or an input that is no block.
     """
     awaited = [_awaited(task.call, known) for task in tasks]
+    wanted = set[int]().union(*awaited)
     for index in in_order(awaited, [task.at for task in tasks]):
         task = tasks[index]
         if task.call is not None:
             _fill(task, task.call, tasks, known)
         reading = task.reading
         reading.finish(task.at)
+        if index not in wanted:
+            continue
         if reading.findings.unresolved or reading.findings.impure:
             continue
         if reading.program is not None and reading.input is not None:
@@ -73,6 +76,8 @@ def in_order(awaited: Sequence[set[int]], places: Sequence[str]) -> Iterable[int
     Raises:
         DocumentError: a cycle, told with the places of its tasks.
     """
+    if not any(awaited):
+        return range(len(awaited))
     try:
         return tuple(TopologicalSorter(dict(enumerate(awaited))).static_order())
     except CycleError as error:
