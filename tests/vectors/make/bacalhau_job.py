@@ -560,6 +560,18 @@ def inputs() -> None:
             put("/inputs", V1),
         )
     case(
+        "source type with space around",
+        "trimmed, as Bacalhau's SpecConfig.Normalize does",
+        one(" IPFS\t", CID=V0),
+        put("/inputs", V1),
+    )
+    case(
+        "source type with other space around",
+        "only ASCII space is trimmed: what else is space changes with Unicode",
+        one("ipfs\u00a0", CID=V0),
+        refused(f"{at.removesuffix('/Params')}/Type"),
+    )
+    case(
         "ipfs by an unknown gateway",
         "only hosts on the list serve what they say",
         one("ipfs", CID=f"https://gateway.example/ipfs/{V0}"),

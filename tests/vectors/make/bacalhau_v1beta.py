@@ -238,6 +238,15 @@ def inputs() -> None:
             put("/inputs", V1),
         )
     case(
+        "space around version, engine and source",
+        "trimmed, as Bacalhau's parsers of all three do",
+        {
+            **beta(inputs=[mount(" ipfs\n", CID=V0)], Engine="\tDocker "),
+            "APIVersion": " V1beta1 ",
+        },
+        put("/inputs", V1),
+    )
+    case(
         "Inputs and Path",
         "as V1beta2 spells them",
         beta(Inputs=[{"StorageSource": "ipfs", "Path": "/inputs", "CID": V0}]),

@@ -113,7 +113,7 @@ function readInputSource(task, source, target) {
     checksum: "ChecksumSHA256",
     landing: "below",
   });
-  params.drop(...(PARAMETERS[lower(text(type))] ?? []));
+  params.drop(...(PARAMETERS[lower(trim(text(type)))] ?? []));
   params.ignoreOthers(task);
   return found;
 }

@@ -40,7 +40,7 @@ export function literal(task, value, at) {
  * {files: null} while the place is not known; of a module {cid}.
  */
 export function readSource(task, source) {
-  const read = TYPES[lower(source.type)];
+  const read = TYPES[lower(trim(source.type))];
   if (!read) refuse(source.typeAt, "no storage of this type");
   const isModule = source.target === null;
   let target = null;

@@ -1,5 +1,5 @@
 /** Bacalhau: V1beta1 and V1beta2, forms/bacalhau-v1beta.md. */
-import { lower } from "../bytes.js";
+import { lower, trim } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { Task } from "../task.js";
 import { isMap, isNothing, isText, isTree } from "../tree.js";
@@ -17,7 +17,7 @@ export function marks({ syntax, tree }) {
 }
 
 export const isVersion = (value) =>
-  isText(value) && ["v1beta1", "v1beta2"].includes(lower(value));
+  isText(value) && ["v1beta1", "v1beta2"].includes(lower(trim(value)));
 
 export function read({ tree }, resolutions) {
   const task = new Task(network, resolutions());
@@ -35,7 +35,7 @@ export function readJob(task, job) {
   job.drop("Deal", "ID", "Status", "ClientID", "CreatedAt", "ExecutionPlan");
   job.drop("RequesterNodeID", "RequesterPublicKey", "JobState", "State");
   job.ignoreOthers(task);
-  readSpec(task, shared.mapOf(spec), lower(version.value) === "v1beta1");
+  readSpec(task, shared.mapOf(spec), lower(trim(version.value)) === "v1beta1");
 }
 
 function readSpec(task, spec, isBeta1) {
@@ -86,7 +86,7 @@ function engineOf(spec) {
 }
 
 function known(field) {
-  const name = lower(due(field));
+  const name = lower(trim(due(field)));
   if (!["docker", "wasm"].includes(name)) refuse(field.at, "no engine");
   return name;
 }
@@ -111,7 +111,7 @@ function storageSpec(task, fields, target) {
   fields.drop("path", "ReadWrite");
   fields.ignoreOthers(task);
   const name = due(type);
-  const isS3 = lower(name) === "s3";
+  const isS3 = lower(trim(name)) === "s3";
   const s3 = isS3 ? shared.mapOf(fields.get("S3")) : null;
   const found = readSource(task, {
     type: name,
