@@ -172,7 +172,8 @@ def _load(path: Path, key: SecretKey) -> tuple[_Place | Fresh, tuple[int, ...] |
         flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         with os.fdopen(os.open(path, flags), "rb") as file:
             status = os.fstat(file.fileno())
-            text = file.read(STATE_BYTES_MAX) if stat.S_ISREG(status.st_mode) else b""
+            is_file = stat.S_ISREG(status.st_mode)
+            text = file.read(STATE_BYTES_MAX + 1) if is_file else b""
     except FileNotFoundError:
         return Fresh.MISSING, None
     except OSError as error:
@@ -183,6 +184,8 @@ def _load(path: Path, key: SecretKey) -> tuple[_Place | Fresh, tuple[int, ...] |
 
 
 def _placed(text: bytes, status: os.stat_result, key: SecretKey) -> _Place | Fresh:
+    if len(text) > STATE_BYTES_MAX:
+        return Fresh.DAMAGED
     try:
         content = json.loads(text)
         chain, seq, prev = content["chain"], content["seq"], content["prev"]

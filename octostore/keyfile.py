@@ -83,9 +83,14 @@ class KeyFile:
                         f" run: chmod 600 {path}",
                         at=str(path),
                     )
-                text = file.read(FILE_BYTES_MAX)
+                text = file.read(FILE_BYTES_MAX + 1)
         except OSError as error:
             raise KeyFileError(f"not read: {error.strerror}", at=str(path)) from error
+        if len(text) > FILE_BYTES_MAX:
+            raise KeyFileError(
+                f"at least {len(text)} bytes; a key file has at most {FILE_BYTES_MAX}",
+                at=str(path),
+            )
         return cls(path, _key_of(text, path))
 
     @property

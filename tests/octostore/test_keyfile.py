@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from invocation_spec.cid import CID
-from octostore.chain import RESTORED_AFTER_S, Fresh
+from octostore.chain import RESTORED_AFTER_S, STATE_BYTES_MAX, Fresh
 from octostore.errors import KeyFileError, StatementError, StoreError
-from octostore.keyfile import KeyFile
+from octostore.keyfile import FILE_BYTES_MAX, KeyFile
 from octostore.keys import SecretKey
 
 RECORD = CID.of_block(b"\xa0")
@@ -115,6 +115,24 @@ def test_a_key_that_cannot_be_written_leaves_no_file(
             KeyFile.create(tmp_path / "a.key", key)
     assert list(tmp_path.iterdir()) == []
     KeyFile.create(tmp_path / "a.key", key)
+
+
+def test_a_key_file_has_a_largest_size(key_file: KeyFile) -> None:
+    text = key_file.path.read_bytes()
+    key_file.path.write_bytes(text.ljust(FILE_BYTES_MAX))
+    assert KeyFile.open(key_file.path) == key_file
+    key_file.path.write_bytes(text.ljust(FILE_BYTES_MAX + 1))
+    with pytest.raises(KeyFileError, match="4097 bytes; a key file has at most 4096"):
+        KeyFile.open(key_file.path)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_state_has_a_largest_size(key_file: KeyFile, more: int) -> None:
+    sign_once(key_file)
+    text = key_file.state_path.read_bytes()
+    key_file.state_path.write_bytes(text.ljust(STATE_BYTES_MAX + more))
+    *_, fresh = sign_once(key_file)
+    assert fresh is (Fresh.DAMAGED if more else None)
 
 
 def test_a_missing_key_file_is_named(tmp_path: Path) -> None:
@@ -455,7 +473,7 @@ def test_processes_with_one_key_never_share_a_place(key_file: KeyFile) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from invocation_spec.cid import CID\n"
-        "from octostore.keyfile import KeyFile\n"
+        "from octostore.keyfile import FILE_BYTES_MAX, KeyFile\n"
         "file = KeyFile.open(Path(sys.argv[1]))\n"
         "for _ in range(10):\n"
         "    with file.signing() as chain:\n"

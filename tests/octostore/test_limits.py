@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+import invocation_spec
+import octostore
+import octostore_server
 from invocation_spec import (
     archive,
     cid,
@@ -22,9 +28,13 @@ from invocation_spec import (
     yamltext,
 )
 from invocation_spec.adapters import bacalhau_job, golem_terms, pipeline
-from octostore import keys, result, statement
+from invocation_spec.cid import CID
+from octostore import ingest, keys, result, statement, tables
 from octostore.records import claim, commitment, failure, issuers, link, shape
 from octostore.records import resolutions as meanings
+from octostore.store import Octostore
+from octostore_server.settings import Settings
+from tests.octostore.test_each_limit import LIMITS
 
 _SCHEMAS = Path(__file__).parents[2] / "schemas"
 PUBLISHED: dict[str, dict[str, Any]] = json.loads(
@@ -114,3 +124,102 @@ def test_no_limit_of_validity_is_unpublished(module: ModuleType) -> None:
     assert limits
     for name in limits:
         assert getattr(module, name) in published
+
+
+def _rows(heading: str) -> list[list[str]]:
+    """The cells of all tables below a heading of docs/limits.md."""
+    text = (_SCHEMAS.parent / "docs" / "limits.md").read_text()
+    part = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in part.splitlines() if line.startswith("| `")]
+    return [[cell.strip(" `") for cell in line.split("|")[1:-1]] for line in lines]
+
+
+PROTOCOL = _rows("Limits of validity")
+NODE = [row for row in _rows("Limits of a node") if "." in row[0]]
+SETTINGS = [row for row in _rows("Limits of a node") if "." not in row[0]]
+
+
+def _constants() -> dict[str, int]:
+    """Every public limit of the product, where it is defined."""
+    found = {}
+    for package in (invocation_spec, octostore, octostore_server):
+        prefix = f"{package.__name__}."
+        for item in pkgutil.walk_packages(package.__path__, prefix):
+            if item.name.endswith("__main__"):
+                continue
+            module = importlib.import_module(item.name)
+            assert module.__file__
+            source = Path(module.__file__).read_text()
+            for name in getattr(module, "__all__", ()):
+                # Not where another module only passes it on.
+                if name.endswith("_MAX") and re.search(rf"^{name}\b.*=", source, re.M):
+                    found[f"{item.name}.{name}"] = getattr(module, name)
+    return found
+
+
+def test_the_tables_of_limits_are_those_of_the_code() -> None:
+    written = {row[0]: int(row[1].replace(",", "")) for row in PROTOCOL + NODE}
+    assert len(written) == len(PROTOCOL + NODE)
+    assert written == _constants()
+
+
+def test_the_defaults_of_the_settings_are_those_of_the_table() -> None:
+    for name, value, *_ in SETTINGS:
+        assert f"{Settings.model_fields[name].default:,}" == value
+    limits = {name for name in Settings.model_fields if name.endswith("_max")}
+    assert {row[0] for row in SETTINGS} == limits
+
+
+def test_each_limit_has_its_test() -> None:
+    cases = {limit.name for limit in LIMITS}
+    tests = (
+        "".join(
+            path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py")
+        )
+        + Path(__file__).with_name("engine_suite.py").read_text()
+    )
+    for name, *_, test in PROTOCOL + NODE:
+        if test == "each":
+            assert name in cases
+        elif test == "-":
+            assert name in UNREACHED
+        else:
+            assert f"def {test}(" in tests, name
+    assert cases == {row[0] for row in PROTOCOL + NODE if row[-1] == "each"}
+
+
+#: What no test reaches yet. It only ever becomes less.
+UNREACHED = {
+    "octostore.check.leftovers.LEFTOVERS_MAX",
+    "octostore.claiming.RESULT_EXIT_BYTES_MAX",
+    "octostore.lmdb_engine.MAP_BYTES_MAX",
+    "octostore.lmdb_engine.READERS_MAX",
+    "octostore.log.INDEX_MAX",
+    "octostore.lookup.DOWNLOAD_BYTES_MAX",
+    "octostore.proven.ANSWER_BYTES_MAX",
+    "octostore.registry.MANIFEST_BYTES_MAX",
+    "octostore.tlog.note.NAME_BYTES_MAX",
+    "octostore.tlog.note.SIGNATURES_MAX",
+    "octostore.tlog.proof.EXTRA_BYTES_MAX",
+    "octostore.tlog.tiles.ENTRY_BYTES_MAX",
+    "octostore.who.CLAIMS_MAX",
+    "octostore.who.LINKS_MAX",
+}
+
+
+def test_every_limit_of_validity_has_a_test() -> None:
+    assert not {row[0] for row in PROTOCOL} & UNREACHED
+    assert all(row[-1] != "-" for row in PROTOCOL)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_quarantined_block_is_kept_up_to_a_size(tmp_path: Path, more: int) -> None:
+    bad = b"\x82\x58\x40".ljust(ingest.QUARANTINE_BLOCK_BYTES_MAX + more, b"\0")
+    with Octostore.open(tmp_path / "store") as store:
+        (item,) = store.ingest([(CID.of_block(bad), bad)]).quarantined
+        assert item.cid == CID.of_block(bad)
+        with store.view() as view:
+            ((_, row),) = view.rows.scan(tables.QUARANTINE.name)
+    kept = dagcbor.decode(row)
+    assert isinstance(kept, dict)
+    assert kept.get("block") == (None if more else bad)
