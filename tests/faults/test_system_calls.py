@@ -228,3 +228,24 @@ def test_nothing_is_acknowledged_whose_name_is_not_on_the_disk(
         corrupt = int(not check_folder(place.store).holds)
         faults.add("ingest: a folder is not synced", lost=lost, corrupt=corrupt)
         assert (lost, corrupt) == (0, 0), (at, done.stderr)
+
+
+@pytest.mark.parametrize("base", ["lmdb"], indirect=True)
+def test_a_newest_meta_page_set_back_is_the_file_of_a_writer_killed_before_it(
+    base: Place, failing: Path, tmp_path: Path
+) -> None:
+    """Why no look at the file finds it, as the guide on backups says."""
+    new, blocks = Issuer("new").claims(Ran(), result(data("R new")))
+    (base.root / "new.car").write_bytes(car_of(new, blocks))
+    before = (base.store / "data.mdb").read_bytes()
+    place = again(base, tmp_path)
+    assert place.run(failing, 0, "kill", EIO, "ingest", "new.car").returncode == 0
+    whole, calls = (place.store / "data.mdb").read_bytes(), place.calls()
+    place = again(base, tmp_path)
+    assert place.run(failing, calls, "kill", EIO, "ingest", "new.car").returncode == -9
+    killed = (place.store / "data.mdb").read_bytes()
+    page = 4096
+    (newest,) = (at for at in (0, page) if whole[at:][:page] != before[at:][:page])
+    set_back = whole[:newest] + before[newest:][:page] + whole[newest + page :]
+    assert set_back == killed != whole
+    assert check_folder(place.store).holds
