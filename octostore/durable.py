@@ -38,8 +38,12 @@ def write_new(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
     sync_folder(path.parent)
 
 
-def replace_file(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
+def replace_file(
+    path: Path, content: Callable[[os.stat_result], bytes], *, mode: int = _MODE
+) -> None:
     """Put a new file in the place of `path`: readers see the old one or the new.
+
+    `mode` is for what others shall read; the umask takes from it.
 
     Raises:
         OSError: the disk; `path` is whole, but may be either of the two.
@@ -47,7 +51,7 @@ def replace_file(path: Path, content: Callable[[os.stat_result], bytes]) -> None
     beside = path.with_name(path.name + ".new")
     with suppress(FileNotFoundError):
         beside.unlink()
-    _write(beside, content)
+    _write(beside, content, mode)
     beside.replace(path)
     sync_folder(path.parent)
 
@@ -141,9 +145,11 @@ def reserve(path: Path, size: int) -> None:
         os.close(descriptor)
 
 
-def _write(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
+def _write(
+    path: Path, content: Callable[[os.stat_result], bytes], mode: int = _MODE
+) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    descriptor = os.open(path, flags, _MODE)
+    descriptor = os.open(path, flags, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content(os.fstat(file.fileno())))

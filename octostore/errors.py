@@ -18,6 +18,7 @@
        ├─ StoreLockedError      another process writes to this store
        ├─ StoreFullError        no space left; nothing acknowledged was lost
        ├─ StoreCorruptError     what we wrote is not what we read
+       ├─ LogStateError         our log has signed what this store does not have
        └─ StoreVersionError     written by another version of the layout
 
 `CidError`, `EncodingError`, `DidError` and `DocumentError` come from
@@ -36,6 +37,7 @@ __all__ = [
     "DidError",
     "FileError",
     "KeyFileError",
+    "LogStateError",
     "NotFoundError",
     "NoteError",
     "ProofError",
@@ -151,6 +153,16 @@ class StoreCorruptError(StoreError):
     """The store contradicts itself: bytes, index or log."""
 
     code = "store-corrupt"
+
+
+class LogStateError(StoreError):
+    """The log has signed a tree that this store does not have, or nobody knows which.
+
+    Nothing is signed until that is settled: two trees that contradict each other
+    prove a log untrue, for ever.
+    """
+
+    code = "log-state"
 
 
 class StoreVersionError(StoreError):

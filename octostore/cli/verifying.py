@@ -2,29 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import io
+from pathlib import Path
+from typing import Annotated, BinaryIO
 
 import typer
 
 from octostore.cli.inputs import opened
-from octostore.cli.rim import AsJson, print_json, say
+from octostore.cli.rim import (
+    AsJson,
+    StorePath,
+    UsageError,
+    print_json,
+    say,
+    store_path,
+)
 from octostore.equivocation import Equivocation
+from octostore.errors import KeyFileError, NoteError, NotFoundError
+from octostore.log_key import LogKey
+from octostore.log_proof import ProvenEntry, verify_proof
+from octostore.tlog.checkpoint import LogCheckpoint
+from octostore.tlog.note import KeyType, Note, VerifierKey, to_base64
+from octostore.tlog.proof import PROOF_BYTES_MAX, PROOF_HEAD, TlogProof
 
 __all__ = ["verify_command"]
 
 
 def verify_command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A proof; - for stdin.")],
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VKEY",
+            help="The key of the log that a tlog-proof is about; by default that of"
+            " the store's own log.",
+        ),
+    ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VKEY", help="A witness that must have signed too."),
+    ] = None,
+    store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a proof of equivocation; the file is all it needs.
+    """Verify a proof: of equivocation, or that a statement is in a log.
 
-    Exit 0 if it holds, 5 if not.
+    Says which key of a log it trusted. Exit 0 if it holds, 5 if not.
 
     Example: octostore verify proof.car
     """
     with opened(file) as stream:
-        proof = Equivocation.from_car(stream)
+        head = stream.read(len(PROOF_HEAD))
+        if head == PROOF_HEAD.encode():
+            rest = stream.read(PROOF_BYTES_MAX + 1)
+            _verify_logged(head + rest, log, witness or [], store, as_json=as_json)
+        else:
+            whole = io.BufferedReader(_Rest(head, stream))
+            _verify_equivocation(whole, as_json=as_json)
+
+
+class _Rest(io.RawIOBase):
+    """A stream whose first bytes were read already."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head = io.BytesIO(head)
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # bytes
+        found = self._head.read(len(buffer)) or self._stream.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+
+def _verify_equivocation(stream: BinaryIO, *, as_json: bool) -> None:
+    proof = Equivocation.from_car(stream)
     if as_json:
         print_json({"holds": True, "proof": "equivocation", **proof.to_json()})
         return
@@ -34,3 +88,87 @@ def verify_command(
     say(f"  place      chain {part.chain.hex()}  seq {part.seq}")
     say(f"  statement  {proof.first.cid}  its signature holds")
     say(f"  statement  {proof.second.cid}  its signature holds")
+
+
+def _verify_logged(
+    raw: bytes,
+    log: str | None,
+    witnesses: list[str],
+    store: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    proof = TlogProof.from_bytes(raw)
+    key, how = _key(proof, log, store)
+    asked = [_witness(text) for text in witnesses]
+    proven = verify_proof(proof, key, asked)
+    missing = set(asked) - {item.by for item in proven.signed.cosigned}
+    if missing:
+        raise NoteError(f"not signed by {min(item.name for item in missing)}")
+    if as_json:
+        print_json(_json(proven, how))
+        return
+    tree = proven.signed.checkpoint
+    say("logged: an entry is in a log")
+    if proven.statement is not None:
+        say(f"  statement   {proven.statement.cid}  its signature holds")
+        say(f"  signed by   {proven.statement.part.iss}")
+    else:
+        say(f"  map head    {proven.entry.block}")
+    say(f"  log         {tree.origin}  its signature holds")
+    say(f"  entry       {proven.index} of {tree.size}, root {to_base64(tree.root)}")
+    for item in proven.signed.cosigned:
+        say(f"  witness     {item.by.name}  at {item.time_s}  its signature holds")
+    say(f"  trusted     {key}")
+    say(f"              {how}")
+
+
+def _key(
+    proof: TlogProof, log: str | None, store: Path | None
+) -> tuple[VerifierKey, str]:
+    """The key of the log to trust, and why that one."""
+    if log is not None:
+        key = VerifierKey.parse(log)
+        if key.type != KeyType.ED25519:
+            raise UsageError("--log: the key of a witness; name that of the log")
+        return key, "as --log names it"
+    origin = LogCheckpoint.parse(Note.from_bytes(proof.checkpoint).text).origin
+    path = store_path(store)
+    try:
+        own = LogKey.open(path).verifier
+    except (NotFoundError, KeyFileError):
+        own = None
+    if own is None or own.name != origin:
+        raise UsageError(
+            f"name the key of the log {origin[:80]!r}: --log VKEY (its operator prints"
+            " it with `octostore log key`)"
+        )
+    return own, f"the key of the log in {path}"
+
+
+def _witness(text: str) -> VerifierKey:
+    key = VerifierKey.parse(text)
+    if key.type != KeyType.COSIGNATURE:
+        raise UsageError("--witness: not the key of a witness (type 04)")
+    return key
+
+
+def _json(proven: ProvenEntry, how: str) -> dict[str, object]:
+    tree = proven.signed.checkpoint
+    statement = proven.statement
+    what: dict[str, object] = {"map_head": str(proven.entry.block)}
+    if statement is not None:
+        what = {"statement": str(statement.cid), "issuer": str(statement.part.iss)}
+    return {
+        "holds": True,
+        "proof": "logged",
+        **what,
+        "index": proven.index,
+        "origin": tree.origin,
+        "checkpoint": {"size": tree.size, "root": to_base64(tree.root)},
+        "witnesses": [
+            {"name": item.by.name, "time_s": item.time_s}
+            for item in proven.signed.cosigned
+        ],
+        "trusted": {"log": str(proven.signed.log), "because": how},
+    }

@@ -127,13 +127,18 @@ class SignedCheckpoint:
     ) -> SignedCheckpoint:
         """The same checkpoint, with those of the lines that these witnesses made.
 
+        One for each witness is kept, the newest that came.
+
         Raises:
             NoteError: a signature of one of the witnesses does not hold.
         """
-        had = {(item.name, item.key_id) for item in self.note.signatures}
-        asked = {(key.name, key.id) for key in witnesses} - had
-        kept = [item for item in lines if (item.name, item.key_id) in asked]
-        note = Note(self.note.text, (*self.note.signatures, *kept))
+        verify_note(Note(self.note.text, tuple(lines)), witnesses)
+        asked = {(key.name, key.id) for key in witnesses}
+        kept = {(item.name, item.key_id): item for item in self.note.signatures}
+        for item in lines:
+            if (item.name, item.key_id) in asked:
+                kept[item.name, item.key_id] = item
+        note = Note(self.note.text, tuple(kept.values()))
         return SignedCheckpoint.open(bytes(note), self.log, witnesses)
 
     def __bytes__(self) -> bytes:

@@ -1,0 +1,198 @@
+"""`octostore log init|key|checkpoint|prove|export|resume`: the log as others see it."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from octostore.cli.inputs import cid_or_path, read_file
+from octostore.cli.logs import app
+from octostore.cli.rim import (
+    AsJson,
+    StorePath,
+    UsageError,
+    print_json,
+    say,
+    store_path,
+)
+from octostore.durable import write_new
+from octostore.errors import StoreError
+from octostore.log_export import export_log
+from octostore.log_key import LogKey
+from octostore.log_proof import index_of, prove
+from octostore.store import Octostore
+from octostore.tlog.checkpoint import SignedCheckpoint
+from octostore.tlog.note import NOTE_BYTES_MAX, to_base64
+from octostore.view import View
+
+__all__ = ["app", "key_of"]
+
+
+def key_of(store: Octostore) -> LogKey:
+    """The key of this store's log, made when it is first needed."""
+    return LogKey.open_or_create(store.path, secrets.token_bytes)
+
+
+@app.command("init")
+def init_command(
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What the log is called, for ever: a URL without its scheme."
+            " By default octostore.alt/ and a hash of its key.",
+        ),
+    ] = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give the log a key and a name; both are made by themselves when first needed.
+
+    Example: octostore log init --origin octostore.example.org/log
+    """
+    path = store_path(store)
+    Octostore.open(path).close()
+    _show_key(LogKey.create(path, secrets.token_bytes, origin), as_json=as_json)
+
+
+@app.command("key")
+def key_command(store: StorePath = None, as_json: AsJson = False) -> None:
+    """Print the key that others verify the log with, as a C2SP vkey.
+
+    Example: octostore log key
+    """
+    with Octostore.open(store_path(store), readonly=True) as opened:
+        _show_key(key_of(opened), as_json=as_json)
+
+
+@app.command("checkpoint")
+def checkpoint_command(store: StorePath = None, as_json: AsJson = False) -> None:
+    """Print the size and root of the log, signed: a C2SP checkpoint.
+
+    Example: octostore log checkpoint > checkpoint
+    """
+    with Octostore.open(store_path(store), readonly=True) as opened:
+        signed = key_of(opened).checkpoint(opened)
+    if as_json:
+        print_json({**_json(signed), "note": bytes(signed).decode()})
+    else:
+        typer.echo(bytes(signed), nl=False)
+
+
+@app.command("prove")
+def prove_command(
+    statement: Annotated[
+        str,
+        typer.Argument(metavar="STATEMENT", help="Its CID, or its place in the log."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write it there.")
+    ] = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove that a statement is in the log: a C2SP tlog-proof, with the statement.
+
+    Example: octostore log prove 0 -o first.tlog-proof
+    """
+    with Octostore.open(store_path(store), readonly=True) as opened:
+        signed = key_of(opened).checkpoint(opened)
+        with opened.view() as view:
+            index = _index(view, statement)
+            proof = bytes(prove(view, index, signed))
+    if out is not None:
+        _write(out, proof)
+    if as_json:
+        where = {"proof": proof.decode()} if out is None else {"out": str(out)}
+        print_json({"index": index, **_json(signed), **where})
+    elif out is not None:
+        say(f"written to {out}: entry {index} of {signed.checkpoint.size}")
+    else:
+        typer.echo(proof, nl=False)
+
+
+@app.command("export")
+def export_command(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="New, empty, or an earlier export.")
+    ],
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the log as static files, for any web server: C2SP tlog-tiles.
+
+    Run it again to bring the folder up to date; tiles that are there stay.
+
+    Example: octostore log export /srv/www/log
+    """
+    with Octostore.open(store_path(store), readonly=True) as opened:
+        done = export_log(opened, key_of(opened).checkpoint(opened), folder)
+    if as_json:
+        tree = {"size": done.checkpoint.size, "root": to_base64(done.checkpoint.root)}
+        print_json({"dir": str(folder), "checkpoint": tree, "written": done.written})
+    else:
+        size = done.checkpoint.size
+        say(f"{folder}  a log of {size} entries, {done.written} files written")
+
+
+@app.command("resume")
+def resume_command(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="The newest checkpoint of this log; - for stdin."
+        ),
+    ],
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell a log that was moved or restored what it signed last.
+
+    It then signs only what follows that checkpoint. Take the newest that anybody
+    has, a mirror or a witness: an older one would let the log contradict itself.
+
+    Example: octostore log resume newest-checkpoint
+    """
+    raw = read_file(file, NOTE_BYTES_MAX)
+    signed = LogKey.open(store_path(store)).resume(raw)
+    if as_json:
+        print_json(_json(signed))
+    else:
+        say(
+            f"{signed.checkpoint.origin} goes on after {signed.checkpoint.size} entries"
+        )
+
+
+def _index(view: View, text: str) -> int:
+    """The place in the log that a number, or the CID of a statement, names."""
+    if text.isascii() and text.isdecimal() and len(text) < 16:
+        return int(text)
+    return index_of(view, cid_or_path(text))
+
+
+def _json(signed: SignedCheckpoint) -> dict[str, object]:
+    tree = signed.checkpoint
+    return {
+        "log": str(signed.log),
+        "checkpoint": {"size": tree.size, "root": to_base64(tree.root)},
+    }
+
+
+def _show_key(key: LogKey, *, as_json: bool) -> None:
+    vkey = str(key.verifier)
+    if as_json:
+        print_json({"vkey": vkey, "origin": key.signer.name})
+    else:
+        say(vkey)
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        write_new(path, lambda _status: content)
+    except FileExistsError as error:
+        raise UsageError("exists; name another file", at=str(path)) from error
+    except OSError as error:
+        raise StoreError(f"not written: {error.strerror}", at=str(path)) from error

@@ -1,0 +1,306 @@
+r"""The key of a store's log, and what it has signed.
+
+    STORE/log.key        {"did", "secretKeyMultibase", "log": "example.com/log"}
+    STORE/log.key.state  {"vkey", "checkpoint": "example.com/log\n7\n..", "inode", ..}
+
+The state is the newest checkpoint that was signed. It is replaced, and on the disk,
+before that checkpoint leaves, so that no two trees are ever signed that contradict
+each other: a store that was restored has fewer entries than the state says, or
+others, and is refused. A state that was itself lost, copied or restored says
+nothing; then nothing is signed until somebody brings the newest checkpoint back
+(`resume`). Source: C2SP tlog-checkpoint; FORMATS 7; ADR 15.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from invocation_spec.errors import OctostoreError
+from octostore.chain import RESTORED_AFTER_S
+from octostore.durable import replace_file
+from octostore.errors import KeyFileError, LogStateError, NotFoundError, StoreError
+from octostore.keyfile import read_key, write_key
+from octostore.keys import SecretKey
+from octostore.store import Octostore
+from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
+from octostore.tlog.merkle import EMPTY_ROOT, range_root
+from octostore.tlog.note import (
+    NOTE_BYTES_MAX,
+    NoteSignature,
+    Signer,
+    VerifierKey,
+    check_name,
+)
+
+__all__ = ["ROLE", "LogKey", "default_origin"]
+
+#: The member of a key file that says it is a log's, and names the log.
+ROLE: Final = "log"
+
+_NAME: Final = "log.key"
+
+#: A note, its newlines escaped, and a few members beside it.
+_STATE_BYTES_MAX: Final = 2 * NOTE_BYTES_MAX
+
+_RESUME: Final = (
+    "bring the newest checkpoint that this log ever published (from a mirror or a"
+    " witness): octostore log resume FILE"
+)
+_NEW_LOG: Final = (
+    "if those entries are lost, this log can never go on: move log.key and"
+    " log.key.state away and begin another with `octostore log init --origin NAME`"
+)
+
+
+def default_origin(key: SecretKey) -> str:
+    """A name for a log that got none: `octostore.alt/` and half a hash of its key.
+
+    `.alt` is set aside for names that are no addresses (RFC 9476).
+    """
+    return f"octostore.alt/{hashlib.sha256(key.public.raw).hexdigest()[:16]}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """The key of the log in one store; make it with `create` or `open`."""
+
+    folder: Path
+    signer: Signer
+
+    @classmethod
+    def create(
+        cls, folder: Path, randomness: Callable[[int], bytes], origin: str | None = None
+    ) -> Self:
+        """Make a key for the log of the store in this folder.
+
+        Raises:
+            KeyFileError: it has one.
+            NoteError: `origin` is no name of a log.
+            StoreError: the disk.
+        """
+        key = SecretKey.generate(randomness)
+        name = default_origin(key) if origin is None else origin
+        check_name(name)
+        with _locked(folder):
+            if (folder / _NAME).exists():
+                raise KeyFileError(
+                    "exists; a log keeps its key and origin", at=str(folder / _NAME)
+                )
+            made = cls(folder, Signer(name, key))
+            empty = LogCheckpoint(name, 0, EMPTY_ROOT)
+            # First, for a key without a state would never sign.
+            made._save(SignedCheckpoint.sign(empty, made.signer))
+            write_key(folder / _NAME, key, {ROLE: name})
+        return made
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The key of the log of the store in this folder.
+
+        Raises:
+            NotFoundError: it has none yet.
+            KeyFileError: it cannot be used as it is.
+        """
+        path = folder / _NAME
+        if not path.exists():
+            raise NotFoundError(
+                "this log has no key; `octostore log init` makes one", at=str(path)
+            )
+        key, more = read_key(path)
+        origin = more.get(ROLE)
+        if not isinstance(origin, str):
+            raise KeyFileError("not the key of a log", at=str(path))
+        check_name(origin)
+        return cls(folder, Signer(origin, key))
+
+    @classmethod
+    def open_or_create(cls, folder: Path, randomness: Callable[[int], bytes]) -> Self:
+        """The same, making the key when it is first needed."""
+        try:
+            return cls.open(folder)
+        except NotFoundError:
+            pass
+        try:
+            return cls.create(folder, randomness)
+        except KeyFileError:  # another process was first
+            return cls.open(folder)
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """What others verify with."""
+        return self.signer.verifier
+
+    def checkpoint(self, store: Octostore) -> SignedCheckpoint:
+        """The checkpoint of the log as it is now, signed once for each size.
+
+        Raises:
+            LogStateError: this key has signed a tree that is not how this log
+                began; or what it signed is not known.
+            StoreError: the disk; nothing was signed that anybody saw.
+        """
+        with _locked(self.folder):
+            signed = self._load()
+            # Looked at under the lock: what another process signed is in it.
+            with store.view() as view:
+                now = view.checkpoint()
+                self._check_follows(signed.checkpoint, now.size, view.node)
+            if now.size == signed.checkpoint.size:
+                return signed
+            text = LogCheckpoint(self.signer.name, now.size, now.root)
+            signed = SignedCheckpoint.sign(text, self.signer)
+            self._save(signed)
+            return signed
+
+    def newest(self) -> SignedCheckpoint:
+        """The newest checkpoint that was signed, whatever the log is now.
+
+        Raises:
+            LogStateError: what was signed is not known.
+        """
+        with _locked(self.folder):
+            return self._load()
+
+    def add_cosignatures(
+        self,
+        size: int,
+        lines: Sequence[NoteSignature],
+        witnesses: Sequence[VerifierKey],
+    ) -> SignedCheckpoint:
+        """Keep what these witnesses signed of the newest checkpoint, and return it.
+
+        If the log has signed another size since, nothing is kept.
+
+        Raises:
+            NoteError: a signature of one of the witnesses does not hold.
+            LogStateError: what was signed is not known.
+        """
+        with _locked(self.folder):
+            signed = self._load()
+            if signed.checkpoint.size == size:
+                signed = signed.with_signatures(lines, witnesses)
+                self._save(signed)
+            return signed
+
+    def resume(self, raw: bytes) -> SignedCheckpoint:
+        """Take a checkpoint of this log for the newest, unless a newer one is known.
+
+        Raises:
+            NoteError: this log did not sign it.
+        """
+        signed = SignedCheckpoint.open(raw, self.verifier)
+        with _locked(self.folder):
+            try:
+                known = self._load(or_restored=True)
+            except LogStateError:
+                known = signed
+            if known.checkpoint.size > signed.checkpoint.size:
+                signed = known
+            self._save(signed)
+        return signed
+
+    def _check_follows(
+        self, before: LogCheckpoint, size: int, node: Callable[[int, int], bytes]
+    ) -> None:
+        """Return if the log of `size` entries began as the signed one."""
+        if before.size > size:
+            raise LogStateError(
+                f"this log has signed {before.size} entries, and the store has {size}:"
+                " it was restored from an older copy. Ingest again what came after,"
+                f" in the same order; {_NEW_LOG}",
+                at=str(self.folder),
+            )
+        if range_root(node, 0, before.size) != before.root:
+            raise LogStateError(
+                f"this log has signed another tree of {before.size} entries than the"
+                f" store has: it was restored, and grew differently; {_NEW_LOG}",
+                at=str(self.folder),
+            )
+
+    @property
+    def _state_path(self) -> Path:
+        return self.folder / f"{_NAME}.state"
+
+    def _load(self, *, or_restored: bool = False) -> SignedCheckpoint:
+        """The newest checkpoint that was signed; whoever asks holds the lock."""
+        path = self._state_path
+        try:
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                text = file.read(_STATE_BYTES_MAX)
+        except FileNotFoundError as error:
+            raise LogStateError(f"is not there; {_RESUME}", at=str(path)) from error
+        except OSError as error:
+            raise LogStateError(f"not read: {error.strerror}", at=str(path)) from error
+        try:
+            content = json.loads(text)
+            raw = content["checkpoint"].encode()
+            signed = SignedCheckpoint.open(raw, self.verifier)
+            inode, written_ns = int(content["inode"]), int(content["written_ns"])
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            OctostoreError,
+        ) as error:
+            raise LogStateError(
+                f"no checkpoint that this key signed; {_RESUME}", at=str(path)
+            ) from error
+        touched_after_ns = status.st_ctime_ns - written_ns
+        is_copy = inode != status.st_ino or touched_after_ns > RESTORED_AFTER_S * 10**9
+        if is_copy and not or_restored:
+            raise LogStateError(
+                f"was copied or restored, and may not be the newest; {_RESUME}",
+                at=str(path),
+            )
+        return signed
+
+    def _save(self, signed: SignedCheckpoint) -> None:
+        def content(status: os.stat_result) -> bytes:
+            state = {
+                "vkey": str(self.verifier),
+                "checkpoint": bytes(signed).decode(),
+                # A copy gets another inode or a later ctime, whatever tool made it.
+                "inode": status.st_ino,
+                "written_ns": status.st_ctime_ns,
+            }
+            return json.dumps(state, indent=2).encode() + b"\n"
+
+        try:
+            replace_file(self._state_path, content)
+        except OSError as error:
+            raise StoreError(
+                f"not written: {error.strerror}; nothing was signed",
+                at=str(self._state_path),
+            ) from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the log for signing; whoever else wants to sign waits.
+
+    The lock is on the folder, for both files in it come and go.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreError(f"not opened: {error.strerror}", at=str(folder)) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise StoreError(
+                f"not locked: {error.strerror}; keep it on a local disk", at=str(folder)
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
