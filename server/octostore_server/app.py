@@ -28,6 +28,7 @@ from octostore_server.routes import (
     canonicalization,
     gateway,
     health,
+    log,
     pages,
     questions,
     statements,
@@ -61,7 +62,10 @@ def create_app(store: Octostore, settings: Settings) -> FastAPI:
     )
     app.state.node = Node(store, settings)
     errors.install(app)
-    for module in (questions, canonicalization, statements, gateway, health, pages):
+    for module in (
+        *(questions, canonicalization, statements, gateway, log),
+        *(health, pages),
+    ):
         app.include_router(module.router)
     return app
 

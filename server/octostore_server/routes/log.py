@@ -1,0 +1,101 @@
+"""The log as other worlds read it: a signed checkpoint, and tiles that never change.
+
+    GET /checkpoint
+    GET /tile/0/x001/234            hashes
+    GET /tile/entries/000.p/17      entries
+
+Source: C2SP tlog-tiles, tlog-checkpoint; DESIGN 7.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from octostore.errors import NotFoundError, ProofError
+from octostore.log_key import LogKey
+from octostore.log_tiles import tile_bytes
+from octostore.tlog.tiles import Tile
+from octostore_server.node import AtNode, Node
+from octostore_server.openapi import PROBLEMS, binary
+from octostore_server.routes.gateway import IMMUTABLE, unchanged
+
+__all__ = ["CHECKPOINT_TYPE", "TILE_TYPE", "router"]
+
+CHECKPOINT_TYPE: Final = "text/plain; charset=utf-8"
+TILE_TYPE: Final = "application/octet-stream"
+
+#: Longer than the path of any tile.
+_PATH_CHARACTERS_MAX: Final = 64
+
+router = APIRouter(tags=["log"], responses=PROBLEMS)
+
+
+@router.head("/checkpoint", include_in_schema=False)
+@router.get(
+    "/checkpoint",
+    summary="The size and root of the log, signed",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "A C2SP tlog-checkpoint",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    },
+)
+def get_checkpoint(node: AtNode) -> Response:
+    """Sign the log as it is now; the same size is signed once."""
+    note = bytes(_key(node).checkpoint(node.store))
+    headers = {
+        "cache-control": "no-store",
+        "content-type": CHECKPOINT_TYPE,
+        "x-content-type-options": "nosniff",
+    }
+    return Response(note, headers=headers)
+
+
+@router.head("/tile/{path:path}", include_in_schema=False)
+@router.get(
+    "/tile/{path:path}",
+    summary="A tile of hashes, or a bundle of entries",
+    response_class=Response,
+    responses=binary(TILE_TYPE) | {304: {"description": "You have it"}},
+)
+def get_tile(
+    request: Request,
+    node: AtNode,
+    path: Annotated[
+        str,
+        Path(
+            max_length=_PATH_CHARACTERS_MAX,
+            description="LEVEL/N, LEVEL/N.p/W, entries/N or entries/N.p/W",
+        ),
+    ],
+) -> Response:
+    """Serve what C2SP tlog-tiles names; a tile the log has not reached is absent."""
+    try:
+        tile = Tile.parse(f"tile/{path}")
+    except ProofError as error:
+        raise NotFoundError(error.reason) from error
+    with node.store.view() as view:
+        content = tile_bytes(view, tile)
+    headers = {
+        "cache-control": IMMUTABLE,
+        "content-type": TILE_TYPE,
+        "etag": f'"{hashlib.sha256(content).hexdigest()}"',
+        "x-content-type-options": "nosniff",
+    }
+    if unchanged(request, headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers)
+
+
+def _key(node: Node) -> LogKey:
+    if node.settings.readonly:
+        return LogKey.open(node.store.path)
+    return LogKey.open_or_create(node.store.path, secrets.token_bytes)
