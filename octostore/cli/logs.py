@@ -47,7 +47,7 @@ def list_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the entries of the log: statements with their issuers, map heads.
+    """List the entries: statements with issuers, map heads.
 
     Example: octostore log list --from 100
     """

@@ -49,7 +49,9 @@ def init_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give the log a key and a name; both are made by themselves when first needed.
+    """Give the log a key and a name.
+
+    Both are made by themselves when they are first needed.
 
     Example: octostore log init --origin octostore.example.org/log
     """
@@ -60,7 +62,7 @@ def init_command(
 
 @app.command("key")
 def key_command(store: StorePath = None, as_json: AsJson = False) -> None:
-    """Print the key that others verify the log with, as a C2SP vkey.
+    """Print the key to verify the log with, as a C2SP vkey.
 
     Example: octostore log key
     """
@@ -70,7 +72,9 @@ def key_command(store: StorePath = None, as_json: AsJson = False) -> None:
 
 @app.command("checkpoint")
 def checkpoint_command(store: StorePath = None, as_json: AsJson = False) -> None:
-    """Print the size and root of the log, signed: a C2SP checkpoint.
+    """Print the signed size and root of the log (C2SP).
+
+    The text is a tlog-checkpoint.
 
     Example: octostore log checkpoint > checkpoint
     """
@@ -94,7 +98,9 @@ def prove_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove that a statement is in the log: a C2SP tlog-proof, with the statement.
+    """Prove that a statement is in the log (C2SP tlog-proof).
+
+    The statement comes with the proof.
 
     Example: octostore log prove 0 -o first.tlog-proof
     """
@@ -122,7 +128,9 @@ def export_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the log as static files, for any web server: C2SP tlog-tiles.
+    """Write the log as static files (C2SP tlog-tiles).
+
+    Any web server can serve them.
 
     Run it again to bring the folder up to date; tiles that are there stay.
 
@@ -149,7 +157,7 @@ def resume_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell a log that was moved or restored what it signed last.
+    """Tell a restored log what it signed last.
 
     It then signs only what follows that checkpoint. Take the newest that anybody
     has, a mirror or a witness: an older one would let the log contradict itself.

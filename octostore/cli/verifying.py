@@ -45,7 +45,9 @@ def verify_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a proof: of equivocation, or that a statement is in a log.
+    """Verify a proof in a file, without store or server.
+
+    Of equivocation, or that a statement is in a log.
 
     Says which key of a log it trusted. Exit 0 if it holds, 5 if not.
 

