@@ -66,6 +66,9 @@ fuzz: $(READY) ## Fuzz all readers, FUZZ_SECONDS=600 each, or one, FUZZ=golem
 	@$(BIN)/python -m tests.fuzz $(FUZZ) --seconds $(FUZZ_SECONDS)
 
 bench: $(READY) ## Benchmarks, as JSON
+	@$(BIN)/python -m benchmarks.ingest
+	@$(BIN)/python -m benchmarks.ingest --claims 5000 --per-statement 1
+	@$(BIN)/python -m benchmarks.lookup --claims 10000
 	@$(BIN)/python -m benchmarks.who
 	@$(BIN)/python -m benchmarks.canonicalize
 
