@@ -7,14 +7,14 @@ A draft that is dropped has changed nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
 
 from invocation_spec.cid import CID
 from octostore import tables
-from octostore.engine import Engine, Row, Snapshot
+from octostore.engine import Engine, Snapshot
 from octostore.view import View
 
 __all__ = ["GROUP_BYTES", "GROUP_ROWS", "Draft"]
@@ -30,8 +30,8 @@ class Draft:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._changes: dict[tuple[str, bytes], bytes | None] = {}
-        self._bytes = 0
+        self._changes: dict[str, dict[bytes, bytes | None]] = _nothing()
+        self._bytes = self._rows = 0
         self._open = ExitStack()
         self._base: Snapshot = self._open.enter_context(engine.snapshot())
         self.view = View(self)
@@ -52,9 +52,22 @@ class Draft:
     def get(self, table: str, key: bytes) -> bytes | None:
         """The value as changed, or as it was."""
         try:
-            return self._changes[table, key]
+            return self._changes[table][key]
         except KeyError:
             return self._base.get(table, key)
+
+    def get_many(self, table: str, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Those that are there, as changed or as they were."""
+        changed = self._changes[table]
+        if not changed:
+            return self._base.get_many(table, keys)
+        wanted = set(keys)
+        found = self._base.get_many(table, wanted - changed.keys())
+        for key in wanted & changed.keys():
+            value = changed[key]
+            if value is not None:
+                found[key] = value
+        return found
 
     def scan(
         self, table: str, prefix: bytes = b"", *, after: bytes = b""
@@ -68,13 +81,15 @@ class Draft:
 
     def put(self, table: str, key: bytes, value: bytes) -> None:
         """Set one row."""
-        self._changes[table, key] = value
+        self._changes[table][key] = value
         self._bytes += len(key) + len(value)
+        self._rows += 1
 
     def delete(self, table: str, key: bytes) -> None:
         """Take one row away."""
-        self._changes[table, key] = None
+        self._changes[table][key] = None
         self._bytes += len(key)
+        self._rows += 1
 
     def add_block(self, block: bytes) -> int:
         """The number of this block, a new one if it was not there."""
@@ -96,7 +111,7 @@ class Draft:
     @property
     def is_large(self) -> bool:
         """Whether it is time to commit."""
-        return self._bytes >= GROUP_BYTES or len(self._changes) >= GROUP_ROWS
+        return self._bytes >= GROUP_BYTES or self._rows >= GROUP_ROWS
 
     def commit_if_large(self) -> None:
         """Commit when it is time; scans that are under way end there."""
@@ -110,12 +125,16 @@ class Draft:
             StoreFullError: no space; nothing of the batch is there.
             StoreError: the disk failed.
         """
-        if not self._changes:
+        if not self._rows:
             return
         self._open.close()  # the map can grow only while no snapshot is open
-        self._engine.commit(
-            Row(table, key, value) for (table, key), value in self._changes.items()
+        self._engine.apply(
+            {table: rows for table, rows in self._changes.items() if rows}
         )
-        self._changes.clear()
-        self._bytes = 0
+        self._changes = _nothing()
+        self._bytes = self._rows = 0
         self._base = self._open.enter_context(self._engine.snapshot())
+
+
+def _nothing() -> dict[str, dict[bytes, bytes | None]]:
+    return {table.name: {} for table in tables.TABLES}

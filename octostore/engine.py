@@ -14,12 +14,21 @@ pass. Source: DESIGN 4.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
-__all__ = ["KEY_BYTES_MAX", "Engine", "Row", "Snapshot", "Table", "successor"]
+__all__ = [
+    "KEY_BYTES_MAX",
+    "Changes",
+    "Engine",
+    "Row",
+    "Snapshot",
+    "Table",
+    "grouped",
+    "successor",
+]
 
 #: Longest key of any engine, LMDB's as it is built by default; none is empty.
 KEY_BYTES_MAX: Final = 511
@@ -40,11 +49,19 @@ class Row(NamedTuple):
     value: bytes | None
 
 
+#: A batch by table: key -> value to put, or None to delete the key.
+Changes: TypeAlias = Mapping[str, Mapping[bytes, bytes | None]]
+
+
 class Snapshot(Protocol):
     """The rows as one commit left them; later commits do not show."""
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """The value, or None if there is no such key."""
+        ...
+
+    def get_many(self, table: str, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        """The rows of these keys that are there, in one go; in no given order."""
         ...
 
     def scan(
@@ -88,6 +105,10 @@ class Engine(Protocol):
         """
         ...
 
+    def apply(self, changes: Changes) -> None:
+        """The same of a batch that is grouped by table, as a writer of many has it."""
+        ...
+
     def copy_to(self, path: Path) -> None:
         """Copy the rows as one commit left them, also beside a writer.
 
@@ -110,6 +131,14 @@ class Engine(Protocol):
     def close(self) -> None:
         """Let go of the files; twice is harmless."""
         ...
+
+
+def grouped(batch: Iterable[Row]) -> Changes:
+    """The rows of a batch by table; of two with one key the later."""
+    changes: dict[str, dict[bytes, bytes | None]] = {}
+    for table, key, value in batch:
+        changes.setdefault(table, {})[key] = value
+    return changes
 
 
 def successor(prefix: bytes) -> bytes | None:

@@ -23,7 +23,7 @@ from typing import Final, Self
 import lmdb
 
 from octostore.durable import new_folder, reserve, sync_file, sync_folder
-from octostore.engine import Row, Snapshot, Table, successor
+from octostore.engine import Changes, Row, Snapshot, Table, grouped, successor
 from octostore.errors import (
     StoreCorruptError,
     StoreError,
@@ -134,17 +134,21 @@ class LmdbEngine:
 
     def commit(self, batch: Iterable[Row]) -> None:
         """Apply the batch or nothing, as `Engine.commit` says."""
+        self.apply(grouped(batch))
+
+    def apply(self, changes: Changes) -> None:
+        """Apply the changes or nothing, as `Engine.apply` says."""
         if self._readonly:
             raise StoreError("opened for reading only", at=str(self._path))
-        rows = {(row.table, row.key): row.value for row in batch}
-        while rows:
+        while any(changes.values()):
             try:
-                self._apply(rows)
+                self._apply(changes)
                 return
             except lmdb.MapFullError:
                 self._grow()
             except lmdb.Error as error:
-                raise _store_error(error, self._path, "write", _size(rows)) from error
+                size = _size(changes)
+                raise _store_error(error, self._path, "write", size) from error
 
     def copy_to(self, path: Path) -> None:
         """A consistent copy without free pages, as `Engine.copy_to` says."""
@@ -188,24 +192,33 @@ class LmdbEngine:
         except lmdb.Error as error:
             raise _store_error(error, self._path, "read") from error
 
-    def _apply(self, rows: dict[tuple[str, bytes], bytes | None]) -> None:
-        puts: dict[str, list[tuple[bytes, bytes]]] = {}
+    def _apply(self, changes: Changes) -> None:
         with self._env.begin(write=True) as txn:
             _stamp(txn)
-            for (table, key), value in sorted(rows.items(), key=lambda row: row[0]):
-                if value is None:
-                    txn.delete(key, db=self._dbs[table])
-                else:
-                    puts.setdefault(table, []).append((key, value))
-            for table, items in puts.items():
-                with txn.cursor(self._dbs[table]) as cursor:
-                    _, added = cursor.putmulti(items, append=table in self._append)
-                if added < len(items):
-                    raise StoreCorruptError(
-                        f"table {table} only grows, but a key of the batch is not"
-                        " greater than its last",
-                        at=str(self._path),
-                    )
+            for table in sorted(changes):
+                # Keys are unique, so that values are never compared.
+                rows = sorted(changes[table].items())
+                puts = [row for row in rows if row[1] is not None]
+                if len(puts) < len(rows):
+                    for key, value in rows:
+                        if value is None:
+                            txn.delete(key, db=self._dbs[table])
+                self._put(txn, table, puts)  # type: ignore[arg-type] # none is None
+
+    def _put(
+        self,
+        txn: lmdb.Transaction[bytes],
+        table: str,
+        rows: list[tuple[bytes, bytes]],
+    ) -> None:
+        with txn.cursor(self._dbs[table]) as cursor:
+            _, added = cursor.putmulti(rows, append=table in self._append)
+        if added < len(rows):
+            raise StoreCorruptError(
+                f"table {table} only grows, but a key of the batch is not"
+                " greater than its last",
+                at=str(self._path),
+            )
 
     def _write_copy(self, file: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -250,6 +263,17 @@ class _LmdbSnapshot:
             return None
         try:
             return self._txn.get(key, db=db)
+        except lmdb.Error as error:
+            raise _store_error(error, self._path, "read") from error
+
+    def get_many(self, table: str, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        db = self._dbs[table]
+        if db is None:
+            return {}
+        try:
+            with self._txn.cursor(db) as cursor:
+                # In order, so that one page after the other is looked at once.
+                return dict(cursor.getmulti(sorted(keys)))
         except lmdb.Error as error:
             raise _store_error(error, self._path, "read") from error
 
@@ -299,8 +323,12 @@ def _stamp_copy(file: Path) -> None:
         env.close()
 
 
-def _size(rows: dict[tuple[str, bytes], bytes | None]) -> int:
-    return sum(len(key) + len(value or b"") for (_, key), value in rows.items())
+def _size(changes: Changes) -> int:
+    return sum(
+        len(key) + len(value or b"")
+        for rows in changes.values()
+        for key, value in rows.items()
+    )
 
 
 def _open_env(

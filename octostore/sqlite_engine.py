@@ -24,7 +24,15 @@ from pathlib import Path
 from typing import Final, Self
 
 from octostore.durable import new_folder, sync_file, sync_folder
-from octostore.engine import KEY_BYTES_MAX, Row, Snapshot, Table, successor
+from octostore.engine import (
+    KEY_BYTES_MAX,
+    Changes,
+    Row,
+    Snapshot,
+    Table,
+    grouped,
+    successor,
+)
 from octostore.errors import StoreCorruptError, StoreError, StoreFullError
 from octostore.folder import check_folder, disk_error
 from octostore.locks import SnapshotGate, WriterLock
@@ -117,18 +125,22 @@ class SqliteEngine:
 
     def commit(self, batch: Iterable[Row]) -> None:
         """Apply the batch or nothing, as `Engine.commit` says."""
+        self.apply(grouped(batch))
+
+    def apply(self, changes: Changes) -> None:
+        """Apply the changes or nothing, as `Engine.apply` says."""
         if self._writer is None:
             raise StoreError("opened for reading only", at=str(self._path))
-        rows = {(row.table, row.key): row.value for row in batch}
-        for _, key in rows:
-            if not 1 <= len(key) <= KEY_BYTES_MAX:
-                raise StoreError(
-                    f"a key of {len(key)} bytes; expected 1 to {KEY_BYTES_MAX}"
-                )
+        for rows in changes.values():
+            for key in rows:
+                if not 1 <= len(key) <= KEY_BYTES_MAX:
+                    raise StoreError(
+                        f"a key of {len(key)} bytes; expected 1 to {KEY_BYTES_MAX}"
+                    )
         with self._one_commit, _naming(self._path, "write"):
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
-                self._apply(self._writer, rows)
+                self._apply(self._writer, changes)
                 self._writer.execute("COMMIT")
             except BaseException:
                 if self._writer.in_transaction:
@@ -181,15 +193,9 @@ class SqliteEngine:
         finally:
             self._idle.append(connection)
 
-    def _apply(
-        self,
-        writer: sqlite3.Connection,
-        rows: dict[tuple[str, bytes], bytes | None],
-    ) -> None:
-        for table in sorted({table for table, _ in rows}):
-            mine = sorted(
-                (key, value) for (name, key), value in rows.items() if name == table
-            )
+    def _apply(self, writer: sqlite3.Connection, changes: Changes) -> None:
+        for table in sorted(changes):
+            mine = sorted(changes[table].items())
             puts = [(key, value) for key, value in mine if value is not None]
             gone = [(key,) for key, value in mine if value is None]
             if puts and table in self._append:
@@ -235,6 +241,10 @@ class _SqliteSnapshot:
                 (key,),
             ).fetchone()
         return None if row is None else row[0]
+
+    def get_many(self, table: str, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        found = ((key, self.get(table, key)) for key in keys)
+        return {key: value for key, value in found if value is not None}
 
     def scan(
         self, table: str, prefix: bytes = b"", *, after: bytes = b""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from octostore import tables
-from octostore.engine import Engine, Row, Snapshot
+from octostore.engine import Changes, Engine, Row, Snapshot
 from octostore.engines import DEFAULT_ENGINE, ENGINES
 
 __all__ = ["DERIVED", "scratch"]
@@ -48,6 +48,9 @@ class _Beside:
     def commit(self, batch: Iterable[Row]) -> None:
         self._scratch.commit(batch)
 
+    def apply(self, changes: Changes) -> None:
+        self._scratch.apply(changes)
+
 
 class _Layers:
     """A `Snapshot` of two."""
@@ -58,6 +61,9 @@ class _Layers:
 
     def get(self, table: str, key: bytes) -> bytes | None:
         return self._of(table).get(table, key)
+
+    def get_many(self, table: str, keys: Iterable[bytes]) -> dict[bytes, bytes]:
+        return self._of(table).get_many(table, keys)
 
     def scan(
         self, table: str, prefix: bytes = b"", *, after: bytes = b""

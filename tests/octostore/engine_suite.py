@@ -33,6 +33,32 @@ class EngineSuite(ABC):
             assert rows.last("at") is None
         engine.close()
 
+    def test_many_keys_are_read_at_once_and_the_missing_are_left_out(
+        self, path: Path
+    ) -> None:
+        engine = self.open(path)
+        keys = [bytes([n, m]) for n in range(40) for m in range(40)]
+        engine.commit([Row("at", key, key * 3) for key in keys[::2]])
+        with engine.snapshot() as rows:
+            assert rows.get_many("at", reversed(keys)) == {k: k * 3 for k in keys[::2]}
+            assert rows.get_many("at", keys[1::2]) == {}
+            assert rows.get_many("at", [keys[0], keys[0]]) == {keys[0]: keys[0] * 3}
+            assert rows.get_many("at", []) == {}
+            assert rows.get_many("claims", keys) == {}
+        engine.close()
+
+    def test_changes_by_table_are_one_batch(self, path: Path) -> None:
+        engine = self.open(path)
+        engine.apply({"at": {b"b": b"1", b"a": b"2"}, "log": {b"2": b"", b"1": b""}})
+        engine.apply({"at": {b"b": None, b"c": b"3"}, "claims": {}})
+        engine.apply({})
+        with pytest.raises(StoreError):
+            engine.apply({"at": {b"a": None}, "log": {b"0": b""}})
+        with engine.snapshot() as rows:
+            assert list(rows.scan("at")) == [(b"a", b"2"), (b"c", b"3")]
+            assert [key for key, _ in rows.scan("log")] == [b"1", b"2"]
+        engine.close()
+
     def test_a_scan_is_ordered_and_ends_with_its_prefix(self, path: Path) -> None:
         engine = self.open(path)
         keys = [b"a", b"b\x00", b"b\x01", b"b\xff", b"b\xff\xff", b"c"]
