@@ -12,12 +12,13 @@ raises. Source: the CAR v1 specification of IPLD.
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple, TypeAlias
 
 from invocation_spec import dagcbor
-from invocation_spec.cid import CID
+from invocation_spec.cid import CID, DAG_CBOR, SHA2_256
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX, Ipld
 from invocation_spec.errors import CidError, EncodingError, OctostoreError
 from octostore.errors import BlockMismatchError, CarError
@@ -27,6 +28,7 @@ __all__ = [
     "Block",
     "CarReader",
     "Damaged",
+    "Sound",
     "chunks",
     "write",
 ]
@@ -41,7 +43,12 @@ _VARINT_BYTES_MAX: Final = 9
 #: identity CID, which holds what it names, may be as long as this.
 _CID_BYTES_MAX: Final = 256
 
-_SKIP_BYTES: Final = 1 << 16
+#: Bytes read ahead, and skipped at once.
+_CHUNK_BYTES: Final = 1 << 16
+
+#: What sections with a block of ours begin with: CIDv1, dag-cbor, sha2-256.
+_OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
+_OURS_BYTES: Final = len(_OURS) + 32
 _CIDV0_HEAD: Final = b"\x12\x20"
 _CIDV0_BYTES: Final = 34
 
@@ -73,10 +80,15 @@ class Damaged:
             return "b" + base64.b32encode(self.cid).decode().lower().rstrip("=")
 
 
+#: A block of ours that was hashed: its digest, its bytes.
+Sound: TypeAlias = tuple[bytes, bytes]
+
+
 class CarReader:
     """The roots of a CAR, and its blocks as they are read.
 
-    Memory stays below one block and the header, whatever lengths are declared.
+    Memory stays below one block, the header and what is read ahead, whatever
+    lengths are declared.
 
     Raises:
         CarError: the header is not that of a CAR v1; while iterating: the file
@@ -90,21 +102,75 @@ class CarReader:
     ) -> None:
         self._stream = stream
         self._block_bytes_max = block_bytes_max
-        self._at = 0
+        self._at = 0  # where `_ahead` begins
+        self._ahead = b""
+        self._next = 0  # the next byte of `_ahead`
         self.roots = self._read_header()
 
     @property
     def offset(self) -> int:
-        """Bytes read so far."""
-        return self._at
+        """Bytes taken so far."""
+        return self._at + self._next
 
     def __iter__(self) -> Iterator[Block | Damaged]:
+        for item in self.hashed():
+            if isinstance(item, Block | Damaged):
+                yield item
+            else:
+                yield Block(CID(_OURS + item[0]), item[1])
+
+    def hashed(self) -> Iterator[Sound | Block | Damaged]:
+        """The same blocks; those of ours, of usual size and sound, as plain pairs.
+
+        A CAR of claims is thousands of small blocks, and a value for each CID
+        would cost as much as hashing the block.
+        """
         while True:
-            at = self._at
+            yield from self._usual()
+            at = self.offset
             length = self._length()
             if length is None:
                 return
             yield self._section(at, length)
+
+    def _usual(self) -> Iterator[Sound]:
+        """Blocks of ours of less than 16 KiB, up to the first section that is not."""
+        sha256 = hashlib.sha256
+        is_fresh = False
+        while True:
+            ahead, at = self._ahead, self._next
+            end = len(ahead)
+            while at + 2 < end:
+                low, high = ahead[at], ahead[at + 1]
+                if low < 0x80 or not 0 < high < 0x80:
+                    return  # shorter or longer than two bytes can say, or spare
+                begin = at + 2 + _OURS_BYTES
+                stop = at + 2 + (low & 0x7F | high << 7)
+                if stop > end:
+                    break
+                digest = ahead[at + 2 + len(_OURS) : begin]
+                block = ahead[begin:stop]
+                if (
+                    ahead[at + 2 : at + 2 + len(_OURS)] != _OURS
+                    or stop < begin
+                    or sha256(block).digest() != digest
+                    or len(block) > self._block_bytes_max
+                ):
+                    return
+                self._next = at = stop
+                is_fresh = False
+                yield digest, block
+            if is_fresh or not self._read_ahead():
+                return
+            is_fresh = True
+
+    def _read_ahead(self) -> bool:
+        """Forget what was taken, and read on; whether there was anything."""
+        more = self._stream.read(_CHUNK_BYTES)
+        self._at += self._next
+        self._ahead = self._ahead[self._next :] + more
+        self._next = 0
+        return bool(more)
 
     def _read_header(self) -> tuple[CID, ...]:
         length = self._length()
@@ -139,14 +205,13 @@ class CarReader:
 
     def _length(self) -> int | None:
         """The next varint, or None where the file ends before one begins."""
-        at, value = self._at, 0
+        at, value = self.offset, 0
         for index in range(_VARINT_BYTES_MAX):
-            byte = self._stream.read(1)
+            byte = self._take(1)
             if not byte:
                 if index == 0:
                     return None
                 raise CarError("breaks off inside a length", at=f"byte {at}")
-            self._at += 1
             value |= (byte[0] & 0x7F) << 7 * index
             if byte[0] < 0x80:
                 if byte[0] == 0 and index > 0:
@@ -156,24 +221,34 @@ class CarReader:
             f"a length of more than {_VARINT_BYTES_MAX} bytes", at=f"byte {at}"
         )
 
+    def _take(self, most: int) -> bytes:
+        """Some of the next bytes, at most so many; none at the end."""
+        if self._next == len(self._ahead):
+            part = self._stream.read(most)
+            self._at += self._next + len(part)
+            self._ahead, self._next = b"", 0
+            return part
+        part = self._ahead[self._next : self._next + most]
+        self._next += len(part)
+        return part
+
     def _read(self, count: int) -> bytes:
         parts = []
         missing = count
         while missing:
-            part = self._stream.read(missing)
+            part = self._take(missing)
             if not part:
                 raise CarError(
                     f"breaks off; {missing} of {count} bytes are missing",
-                    at=f"byte {self._at}",
+                    at=f"byte {self.offset}",
                 )
             parts.append(part)
             missing -= len(part)
-            self._at += len(part)
         return b"".join(parts)
 
     def _skip(self, count: int) -> None:
         while count:
-            count -= len(self._read(min(count, _SKIP_BYTES)))
+            count -= len(self._read(min(count, _CHUNK_BYTES)))
 
 
 def chunks(

@@ -20,14 +20,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import CidError, EncodingError
 from octostore import tables
-from octostore.car import Damaged
+from octostore.car import CarReader, Damaged, Sound
 from octostore.closure import Closure, Needs
 from octostore.draft import Draft
 from octostore.engine import Engine
@@ -44,10 +44,12 @@ __all__ = [
     "QUARANTINE_BLOCK_BYTES_MAX",
     "QUARANTINE_MAX",
     "Delivery",
+    "Item",
     "ingest",
 ]
 
-Delivery: TypeAlias = Iterable[tuple[CID, bytes] | Damaged]
+Item: TypeAlias = tuple[CID, bytes] | Damaged
+Delivery: TypeAlias = Iterable[Item]
 
 #: Statements that may wait; each has a signature, but anybody can make keys.
 PENDING_MAX: Final = 10_000
@@ -107,22 +109,44 @@ class _Door:
         """Lay all blocks down, hashed; returns those to take for statements."""
         absent = dict.fromkeys(roots)
         envelopes: dict[CID, None] = {}
+        items: Iterable[Sound | Item] = (
+            delivery.hashed() if isinstance(delivery, CarReader) else delivery
+        )
+        root_digests = {cid.digest for cid in roots if tables.is_ours(cid)}
+        add, head = self._spool.add, _ENVELOPE_HEAD
         try:
-            for item in delivery:
-                cid = _cid_of(item)
-                is_root = cid in absent or cid in envelopes
-                absent.pop(cid, None)  # type: ignore[arg-type] # None is no root
-                if cid is None or not (is_root or tables.is_ours(cid)):
+            for item in items:
+                if type(item) is tuple and type(item[0]) is bytes:  # hashed, of ours
+                    digest, block = item
+                    add(digest, block)
+                    if block.startswith(head) or digest in root_digests:
+                        cid = tables.our_cid(digest)
+                        absent.pop(cid, None)
+                        envelopes[cid] = None
                     continue
-                if self._lay_down(cid, item, is_root=is_root):
-                    envelopes[cid] = None
-                if len(self._quarantined) > DAMAGED_MAX:
-                    raise CarError(f"more than {DAMAGED_MAX} damaged blocks; gave up")
+                self._examine(cast("Item", item), absent, envelopes)
         except CarError as error:
             self._malformed = str(error)
         if absent and self._malformed is None:
             self._malformed = f"root {next(iter(absent))} is not in the delivery"
         return list(envelopes)
+
+    def _examine(
+        self,
+        item: Item,
+        absent: dict[CID, None],
+        envelopes: dict[CID, None],
+    ) -> None:
+        """Lay down one block that nobody has hashed, or that is of no usual kind."""
+        cid = _cid_of(item)
+        is_root = cid in absent or cid in envelopes
+        absent.pop(cid, None)  # type: ignore[arg-type] # None is no root
+        if cid is None or not (is_root or tables.is_ours(cid)):
+            return
+        if self._lay_down(cid, item, is_root=is_root):
+            envelopes[cid] = None
+        if len(self._quarantined) > DAMAGED_MAX:
+            raise CarError(f"more than {DAMAGED_MAX} damaged blocks; gave up")
 
     def take(self, envelope: CID) -> None:
         """Decide about one block that should be a statement."""
@@ -139,7 +163,7 @@ class _Door:
         """Try again what waited for blocks of this delivery."""
         if not self._waiting_before:
             return
-        for missing in self._spool:
+        for missing in map(tables.our_cid, self._spool):
             prefix = tables.WAITING.key.prefix(missing)
             for key, _ in list(self._draft.scan(tables.WAITING.name, prefix)):
                 self._retry(tables.WAITING.key.decode(key)[1])
@@ -153,8 +177,8 @@ class _Door:
         if not self._pending:
             return
         refused = {item.cid for item in self._quarantined}
-        for cid in self._spool:
-            block = None if cid in refused else self._spool.find(cid)
+        for cid in map(tables.our_cid, self._spool):
+            block = None if cid in refused else self._spool.find(cid.digest)
             if block is not None:
                 self._draft.add_block(block)
                 self._draft.commit_if_large()
@@ -172,7 +196,7 @@ class _Door:
         )
 
     def _find(self, cid: CID) -> bytes | None:
-        block = self._spool.find(cid)
+        block = self._spool.find(cid.digest) if tables.is_ours(cid) else None
         return self._draft.view.find_block(cid) if block is None else block
 
     def _lay_down(
@@ -193,7 +217,7 @@ class _Door:
         if not cid.matches(block):
             self._quarantine(cid, "the bytes hash to another CID", block)
             return False
-        self._spool.add(cid, block)
+        self._spool.add(cid.digest, block)
         return is_root or block.startswith(_ENVELOPE_HEAD)
 
     def _decide(self, statement: Statement) -> None:
@@ -260,7 +284,7 @@ class _Door:
     def _keep_blocks(self, statement: Statement, needs: Needs) -> None:
         self._draft.add_block(statement.envelope)
         for cid in needs.present:
-            block = self._spool.find(cid)
+            block = self._spool.find(cid.digest) if tables.is_ours(cid) else None
             if block is not None:
                 self._draft.add_block(block)
                 self._draft.commit_if_large()

@@ -11,10 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import BinaryIO, Final, Self, cast
 
-from invocation_spec.cid import CID
-from octostore import tables
 from octostore.errors import CarError, StoreError, StoreFullError
 
 __all__ = ["SPOOL_BLOCKS_MAX", "SPOOL_MEMORY_BYTES", "Spool"]
@@ -27,12 +25,13 @@ SPOOL_BLOCKS_MAX: Final = 1 << 20
 
 
 class Spool:
-    """Blocks of ours by CID, in the order they came; a context manager."""
+    """Blocks of ours by digest, in the order they came; a context manager."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - closed in exit
-            SPOOL_MEMORY_BYTES, mode="w+b", dir=str(folder)
-        )
+        self._folder = folder
+        self._memory: dict[bytes, bytes] = {}
+        self._memory_bytes = 0
+        self._file: BinaryIO | None = None
         self._places: dict[bytes, tuple[int, int]] = {}
         self._end = 0
 
@@ -45,47 +44,61 @@ class Spool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
-    def add(self, cid: CID, block: bytes) -> None:
+    def add(self, digest: bytes, block: bytes) -> None:
         """Lay a block down; the same one twice is one. It was hashed before.
 
         Raises:
             CarError: more blocks than one delivery may have.
             StoreFullError: no space.
         """
-        key = cid.digest
-        if key in self._places:
+        if digest in self._memory or digest in self._places:
             return
-        if len(self._places) >= SPOOL_BLOCKS_MAX:
+        if len(self._memory) + len(self._places) >= SPOOL_BLOCKS_MAX:
             raise CarError(
                 f"more than {SPOOL_BLOCKS_MAX} blocks in one delivery; send the rest"
                 " in another"
             )
-        try:
-            self._file.seek(self._end)
-            self._file.write(block)
-        except OSError as error:
-            raise StoreFullError(f"no space to unpack: {error.strerror}") from error
-        self._places[key] = (self._end, len(block))
-        self._end += len(block)
+        if self._file is None:
+            self._memory_bytes += len(block)
+            if self._memory_bytes <= SPOOL_MEMORY_BYTES:
+                self._memory[digest] = block
+                return
+        self._write(digest, block)
 
-    def find(self, cid: CID) -> bytes | None:
+    def find(self, digest: bytes) -> bytes | None:
         """The block, or None if it did not come.
 
         Raises:
             StoreError: the file cannot be read.
         """
-        place = self._places.get(cid.digest) if tables.is_ours(cid) else None
+        block = self._memory.get(digest)
+        if block is not None or self._file is None:
+            return block
+        place = self._places.get(digest)
         if place is None:
             return None
         try:
             self._file.seek(place[0])
-            block: bytes = self._file.read(place[1])
+            return self._file.read(place[1])
         except OSError as error:
             raise StoreError(f"cannot unpack: {error.strerror}") from error
-        return block
 
-    def __iter__(self) -> Iterator[CID]:
-        """The CIDs in the order the blocks came."""
-        return (tables.PARTS.key.decode(digest)[0] for digest in self._places)
+    def __iter__(self) -> Iterator[bytes]:
+        """The digests in the order the blocks came."""
+        yield from self._memory
+        yield from self._places
+
+    def _write(self, digest: bytes, block: bytes) -> None:
+        try:
+            if self._file is None:
+                file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed in exit
+                self._file = cast("BinaryIO", file)
+            self._file.seek(self._end)
+            self._file.write(block)
+        except OSError as error:
+            raise StoreFullError(f"no space to unpack: {error.strerror}") from error
+        self._places[digest] = (self._end, len(block))
+        self._end += len(block)

@@ -90,6 +90,7 @@ __all__ = [
     "Role",
     "Struct",
     "is_ours",
+    "our_cid",
     "pair",
 ]
 
@@ -126,6 +127,11 @@ class Role(IntEnum):
 def is_ours(cid: CID) -> bool:
     """Whether a block of ours can have this CID: dag-cbor, sha2-256."""
     return cid.raw.startswith(_OURS)
+
+
+def our_cid(digest: bytes) -> CID:
+    """The CID of the block of ours with this digest."""
+    return CID(_OURS + digest)
 
 
 def pair(code: CID, data: CID) -> bytes:
