@@ -4,17 +4,18 @@
                                   -> result
 
 Both are pure functions of the statement and of the blocks it names, so every
-node logs the same statements and skips the same records. Source: FORMATS 7.
+node logs the same statements and skips the same records. What an index knows
+already (`Shelf`) only saves reading it again. Source: FORMATS 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypeAlias, TypeVar, cast
+from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
-from invocation_spec.cid import CID
+from invocation_spec.cid import CID, DAG_CBOR, SHA2_256
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import EncodingError
 from invocation_spec.model import (
@@ -27,12 +28,14 @@ from invocation_spec.model import (
 from octostore.errors import RecordError, StoreCorruptError
 from octostore.receipt import Skipped
 from octostore.records import Claim, Record, parse_record
+from octostore.records.usual import UsualClaim, usual_claim
 from octostore.result import Result
 from octostore.statement import SignedPart
 
-__all__ = ["Closure", "Fact", "Find", "Needs", "Ran"]
+__all__ = ["Claimed", "Closure", "Fact", "Find", "Needs", "Ran", "Shelf"]
 
-Find: TypeAlias = Callable[[CID], bytes | None]
+#: The bytes of a block of ours by digest, or None.
+Find: TypeAlias = Callable[[bytes], bytes | None]
 
 _T = TypeVar("_T")
 
@@ -41,40 +44,79 @@ _T = TypeVar("_T")
 _KEPT_MAX: Final = 8192
 _KEPT_BLOCK_BYTES_MAX: Final = 2048
 
+_OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
+
+#: An invocation has one form: everything but the two digests is always the same.
+_INPUT_HEAD: Final = b"\xa2\x65input\xd8\x2a\x58\x25\x00" + _OURS
+_PROGRAM_HEAD: Final = b"\x67program\xd8\x2a\x58\x25\x00" + _OURS
+_INPUT_AT: Final = len(_INPUT_HEAD)
+_PROGRAM_AT: Final = _INPUT_AT + 32 + len(_PROGRAM_HEAD)
+_INVOCATION_BYTES: Final = _PROGRAM_AT + 32
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Blocks a statement needs as far as can be known, in the order of its records."""
+    """Blocks a statement needs as far as can be known, in the order of its records.
 
-    present: tuple[CID, ...]
-    missing: tuple[CID, ...]
+    By digest. Those that are needed by an invocation on the shelf are left out.
+    """
+
+    present: tuple[bytes, ...]
+    missing: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
     """The invocation of a valid claim; what the claim withholds is None."""
 
-    cid: CID
-    invocation: Invocation
+    digest: bytes
+    program_digest: bytes
+    input_digest: bytes
     program: Program | None
     input: Input | None
 
 
+class Claimed(NamedTuple):
+    """A valid claim, all as digests; `ran` is None if its invocation is settled."""
+
+    record: bytes
+    invocation: bytes
+    result: bytes | None
+    ran: Ran | None
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A valid record; `ran` belongs to claims."""
+    """A valid record of any other type."""
 
-    cid: CID
+    digest: bytes
     record: Record
-    ran: Ran | None = None
+
+
+class Shelf(Protocol):
+    """What is indexed already, and so need not be read again."""
+
+    def look_up(self, records: Mapping[bytes, UsualClaim | None]) -> None:
+        """Find out, in one go, what is known of these records and what they name."""
+        ...
+
+    def is_settled(self, invocation: bytes) -> bool:
+        """Whether it, its program and its input are there, valid, and indexed."""
+        ...
+
+    def is_made(self, result: bytes, invocation: bytes) -> bool:
+        """Whether the result is there, valid, and indexed for the invocation."""
+        ...
 
 
 class Closure:
     """Reads statements against a source of blocks, which must have been hashed."""
 
-    def __init__(self, find: Find) -> None:
+    def __init__(self, find: Find, shelf: Shelf | None = None) -> None:
         self._find = find
-        self._kept: dict[tuple[object, CID], object] = {}
+        self._shelf = shelf
+        self._kept: dict[tuple[object, bytes], object] = {}
+        self._read: tuple[SignedPart, dict[bytes, UsualClaim | None]] | None = None
 
     def needs(self, part: SignedPart) -> Needs:
         """Which blocks the statement needs, and which of them are not there.
@@ -82,101 +124,200 @@ class Closure:
         An invalid record needs only itself. What lies behind a missing block is
         not known yet, so ask again when it has come.
         """
-        found: dict[CID, bool] = {}
-        for record in part.records:
-            for cid in self._reached(record):
-                if cid not in found:
-                    found[cid] = self._block(cid) is not None
+        found: dict[bytes, bool] = {}
+        reached: set[bytes] = set()
+        for digest, usual in self._records(part).items():
+            if usual is None:
+                for other in self._reached(digest):
+                    if other not in found:
+                        found[other] = self._block(other) is not None
+                continue
+            found[digest] = True
+            self._add_usual(usual, found, reached)
         return Needs(
-            tuple(cid for cid, is_here in found.items() if is_here),
-            tuple(cid for cid, is_here in found.items() if not is_here),
+            tuple(digest for digest, is_here in found.items() if is_here),
+            tuple(digest for digest, is_here in found.items() if not is_here),
         )
 
-    def facts(self, part: SignedPart) -> Iterator[Fact | Skipped]:
+    def facts(self, part: SignedPart) -> Iterator[Claimed | Fact | Skipped]:
         """The records of a complete statement: valid, or skipped with the reason.
 
         Raises:
             StoreCorruptError: it is not complete.
         """
-        for cid in part.records:
+        for digest, usual in self._records(part).items():
+            claimed = None if usual is None else self._claimed(digest, usual)
+            if claimed is not None:
+                yield claimed
+                continue
             try:
-                yield self._fact(cid)
+                yield self._fact(digest)
             except (EncodingError, RecordError) as error:
-                yield Skipped(cid, str(error))
+                yield Skipped(CID(_OURS + digest), str(error))
 
-    def program(self, cid: CID) -> Program:
-        """The program with this CID, which is there and valid."""
-        return self._need(cid, program_from_block)
+    def program(self, digest: bytes) -> Program:
+        """The program with this digest, which is there and valid."""
+        return self._need(digest, program_from_block)
 
-    def input(self, cid: CID) -> Input:
-        """The input with this CID, which is there and valid."""
-        return self._need(cid, Input.from_block)
+    def input(self, digest: bytes) -> Input:
+        """The input with this digest, which is there and valid."""
+        return self._need(digest, Input.from_block)
 
-    def _reached(self, cid: CID) -> Iterator[CID]:
-        yield cid
-        record = self._parsed(cid, parse_record)
+    def result(self, digest: bytes) -> Result:
+        """The result with this digest, which is there and valid."""
+        return self._need(digest, Result.from_block)
+
+    def ends(self, invocation: bytes) -> tuple[bytes, bytes]:
+        """Program and input of an invocation, which is there.
+
+        Raises:
+            EncodingError: it is no invocation.
+        """
+        block = self._block(invocation)
+        if block is None:
+            raise _not_there(invocation)
+        if (
+            len(block) == _INVOCATION_BYTES
+            and block.startswith(_INPUT_HEAD)
+            and block.startswith(_PROGRAM_HEAD, _INPUT_AT + 32)
+        ):
+            return block[_PROGRAM_AT:], block[_INPUT_AT : _INPUT_AT + 32]
+        value = Invocation.from_block(block)
+        return value.program.digest, value.input.digest
+
+    def _records(self, part: SignedPart) -> dict[bytes, UsualClaim | None]:
+        """The records in order; None for what is no usual claim, or not there."""
+        if self._read is None or self._read[0] is not part:
+            records: dict[bytes, UsualClaim | None] = {}
+            for cid in part.records:
+                digest = cid.raw[len(_OURS) :]
+                block = self._find(digest)
+                records[digest] = None if block is None else usual_claim(block)
+            self._read = part, records
+            if self._shelf is not None:
+                self._shelf.look_up(records)
+        return self._read[1]
+
+    def _add_usual(
+        self, usual: UsualClaim, found: dict[bytes, bool], reached: set[bytes]
+    ) -> None:
+        """What a usual claim needs, beside itself."""
+        invocation, result = usual
+        is_settled = self._is_settled(invocation)
+        if invocation not in found:
+            found[invocation] = is_settled or self._block(invocation) is not None
+        if result not in found:
+            is_made = self._is_made(result, invocation)
+            found[result] = is_made or self._block(result) is not None
+        if is_settled or invocation in reached:
+            return
+        reached.add(invocation)
+        for digest in self._ends(invocation):
+            if digest not in found:
+                found[digest] = self._block(digest) is not None
+
+    def _is_settled(self, invocation: bytes) -> bool:
+        return self._shelf is not None and self._shelf.is_settled(invocation)
+
+    def _is_made(self, result: bytes, invocation: bytes) -> bool:
+        return self._shelf is not None and self._shelf.is_made(result, invocation)
+
+    def _ends(self, invocation: bytes) -> tuple[bytes, ...]:
+        """Program and input; nothing of what is missing or no invocation."""
+        if self._block(invocation) is None:
+            return ()
+        try:
+            return self.ends(invocation)
+        except EncodingError:
+            return ()
+
+    def _reached(self, digest: bytes) -> Iterator[bytes]:
+        yield digest
+        record = self._parsed(digest, parse_record)
         if record is None:
             return
-        yield from record.links()
+        for link in record.links():
+            yield link.digest
         if isinstance(record, Claim):
-            invocation = self._parsed(record.invocation, Invocation.from_block)
-            if invocation is not None:
-                yield from _disclosed(record, invocation)
+            ends = self._ends(record.invocation.digest)
+            for name, end in zip(("program", "input"), ends, strict=False):
+                if name not in record.withheld:
+                    yield end
 
-    def _fact(self, cid: CID) -> Fact:
-        record = self._need(cid, parse_record)
+    def _claimed(self, digest: bytes, usual: UsualClaim) -> Claimed | None:
+        """The usual claim if it is valid; None if `_fact` must say what is wrong."""
+        invocation, result = usual
+        ran = None
+        try:
+            if not self._is_settled(invocation):
+                ran = self._ran(invocation, ())
+            if not self._is_made(result, invocation):
+                self.result(result)
+        except (EncodingError, RecordError):
+            return None
+        return Claimed(digest, invocation, result, ran)
+
+    def _fact(self, digest: bytes) -> Claimed | Fact:
+        record = self._need(digest, parse_record)
         if not isinstance(record, Claim):
-            return Fact(cid, record)
+            return Fact(digest, record)
+        invocation, result = record.invocation.digest, None
         with _naming("invocation"):
-            invocation = self._need(record.invocation, Invocation.from_block)
+            self.ends(invocation)
         if record.result is not None:
+            result = record.result.digest
             with _naming("result"):
-                self._need(record.result, Result.from_block)
+                self.result(result)
+        return Claimed(
+            digest, invocation, result, self._ran(invocation, record.withheld)
+        )
+
+    def _ran(self, invocation: bytes, withheld: tuple[str, ...]) -> Ran:
+        """The invocation of a claim, as far as the claim discloses it."""
+        program_digest, input_digest = self.ends(invocation)
         program = input = None
-        if "program" not in record.withheld:
+        if "program" not in withheld:
             with _naming("program"):
-                program = self.program(invocation.program)
-        if "input" not in record.withheld:
+                program = self.program(program_digest)
+        if "input" not in withheld:
             with _naming("input"):
-                input = self.input(invocation.input)
+                input = self.input(input_digest)
         if program is not None and input is not None:
             with _naming("input"):
                 check_fit(program, input)
-        return Fact(cid, record, Ran(record.invocation, invocation, program, input))
+        return Ran(invocation, program_digest, input_digest, program, input)
 
-    def _block(self, cid: CID) -> bytes | None:
-        block = self._find(cid)
+    def _block(self, digest: bytes) -> bytes | None:
+        block = self._find(digest)
         # Bytes kept for other uses may be larger than any block of a statement;
         # no node could send them as one, so here they are not one either.
         return block if block is not None and len(block) <= BLOCK_BYTES_MAX else None
 
-    def _need(self, cid: CID, parse: Callable[[bytes], _T]) -> _T:
-        value = self._load(cid, parse)
+    def _need(self, digest: bytes, parse: Callable[[bytes], _T]) -> _T:
+        value = self._load(digest, parse)
         if value is None:
-            raise StoreCorruptError(
-                "a block of a complete statement is not there", at=str(cid)
-            )
+            raise _not_there(digest)
         return value
 
-    def _parsed(self, cid: CID, parse: Callable[[bytes], _T]) -> _T | None:
+    def _parsed(self, digest: bytes, parse: Callable[[bytes], _T]) -> _T | None:
         """The value, or None if the block is missing or is none of this kind."""
         try:
-            return self._load(cid, parse)
+            return self._load(digest, parse)
         except (EncodingError, RecordError):
             return None
 
-    def _load(self, cid: CID, parse: Callable[[bytes], _T]) -> _T | None:
-        kept = self._kept.get((parse, cid))
+    def _load(self, digest: bytes, parse: Callable[[bytes], _T]) -> _T | None:
+        kept = self._kept.get((parse, digest))
         if kept is not None:
             return cast("_T", kept)
-        block = self._block(cid)
+        block = self._block(digest)
         if block is None:
             return None
         value = parse(block)
         if len(block) <= _KEPT_BLOCK_BYTES_MAX:
             if len(self._kept) >= _KEPT_MAX:
                 self._kept.clear()
-            self._kept[parse, cid] = value
+            self._kept[parse, digest] = value
         return value
 
 
@@ -189,8 +330,7 @@ def _naming(name: str) -> Iterator[None]:
         raise RecordError(str(error), at=name) from error
 
 
-def _disclosed(claim: Claim, invocation: Invocation) -> Iterator[CID]:
-    if "program" not in claim.withheld:
-        yield invocation.program
-    if "input" not in claim.withheld:
-        yield invocation.input
+def _not_there(digest: bytes) -> StoreCorruptError:
+    return StoreCorruptError(
+        "a block of a complete statement is not there", at=str(CID(_OURS + digest))
+    )

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
 
-from invocation_spec.cid import CID
 from octostore import tables
 from octostore.engine import Engine, Snapshot
 from octostore.view import View
@@ -23,6 +22,9 @@ __all__ = ["GROUP_BYTES", "GROUP_ROWS", "Draft"]
 #: for thousands of claims), and memory stays bounded.
 GROUP_BYTES: Final = 1 << 23
 GROUP_ROWS: Final = 1 << 16
+
+#: Digests that stay looked up; those of the largest statement and more.
+_KEPT_MAX: Final = 1 << 16
 
 
 class Draft:
@@ -35,6 +37,9 @@ class Draft:
         self._open = ExitStack()
         self._base: Snapshot = self._open.enter_context(engine.snapshot())
         self.view = View(self)
+        #: What `look_up` found: numbers stay, and nobody else adds blocks.
+        self._at: dict[bytes, bytes] = {}
+        self._absent: set[bytes] = set()
         last = self._base.last(tables.BLOCKS.name)
         self._next = tables.BLOCKS.key.decode(last[0])[0] + 1 if last else 0
 
@@ -91,22 +96,44 @@ class Draft:
         self._bytes += len(key)
         self._rows += 1
 
-    def add_block(self, block: bytes) -> int:
-        """The number of this block, a new one if it was not there."""
-        key = tables.AT.key.encode(hashlib.sha256(block).digest())
-        found = self.get(tables.AT.name, key)
-        if found is not None:
-            return tables.NUMBER.decode(found)[0]
-        number, self._next = self._next, self._next + 1
-        self.put(tables.BLOCKS.name, tables.BLOCKS.key.encode(number), block)
-        self.put(tables.AT.name, key, tables.NUMBER.encode(number))
-        return number
+    def look_up(self, digests: Iterable[bytes]) -> None:
+        """Find out, in one go, which of these blocks are there."""
+        if len(self._at) + len(self._absent) > _KEPT_MAX:
+            self._at.clear()
+            self._absent.clear()
+        wanted = {digest for digest in digests if digest not in self._at}
+        found = self.get_many(tables.AT.name, wanted)
+        self._at.update(found)
+        self._absent.update(wanted - found.keys())
 
-    def number(self, cid: CID) -> int:
-        """The number of a block that is known to be there."""
-        number = self.view.number(cid)
-        assert number is not None, f"{cid} was to be added first"  # noqa: S101
-        return number
+    def find_no(self, digest: bytes) -> bytes | None:
+        """The number of the block with this digest, as keys spell it, or None."""
+        no = self._at.get(digest)
+        if no is None and digest not in self._absent:
+            no = self.get(tables.AT.name, digest)
+        return no
+
+    def no(self, digest: bytes) -> bytes:
+        """The same of a block that is known to be there."""
+        no = self.find_no(digest)
+        assert no is not None, f"{digest.hex()} was to be added first"  # noqa: S101
+        return no
+
+    def add(self, digest: bytes, block: bytes) -> None:
+        """Keep this block, which was hashed, under a new number if it is new."""
+        if self.find_no(digest) is not None:
+            return
+        no = tables.no_of(self._next)
+        self._next += 1
+        self.put(tables.BLOCKS.name, no, block)
+        self.put(tables.AT.name, digest, no)
+        if digest in self._absent:
+            self._absent.discard(digest)
+            self._at[digest] = no
+
+    def add_block(self, block: bytes) -> None:
+        """Keep this block under a new number if it is new."""
+        self.add(hashlib.sha256(block).digest(), block)
 
     @property
     def is_large(self) -> bool:

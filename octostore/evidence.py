@@ -36,11 +36,11 @@ def blocks_of(store: Octostore, statements: Iterable[CID]) -> Iterator[Block]:
         StoreCorruptError: a block on the disk has another hash.
     """
     seen: set[CID] = set()
-    closure = Closure(store.find)
+    closure = Closure(lambda digest: store.find(tables.our_cid(digest)))
     for cid in statements:
         statement = store.statement(cid)
         yield Block(statement.envelope_cid, statement.envelope)
-        for part in closure.needs(statement.part).present:
+        for part in map(tables.our_cid, closure.needs(statement.part).present):
             if part not in seen:
                 seen.add(part)
                 yield Block(part, store.get(part))

@@ -1,35 +1,42 @@
 """The rows that follow from a statement in the log; `rebuild` makes them again.
 
     invocation       found by program, code, input, data, and pairs of code and data
+    result           found by its outputs, and leads to the invocations it was made by
     statement        found by name, by place in the log, by issuer and chain
     record           found by what it speaks of: invocation, claim, issuer, CIDs
 
-Rows of invocations hold no place in the log and may be committed before it is
-taken; rows of the statement go into the batch of its log entry.
+Rows of invocations and outputs hold no place in the log and may be committed before
+it is taken; rows of the statement go into the batch of its log entry.
 Source: FORMATS 3 (nonce), 6 (withheld), 7; tables.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from invocation_spec.cid import CID
 from invocation_spec.model import Input, Invocation, Program, WasiProgram
 from octostore import tables
-from octostore.closure import Closure, Fact, Ran
+from octostore.closure import Claimed, Closure, Fact, Find, Ran
 from octostore.draft import Draft
 from octostore.keys import PublicKey
 from octostore.log import Entry, leaf_hash
 from octostore.receipt import Skipped
-from octostore.records import Claim, Link, Profile, Withdrawal
+from octostore.records import Link, Profile, Withdrawal
+from octostore.records.usual import UsualClaim
 from octostore.statement import Statement
 from octostore.tables import Known, Role
 
-__all__ = ["append_entry", "index_invocation", "index_statement"]
+__all__ = ["Index", "append_entry"]
 
 _NOTHING: Final = b""
+
+_DISCLOSED: Final = Known.PROGRAM | Known.INPUT
+
+#: What stays known of invocations, results, programs and inputs; far more than one
+#: statement speaks of.
+_KEPT_MAX: Final = 1 << 16
 
 
 def append_entry(draft: Draft, entry: Entry) -> int:
@@ -49,67 +56,153 @@ def append_entry(draft: Draft, entry: Entry) -> int:
     return index
 
 
-def index_statement(
-    draft: Draft, closure: Closure, statement: Statement, index: int
-) -> list[Skipped]:
-    """Make a statement at its place in the log, and its valid records, found.
+class Index:
+    """Writes rows into a draft; a `Shelf` of what it finds there.
 
-    Returns the invalid ones. May commit what holds no place in the log.
+    `find` gives the blocks that statements name, which were hashed.
     """
-    skipped: list[Skipped] = []
-    rows: list[tuple[str, bytes]] = []
-    for fact in closure.facts(statement.part):
-        if isinstance(fact, Skipped):
-            skipped.append(fact)
-            continue
-        if fact.ran is not None:
-            index_invocation(draft, closure, fact.ran)
-        rows += _record_rows(draft, statement.part.iss.key, index, fact)
-        draft.commit_if_large()
-    for table, key in rows:
-        draft.put(table, key, _NOTHING)
-    _statement_rows(draft, statement, index)
-    return skipped
 
+    def __init__(self, draft: Draft, find: Find) -> None:
+        self._draft = draft
+        self.closure = Closure(find, self)
+        self._settled: set[bytes] = set()
+        self._made: set[bytes] = set()
+        self._shared: set[bytes] = set()
 
-def index_invocation(draft: Draft, closure: Closure, ran: Ran) -> None:
-    """Make an invocation found by all that is disclosed of it.
+    def look_up(self, records: Mapping[bytes, UsualClaim | None]) -> None:
+        """Find out what is known of these records and of what they name."""
+        for kept in (self._settled, self._made, self._shared):
+            if len(kept) > _KEPT_MAX:
+                kept.clear()
+        claims = [claim for claim in records.values() if claim is not None]
+        invocations = {claim.invocation for claim in claims} - self._settled
+        self._draft.look_up(
+            {*records, *invocations, *(claim.result for claim in claims)}
+        )
+        find = self._draft.find_no
+        numbered = {no: cid for cid in invocations if (no := find(cid)) is not None}
+        ran = self._draft.get_many(tables.RAN.name, numbered)
+        self._settled.update(
+            numbered[no]
+            for no, flags in ran.items()
+            if flags[0] & _DISCLOSED == _DISCLOSED
+        )
+        pairs = ((find(claim.result), find(claim.invocation)) for claim in claims)
+        keys = {result + ran for result, ran in pairs if result and ran} - self._made
+        self._made.update(self._draft.get_many(tables.MADE.name, keys))
 
-    One claim may withhold what another discloses: what is indexed only grows,
-    and rows that need both halves are written when the second comes.
-    """
-    invocation, number = ran.invocation, draft.number(ran.cid)
-    by_program = tables.BY_PROGRAM.key.encode(invocation.program, number)
-    row = draft.get(tables.BY_PROGRAM.name, by_program)
-    before = Known.NOTHING if row is None else Known(tables.OTHER_HALF.decode(row)[1])
-    program, input = ran.program, ran.input
-    if program is None and Known.PROGRAM in before:
-        program = closure.program(invocation.program)
-    if input is None and Known.INPUT in before:
-        input = closure.input(invocation.input)
-    now = _known(program, input)
-    if row is not None and now == before:
-        return
-    if program is not None:
-        _code_rows(draft, invocation.program, program)
-    if input is not None:
-        _data_rows(draft, invocation.input, input)
-        if input.nonce:
-            _nonce_rows(draft, invocation, number, input, now)
-    if program is not None and input is not None:
+    def is_settled(self, invocation: bytes) -> bool:
+        """Whether nothing is left to index of the invocation itself."""
+        return invocation in self._settled
+
+    def is_made(self, result: bytes, invocation: bytes) -> bool:
+        """Whether nothing is left to index of the result."""
+        find = self._draft.find_no
+        return (find(result) or b"") + (find(invocation) or b"") in self._made
+
+    def add_statement(self, statement: Statement, index: int) -> list[Skipped]:
+        """Make a statement at its place in the log, and its valid records, found.
+
+        Returns the invalid ones. May commit what holds no place in the log.
+        """
+        skipped: list[Skipped] = []
+        rows: list[tuple[str, bytes]] = []
+        place = tables.no_of(index)
+        issuer = statement.part.iss.key
+        for fact in self.closure.facts(statement.part):
+            if isinstance(fact, Claimed):
+                rows += self._claim_rows(fact, place)
+            elif isinstance(fact, Skipped):
+                skipped.append(fact)
+            else:
+                rows += _record_rows(self._draft.no(fact.digest), issuer, index, fact)
+            self._draft.commit_if_large()
+        for table, key in rows:
+            self._draft.put(table, key, _NOTHING)
+        _statement_rows(self._draft, statement, index)
+        return skipped
+
+    def add_invocation(self, ran: Ran) -> None:
+        """Make an invocation found by all that is disclosed of it.
+
+        One claim may withhold what another discloses: what is indexed only grows,
+        and rows that need both halves are written when the second comes.
+        """
+        draft, no = self._draft, self._draft.no(ran.digest)
+        row = draft.get(tables.RAN.name, no)
+        before = Known.NOTHING if row is None else Known(row[0])
+        program, input = self._halves(ran, before)
+        now = _known(program, input)
+        if now & _DISCLOSED == _DISCLOSED:
+            self._settled.add(ran.digest)
+        if row is not None and now == before:
+            return
+        if program is not None:
+            self._code_rows(ran.program_digest, program)
+        if input is not None:
+            self._data_rows(ran.input_digest, input)
+            if input.nonce:
+                _nonce_rows(draft, ran, no, input)
+        if program is not None and input is not None:
+            for data in input.data:
+                key = tables.pair(program.code, data) + no
+                draft.put(tables.PAIRS.name, key, _NOTHING)
+        draft.put(tables.RAN.name, no, bytes((now,)))
+        for table, digest in (
+            (tables.BY_PROGRAM.name, ran.program_digest),
+            (tables.BY_INPUT.name, ran.input_digest),
+        ):
+            draft.put(table, digest[: tables.SHORT_BYTES] + no, _NOTHING)
+
+    def _halves(self, ran: Ran, before: Known) -> tuple[Program | None, Input | None]:
+        """What this claim and those before it disclose together."""
+        program, input = ran.program, ran.input
+        if program is None and Known.PROGRAM in before:
+            program = self.closure.program(ran.program_digest)
+        if input is None and Known.INPUT in before:
+            input = self.closure.input(ran.input_digest)
+        return program, input
+
+    def add_outputs(self, digest: bytes) -> None:
+        """Make a result found by what it says came out."""
+        no = self._draft.no(digest)
+        for output in self.closure.result(digest).outputs.values():
+            self._draft.put(tables.OUTPUTS.name, tables.short(output) + no, _NOTHING)
+
+    def _claim_rows(self, fact: Claimed, place: bytes) -> Iterator[tuple[str, bytes]]:
+        record, invocation, result, ran = fact
+        if ran is not None:
+            self.add_invocation(ran)
+        ran_no = self._draft.no(invocation)
+        yield tables.CLAIMS.name, ran_no + place + self._draft.no(record)
+        if result is not None:
+            made = self._draft.no(result) + ran_no
+            if made not in self._made:
+                self._made.add(made)
+                self.add_outputs(result)
+                yield tables.MADE.name, made
+
+    def _code_rows(self, digest: bytes, program: Program) -> None:
+        if digest in self._shared:
+            return
+        self._shared.add(digest)
+        roles = {program.code: Role.CODE}
+        if isinstance(program, WasiProgram):
+            for item in program.imports:
+                roles.setdefault(item.code, Role.IMPORT)
+        cid = tables.our_cid(digest)
+        for code, role in roles.items():
+            key = tables.CODES.key.encode(code, cid)
+            if self._draft.get(tables.CODES.name, key) is None:
+                self._draft.put(tables.CODES.name, key, bytes((role,)))
+
+    def _data_rows(self, digest: bytes, input: Input) -> None:
+        if digest in self._shared:
+            return
+        self._shared.add(digest)
+        no = self._draft.no(digest)
         for data in input.data:
-            key = tables.PAIRS.key.encode(tables.pair(program.code, data), number)
-            draft.put(tables.PAIRS.name, key, _NOTHING)
-    draft.put(
-        tables.BY_PROGRAM.name,
-        by_program,
-        tables.OTHER_HALF.encode(invocation.input, now),
-    )
-    draft.put(
-        tables.BY_INPUT.name,
-        tables.BY_INPUT.key.encode(invocation.input, number),
-        tables.OTHER_HALF.encode(invocation.program, now),
-    )
+            self._draft.put(tables.DATA.name, tables.short(data) + no, _NOTHING)
 
 
 def _known(program: Program | None, input: Input | None) -> Known:
@@ -143,13 +236,10 @@ def _statement_rows(draft: Draft, statement: Statement, index: int) -> None:
 
 
 def _record_rows(
-    draft: Draft, issuer: PublicKey, index: int, fact: Fact
+    no: bytes, issuer: PublicKey, index: int, fact: Fact
 ) -> Iterator[tuple[str, bytes]]:
-    number, record = draft.number(fact.cid), fact.record
-    if isinstance(record, Claim):
-        invocation = draft.number(record.invocation)
-        yield tables.CLAIMS.name, tables.CLAIMS.key.encode(invocation, index, number)
-    elif isinstance(record, Profile):
+    number, record = int.from_bytes(no, "big"), fact.record
+    if isinstance(record, Profile):
         yield tables.PROFILES.name, tables.PROFILES.key.encode(issuer, index, number)
     elif isinstance(record, Withdrawal):
         key = tables.WITHDRAWALS.key.encode(record.claim, issuer, index, number)
@@ -159,36 +249,9 @@ def _record_rows(
             yield tables.LINKS.name, tables.LINKS.key.encode(end, index, number)
 
 
-def _code_rows(draft: Draft, cid: CID, program: Program) -> None:
-    roles = {program.code: Role.CODE}
-    if isinstance(program, WasiProgram):
-        for item in program.imports:
-            roles.setdefault(item.code, Role.IMPORT)
-    for code, role in roles.items():
-        _put_new(draft, tables.CODES.name, tables.CODES.key.encode(code, cid), role)
-
-
-def _data_rows(draft: Draft, cid: CID, input: Input) -> None:
-    for data in input.data:
-        _put_new(draft, tables.DATA.name, tables.DATA.key.encode(data, cid))
-
-
-def _nonce_rows(
-    draft: Draft, invocation: Invocation, number: int, input: Input, known: Known
-) -> None:
+def _nonce_rows(draft: Draft, ran: Ran, no: bytes, input: Input) -> None:
     """Let the invocation without the nonce lead to this one."""
     plain = replace(input, nonce=b"").cid
-    sibling = Invocation(invocation.program, plain).cid
-    key = tables.PAIRS.key.encode(sibling.digest, number)
-    draft.put(tables.PAIRS.name, key, _NOTHING)
-    draft.put(
-        tables.BY_INPUT.name,
-        tables.BY_INPUT.key.encode(plain, number),
-        tables.OTHER_HALF.encode(invocation.program, known),
-    )
-
-
-def _put_new(draft: Draft, table: str, key: bytes, role: Role | None = None) -> None:
-    """Put a row unless it is there: programs and inputs are shared by many."""
-    if draft.get(table, key) is None:
-        draft.put(table, key, _NOTHING if role is None else bytes((role,)))
+    sibling = Invocation(tables.our_cid(ran.program_digest), plain).cid
+    for table, cid in ((tables.PAIRS.name, sibling), (tables.BY_INPUT.name, plain)):
+        draft.put(table, cid.digest[: tables.SHORT_BYTES] + no, _NOTHING)

@@ -28,11 +28,11 @@ from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import CidError, EncodingError
 from octostore import tables
 from octostore.car import CarReader, Damaged, Sound
-from octostore.closure import Closure, Needs
+from octostore.closure import Needs
 from octostore.draft import Draft
 from octostore.engine import Engine
 from octostore.errors import CarError, StatementError
-from octostore.index import append_entry, index_statement
+from octostore.index import Index, append_entry
 from octostore.log import KIND_STATEMENT, Entry
 from octostore.receipt import Quarantined, Receipt, Skipped
 from octostore.spool import Spool
@@ -95,7 +95,7 @@ class _Door:
     def __init__(self, draft: Draft, spool: Spool) -> None:
         self._draft = draft
         self._spool = spool
-        self._closure = Closure(self._find)
+        self._index = Index(draft, self._find)
         self._accepted: dict[CID, None] = {}
         self._known: dict[CID, None] = {}
         self._pending: dict[CID, None] = {}
@@ -150,7 +150,7 @@ class _Door:
 
     def take(self, envelope: CID) -> None:
         """Decide about one block that should be a statement."""
-        block = self._find(envelope)
+        block = self._find(envelope.digest)
         assert block is not None, "staged before"  # noqa: S101
         try:
             statement = ReceivedStatement.from_block(block).verify()
@@ -195,9 +195,9 @@ class _Door:
             malformed=self._malformed,
         )
 
-    def _find(self, cid: CID) -> bytes | None:
-        block = self._spool.find(cid.digest) if tables.is_ours(cid) else None
-        return self._draft.view.find_block(cid) if block is None else block
+    def _find(self, digest: bytes) -> bytes | None:
+        block = self._spool.find(digest)
+        return self._draft.view.find_digest(digest) if block is None else block
 
     def _lay_down(
         self, cid: CID, item: tuple[CID, bytes] | Damaged, *, is_root: bool
@@ -224,7 +224,7 @@ class _Door:
         if self._draft.view.index(statement.cid) is not None:
             self._known[statement.cid] = None
             return
-        needs = self._closure.needs(statement.part)
+        needs = self._index.closure.needs(statement.part)
         if needs.missing:
             self._hold(statement, needs)
         else:
@@ -236,7 +236,7 @@ class _Door:
             statement = ReceivedStatement.from_block(held).verify()
         self._keep_blocks(statement, needs)
         index = self._draft.view.frontier().size
-        self._skipped += index_statement(self._draft, self._closure, statement, index)
+        self._skipped += self._index.add_statement(statement, index)
         append_entry(self._draft, Entry(KIND_STATEMENT, statement.envelope_cid))
         if held is not None:
             # In the batch of the entry: until then it must not cease to wait.
@@ -263,7 +263,7 @@ class _Door:
                 tables.PENDING.key.encode(statement.cid),
                 tables.BLOCK_VALUE.encode(statement.envelope_cid),
             )
-        for missing in needs.missing:
+        for missing in map(tables.our_cid, needs.missing):
             waiting = tables.WAITING.key.encode(missing, statement.cid)
             self._draft.put(tables.WAITING.name, waiting, b"")
         self._pending[statement.cid] = None
@@ -283,10 +283,10 @@ class _Door:
 
     def _keep_blocks(self, statement: Statement, needs: Needs) -> None:
         self._draft.add_block(statement.envelope)
-        for cid in needs.present:
-            block = self._spool.find(cid.digest) if tables.is_ours(cid) else None
+        for digest in needs.present:
+            block = self._spool.find(digest)
             if block is not None:
-                self._draft.add_block(block)
+                self._draft.add(digest, block)
                 self._draft.commit_if_large()
 
     def _quarantine(self, cid: CID, reason: str, block: bytes | None) -> None:

@@ -11,11 +11,10 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 from octostore import tables
-from octostore.closure import Closure
 from octostore.draft import Draft
 from octostore.engine import Engine, Row
 from octostore.errors import StoreCorruptError
-from octostore.index import index_statement
+from octostore.index import Index
 from octostore.log import KIND_STATEMENT, Frontier, leaf_hash
 
 __all__ = ["is_unfinished", "rebuild"]
@@ -69,7 +68,7 @@ def _rows(draft: Draft, table: str) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _read_log(draft: Draft, progress: Callable[[int, int], None]) -> None:
-    closure = Closure(draft.view.find_block)
+    rows = Index(draft, draft.view.find_digest)
     frontier = Frontier()
     last = draft.last(tables.LOG.name)
     total = tables.LOG.key.decode(last[0])[0] + 1 if last else 0
@@ -85,7 +84,7 @@ def _read_log(draft: Draft, progress: Callable[[int, int], None]) -> None:
             raise StoreCorruptError("its hashes differ", at=f"entry {index}")
         if draft.view.entry(index).kind == KIND_STATEMENT:
             _, received = draft.view.envelope(index)
-            index_statement(draft, closure, received.verify(), index)
+            rows.add_statement(received.verify(), index)
         draft.put(tables.META.name, tables.FRONTIER, bytes(frontier))
         draft.commit_if_large()
         progress(frontier.size, total)

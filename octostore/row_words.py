@@ -25,11 +25,14 @@ _KEYS: Final[Sequence[tuple[Layout[*tuple[Any, ...]], str]]] = (
     (tables.STATEMENTS, "entry"),
     (tables.CHAINS, "issuer, chain, seq, entry"),
     (tables.CLAIMS, "invocation in block, entry, record in block"),
+    (tables.RAN, "invocation in block"),
     (tables.BY_PROGRAM, "program, invocation in block"),
     (tables.BY_INPUT, "input, invocation in block"),
     (tables.CODES, "code, program"),
-    (tables.DATA, "data, input"),
+    (tables.DATA, "data, input in block"),
     (tables.PAIRS, "pair, invocation in block"),
+    (tables.OUTPUTS, "output, result in block"),
+    (tables.MADE, "result in block, invocation in block"),
     (tables.PROFILES, "issuer, entry, record in block"),
     (tables.WITHDRAWALS, "claim, issuer, entry, record in block"),
     (tables.LINKS, "CID, entry, record in block"),
@@ -44,8 +47,7 @@ _VALUES: Final[Mapping[str, tuple[Struct[*tuple[Any, ...]], str]]] = {
     tables.AT.name: (tables.NUMBER, "block"),
     tables.PARTS.name: (tables.NUMBER, "entry"),
     tables.STATEMENTS.name: (tables.STATEMENT_VALUE, "statement, issuer, issued at"),
-    tables.BY_PROGRAM.name: (tables.OTHER_HALF, "input, known"),
-    tables.BY_INPUT.name: (tables.OTHER_HALF, "program, known"),
+    tables.RAN.name: (tables.RAN_VALUE, "known"),
 }
 
 _SHOWN_BYTES: Final = 40

@@ -146,7 +146,7 @@ def _run(view: View, phase: tuple[int, bytes], cid: CID) -> Iterator[_Source]:
     number = view.number(cid)
     if number is not None:
         yield _Source(view, (*phase, _EXACT), single=number)
-    yield _Source(view, (*phase, _NONCED), cid.digest)
+    yield _Source(view, (*phase, _NONCED), cid.digest[: tables.SHORT_BYTES])
 
 
 def _with_data(
@@ -164,12 +164,12 @@ def _with_data(
 
 
 def _runs(view: View, program: CID, number: int) -> bool:
-    key = tables.BY_PROGRAM.key.encode(program, number)
+    key = tables.BY_PROGRAM.key.encode(program.digest[: tables.SHORT_BYTES], number)
     return view.rows.get(tables.BY_PROGRAM.name, key) is not None
 
 
 def _is_input(view: View, cid: CID) -> bool:
     if not tables.is_ours(cid):
         return False
-    prefix = tables.BY_INPUT.key.prefix(cid)
+    prefix = cid.digest[: tables.SHORT_BYTES]
     return any(True for _ in view.rows.scan(tables.BY_INPUT.name, prefix))

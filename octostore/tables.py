@@ -2,7 +2,7 @@
 
 What is true, and can be made from nothing else:
 
-    meta        "layout"                              -> "2"
+    meta        "layout"                              -> "3"
     blocks      no                                    -> the bytes
     log         index                                 -> entry(37) hashes(32 each)
     pending     &part                                 -> &envelope
@@ -17,19 +17,23 @@ What `rebuild` makes again from blocks and log:
     statements  index                                 -> &part issuer(32) iat(8)
     chains      issuer(32) chain(16) seq(8) index     ->
     claims      no of invocation, index, no of record ->
-    by_program  &program, no of invocation            -> &input flags(1)
-    by_input    &input, no of invocation              -> &program flags(1)
+    ran         no of invocation                      -> flags(1)
+    by_program  #program, no of invocation            ->
+    by_input    #input, no of invocation              ->
     codes       CID of code, &program                 -> role(1)
-    data        CID of data, &input                   ->
-    pairs       sha256(code, data), no of invocation  ->
-    pairs       &invocation without nonce, no         ->
+    data        #data, no of input                    ->
+    pairs       #(code, data), no of invocation       ->
+    pairs       #invocation without nonce, no         ->
+    outputs     #output, no of result                 ->
+    made        no of result, no of invocation        ->
     profiles    issuer(32) index, no of record        ->
     withdrawals &claim issuer(32) index, no of record ->
     links       CID of a or b, index, no of record    ->
 
 `no` is the arrival number of a block, `index` the place in the log, both six
-bytes; `&x` is the 32-byte digest of a block of ours; a CID comes whole and
-delimits itself, so that none is a prefix of another. Blocks are found by the
+bytes; `&x` is the 32-byte digest of a block of ours, `#x` the first 16 bytes of a
+digest (ADR 13); a CID comes whole and delimits itself, so that none is a prefix of
+another. Blocks are found by the
 sha2-256 of their bytes, whatever codec a CID of it names. A claim is the pair
 (record, statement), since two issuers may sign one record.
 
@@ -71,15 +75,19 @@ __all__ = [
     "LINKS",
     "LOG",
     "LOG_VALUE",
+    "MADE",
     "META",
     "NUMBER",
-    "OTHER_HALF",
+    "OUTPUTS",
     "PAIRS",
     "PARTS",
     "PENDING",
     "PROFILES",
     "QUARANTINE",
+    "RAN",
+    "RAN_VALUE",
     "REBUILDING",
+    "SHORT_BYTES",
     "STATEMENTS",
     "STATEMENT_VALUE",
     "TABLES",
@@ -90,11 +98,13 @@ __all__ = [
     "Role",
     "Struct",
     "is_ours",
+    "no_of",
     "our_cid",
     "pair",
+    "short",
 ]
 
-LAYOUT_VERSION: Final = b"2"
+LAYOUT_VERSION: Final = b"3"
 
 #: Keys of `meta`.
 LAYOUT: Final = b"layout"
@@ -103,6 +113,12 @@ REBUILDING: Final = b"rebuilding"
 
 #: CIDv1, dag-cbor, sha2-256 and its length: what CIDs of our blocks begin with.
 _OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
+
+_NO_BYTES: Final = 6
+
+#: Of digests that only lead to a block, half is enough: to hit another's takes
+#: 2^128 tries, and who spends 2^64 on two of his own confuses only those (ADR 13).
+SHORT_BYTES: Final = 16
 
 _T = TypeVar("_T")
 _Ts = TypeVarTuple("_Ts")
@@ -134,9 +150,19 @@ def our_cid(digest: bytes) -> CID:
     return CID(_OURS + digest)
 
 
+def no_of(number: int) -> bytes:
+    """How keys spell an arrival number, or a place in the log."""
+    return number.to_bytes(_NO_BYTES, "big")
+
+
+def short(cid: CID) -> bytes:
+    """What an index writes for a CID of any kind."""
+    return hashlib.sha256(cid.raw).digest()[:SHORT_BYTES]
+
+
 def pair(code: CID, data: CID) -> bytes:
     """The key of two CIDs that one invocation holds; CIDs delimit themselves."""
-    return hashlib.sha256(code.raw + data.raw).digest()
+    return hashlib.sha256(code.raw + data.raw).digest()[:SHORT_BYTES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +186,11 @@ def _plain(size: int | None) -> _Part[bytes]:
     return _Part(size, bytes, bytes)
 
 
-_NO = _INDEX = _integer(6)
+_NO = _INDEX = _integer(_NO_BYTES)
 _BYTE = _integer(1)
 _U64 = _integer(8)
 _HASH = _plain(32)
+_SHORT = _plain(SHORT_BYTES)
 _CHAIN = _plain(16)
 _REST = _plain(None)
 _BLOCK: Final = _Part(
@@ -233,11 +260,14 @@ CHAINS: Final[Layout[PublicKey, bytes, int, int]] = Layout(
     "chains", Struct(_ISSUER, _CHAIN, _U64, _INDEX)
 )
 CLAIMS: Final[Layout[int, int, int]] = Layout("claims", Struct(_NO, _INDEX, _NO))
-BY_PROGRAM: Final[Layout[CID, int]] = Layout("by_program", Struct(_BLOCK, _NO))
-BY_INPUT: Final[Layout[CID, int]] = Layout("by_input", Struct(_BLOCK, _NO))
+RAN: Final[Layout[int]] = Layout("ran", Struct(_NO))
+BY_PROGRAM: Final[Layout[bytes, int]] = Layout("by_program", Struct(_SHORT, _NO))
+BY_INPUT: Final[Layout[bytes, int]] = Layout("by_input", Struct(_SHORT, _NO))
 CODES: Final[Layout[CID, CID]] = Layout("codes", Struct(_CID, _BLOCK))
-DATA: Final[Layout[CID, CID]] = Layout("data", Struct(_CID, _BLOCK))
-PAIRS: Final[Layout[bytes, int]] = Layout("pairs", Struct(_HASH, _NO))
+DATA: Final[Layout[bytes, int]] = Layout("data", Struct(_SHORT, _NO))
+PAIRS: Final[Layout[bytes, int]] = Layout("pairs", Struct(_SHORT, _NO))
+OUTPUTS: Final[Layout[bytes, int]] = Layout("outputs", Struct(_SHORT, _NO))
+MADE: Final[Layout[int, int]] = Layout("made", Struct(_NO, _NO))
 PROFILES: Final[Layout[PublicKey, int, int]] = Layout(
     "profiles", Struct(_ISSUER, _INDEX, _NO)
 )
@@ -251,14 +281,15 @@ NUMBER: Final[Struct[int]] = Struct(_NO)
 LOG_VALUE: Final[Struct[bytes, bytes]] = Struct(_plain(37), _REST)
 BLOCK_VALUE: Final[Struct[CID]] = Struct(_BLOCK)
 STATEMENT_VALUE: Final[Struct[CID, PublicKey, int]] = Struct(_BLOCK, _ISSUER, _U64)
-OTHER_HALF: Final[Struct[CID, int]] = Struct(_BLOCK, _BYTE)
+RAN_VALUE: Final[Struct[int]] = Struct(_BYTE)
 
 _TRUTH: Final = (META, BLOCKS, LOG, PENDING, WAITING, QUARANTINE)
 
 #: What can be deleted and rebuilt from blocks and log.
 INDEXES: Final[tuple[str, ...]] = (
     *(AT.name, PARTS.name, STATEMENTS.name, CHAINS.name, CLAIMS.name),
-    *(BY_PROGRAM.name, BY_INPUT.name, CODES.name, DATA.name, PAIRS.name),
+    *(RAN.name, BY_PROGRAM.name, BY_INPUT.name, CODES.name, DATA.name),
+    *(PAIRS.name, OUTPUTS.name, MADE.name),
     *(PROFILES.name, WITHDRAWALS.name, LINKS.name),
 )
 

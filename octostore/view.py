@@ -84,13 +84,23 @@ class View:
         Raises:
             StoreCorruptError: the bytes on disk have another hash.
         """
-        number = self.number(cid)
-        if number is None:
+        return self.find_digest(cid.digest) if cid.hash_code == SHA2_256 else None
+
+    def find_digest(self, digest: bytes) -> bytes | None:
+        """The bytes with this sha2-256, or None.
+
+        Raises:
+            StoreCorruptError: the bytes on disk have another hash.
+        """
+        no = self.rows.get(tables.AT.name, digest)
+        if no is None:
             return None
+        (number,) = tables.NUMBER.decode(no)
         block = self.block(number)
-        if hashlib.sha256(block).digest() != cid.digest:
+        if hashlib.sha256(block).digest() != digest:
             raise StoreCorruptError(
-                f"block {number} has changed on the disk", at=str(cid)
+                f"block {number} has changed on the disk",
+                at=str(tables.our_cid(digest)),
             )
         return block
 

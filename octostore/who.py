@@ -103,14 +103,13 @@ class _Page:
             return 0
         block = self._view.block(number)
         cid, invocation = CID.of_block(block), Invocation.from_block(block)
-        nonced = self._is_nonced(invocation, number)
+        nonced = self._is_nonced(number)
         self._found.append(summarize(cid, invocation, claims, nonced=nonced))
         return len(claims)
 
-    def _is_nonced(self, invocation: Invocation, number: int) -> bool:
-        key = tables.BY_PROGRAM.key.encode(invocation.program, number)
-        row = self._view.rows.get(tables.BY_PROGRAM.name, key)
-        known = 0 if row is None else tables.OTHER_HALF.decode(row)[1]
+    def _is_nonced(self, number: int) -> bool:
+        row = self._view.rows.get(tables.RAN.name, tables.RAN.key.encode(number))
+        known = 0 if row is None else tables.RAN_VALUE.decode(row)[0]
         return Known.NONCED in Known(known)
 
     def _links(self) -> tuple[CID, ...]:

@@ -1,4 +1,4 @@
-"""Rows of invocations that nobody claims: what a delivery that was cut off left.
+"""Rows of invocations and results that nobody claims: what a cut-off delivery left.
 
 Such rows hold no place in the log, so a large statement commits them before it is
 logged. Killed in between they stay, and the same delivery finds them when it comes
@@ -7,51 +7,66 @@ again. They are no fault if they follow from blocks that are there.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from invocation_spec.errors import OctostoreError
-from invocation_spec.model import Invocation
 from octostore import tables
 from octostore.check.differences import differences
 from octostore.closure import Closure, Ran
 from octostore.draft import Draft
-from octostore.index import index_invocation
-from octostore.tables import Known
+from octostore.index import Index
+from octostore.tables import Known, Layout
 from octostore.view import View
 
 __all__ = ["LEFTOVERS_MAX", "keep_leftovers"]
 
-#: Invocations that are looked at; the rest are faults. One crash leaves at most
-#: those of one statement.
+#: Rows that are looked at, of each table; the rest are faults. One crash leaves at
+#: most those of one statement.
 LEFTOVERS_MAX: Final = 1 << 16
 
 
 def keep_leftovers(view: View, draft: Draft) -> None:
-    """Derive the rows of kept invocations too, as far as their blocks bear them out.
+    """Derive the rows of what is kept too, as far as its blocks bear them out.
 
     Raises:
         StoreError: a table cannot be read, or there is no scratch space.
     """
-    name, keys = tables.BY_PROGRAM.name, tables.BY_PROGRAM.key
-    closure = Closure(view.find_block)
-    odd = differences(view.rows.scan(name), draft.scan(name))
+    index = Index(draft, view.find_digest)
+    for number, kept in _odd(view, draft, tables.RAN):
+        (known,) = tables.RAN_VALUE.decode(kept)
+        try:
+            index.add_invocation(_ran(view, index.closure, number, Known(known)))
+        except OctostoreError:
+            continue  # nothing bears it out; the comparison will name it
+        draft.commit_if_large()
+    for _, number, _ in _odd(view, draft, tables.OUTPUTS):
+        try:
+            index.add_outputs(hashlib.sha256(view.block(number)).digest())
+        except OctostoreError:
+            continue
+        draft.commit_if_large()
+
+
+def _odd(
+    view: View, draft: Draft, table: Layout[*tuple[Any, ...]]
+) -> Iterator[tuple[Any, ...]]:
+    """Keys, as their parts, and values of rows that were not derived."""
+    odd = differences(view.rows.scan(table.name), draft.scan(table.name))
     for key, kept, _ in list(islice(odd, LEFTOVERS_MAX)):
         if kept is not None:
-            number = keys.decode(key)[1]
-            known = Known(tables.OTHER_HALF.decode(kept)[1])
-            try:
-                index_invocation(draft, closure, _ran(view, closure, number, known))
-            except OctostoreError:
-                continue  # nothing bears it out; the comparison will name it
-            draft.commit_if_large()
+            yield (*table.key.decode(key), kept)
 
 
 def _ran(view: View, closure: Closure, number: int, known: Known) -> Ran:
-    invocation = Invocation.from_block(view.block(number))
+    digest = hashlib.sha256(view.block(number)).digest()
+    program, input = closure.ends(digest)
     return Ran(
-        invocation.cid,
-        invocation,
-        closure.program(invocation.program) if Known.PROGRAM in known else None,
-        closure.input(invocation.input) if Known.INPUT in known else None,
+        digest,
+        program,
+        input,
+        closure.program(program) if Known.PROGRAM in known else None,
+        closure.input(input) if Known.INPUT in known else None,
     )

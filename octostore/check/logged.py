@@ -5,10 +5,9 @@ from __future__ import annotations
 from invocation_spec.errors import OctostoreError
 from octostore import tables
 from octostore.check.report import Seen
-from octostore.closure import Closure
 from octostore.draft import Draft
 from octostore.errors import StoreCorruptError
-from octostore.index import index_statement
+from octostore.index import Index
 from octostore.log import ENTRY_BYTES, KIND_STATEMENT, Entry, Frontier, leaf_hash
 from octostore.row_words import value_words
 from octostore.statement import ReceivedStatement
@@ -54,7 +53,7 @@ class _Reader:
     def __init__(self, view: View, draft: Draft) -> None:
         self._view = view
         self._draft = draft
-        self._closure = Closure(view.find_block)
+        self._index = Index(draft, view.find_digest)
 
     def read(self, index: int, raw: bytes) -> None:
         """Verify one entry and derive its rows.
@@ -72,7 +71,7 @@ class _Reader:
         before = self._draft.view.index(statement.cid)
         if before is not None:
             raise StoreCorruptError(f"{statement.cid} is entry {before} already")
-        index_statement(self._draft, self._closure, statement, index)
+        self._index.add_statement(statement, index)
         self._draft.commit_if_large()
 
 

@@ -46,7 +46,7 @@ def check_waiting(view: View, seen: Seen) -> None:
 
 
 def _check_pending(view: View, seen: Seen, cut_off: Set[CID]) -> None:
-    name, closure = tables.PENDING.name, Closure(view.find_block)
+    name, closure = tables.PENDING.name, Closure(view.find_digest)
     for key, value in seen.count(name, view.rows.scan(name)):
         try:
             statement = _held(view, key, value)
@@ -70,7 +70,7 @@ def _held(view: View, key: bytes, value: bytes) -> Statement:
 
 
 def _check_waits(view: View, closure: Closure, statement: Statement) -> None:
-    for missing in closure.needs(statement.part).missing:
+    for missing in map(tables.our_cid, closure.needs(statement.part).missing):
         row = tables.WAITING.key.encode(missing, statement.cid)
         if view.rows.get(tables.WAITING.name, row) is None:
             raise StoreCorruptError(f"{missing} is missing, and not waited for")

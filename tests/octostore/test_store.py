@@ -125,8 +125,8 @@ def test_reading_where_there_is_no_store_says_so(path: Path) -> None:
 @pytest.mark.parametrize("readonly", [False, True])
 def test_a_newer_layout_is_refused(path: Path, *, readonly: bool) -> None:
     Octostore.open(path).close()
-    meta(path, tables.LAYOUT, b"3")
-    with pytest.raises(StoreVersionError, match="layout '3'"):
+    meta(path, tables.LAYOUT, b"4")
+    with pytest.raises(StoreVersionError, match="layout '4'"):
         Octostore.open(path, readonly=readonly)
 
 
