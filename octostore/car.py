@@ -142,17 +142,19 @@ class CarReader:
             end = len(ahead)
             while at + 2 < end:
                 low, high = ahead[at], ahead[at + 1]
-                if low < 0x80 or not 0 < high < 0x80:
-                    return  # shorter or longer than two bytes can say, or spare
-                begin = at + 2 + _OURS_BYTES
-                stop = at + 2 + (low & 0x7F | high << 7)
+                begin = at + 1
+                if low >= 0x80:
+                    if not 0 < high < 0x80:
+                        return  # longer than two bytes can say, or a spare one
+                    low, begin = low & 0x7F | high << 7, at + 2
+                stop = begin + low
                 if stop > end:
                     break
-                digest = ahead[at + 2 + len(_OURS) : begin]
-                block = ahead[begin:stop]
+                block = ahead[begin + _OURS_BYTES : stop]
+                digest = ahead[begin + len(_OURS) : begin + _OURS_BYTES]
                 if (
-                    ahead[at + 2 : at + 2 + len(_OURS)] != _OURS
-                    or stop < begin
+                    not ahead.startswith(_OURS, begin)
+                    or low < _OURS_BYTES
                     or sha256(block).digest() != digest
                     or len(block) > self._block_bytes_max
                 ):

@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from invocation_spec.cid import CID, DAG_CBOR, SHA2_256
-from invocation_spec.dagcbor import BLOCK_BYTES_MAX
+from invocation_spec.dagcbor import BLOCK_BYTES_MAX, Ipld
 from invocation_spec.errors import EncodingError
 from invocation_spec.model import (
+    FIELDS_BY_KIND,
     Input,
     Invocation,
     Program,
@@ -28,9 +30,15 @@ from invocation_spec.model import (
 from octostore.errors import RecordError, StoreCorruptError
 from octostore.receipt import Skipped
 from octostore.records import Claim, Record, parse_record
-from octostore.records.usual import UsualClaim, usual_claim
 from octostore.result import Result
 from octostore.statement import SignedPart
+from octostore.usual import (
+    Given,
+    UsualClaim,
+    usual_claim,
+    usual_input,
+    usual_result,
+)
 
 __all__ = ["Claimed", "Closure", "Fact", "Find", "Needs", "Ran", "Shelf"]
 
@@ -43,6 +51,9 @@ _T = TypeVar("_T")
 #: blocks are rare and not shared, and would make this a leak.
 _KEPT_MAX: Final = 8192
 _KEPT_BLOCK_BYTES_MAX: Final = 2048
+
+#: Programs that stay parsed from one delivery to the next, each of 2 KiB at most.
+_PROGRAMS_KEPT_MAX: Final = 4096
 
 _OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
 
@@ -73,7 +84,7 @@ class Ran:
     program_digest: bytes
     input_digest: bytes
     program: Program | None
-    input: Input | None
+    given: Given | None
 
 
 class Claimed(NamedTuple):
@@ -96,17 +107,26 @@ class Fact:
 class Shelf(Protocol):
     """What is indexed already, and so need not be read again."""
 
+    #: Invocations that are there, valid and indexed, with program and input.
+    settled: set[bytes]
+
+    #: Result and invocation, joined, whose result is there, valid and indexed.
+    made: set[bytes]
+
     def look_up(self, records: Mapping[bytes, UsualClaim | None]) -> None:
         """Find out, in one go, what is known of these records and what they name."""
         ...
 
-    def is_settled(self, invocation: bytes) -> bool:
-        """Whether it, its program and its input are there, valid, and indexed."""
-        ...
 
-    def is_made(self, result: bytes, invocation: bytes) -> bool:
-        """Whether the result is there, valid, and indexed for the invocation."""
-        ...
+class _EmptyShelf:
+    """Nothing is indexed; all is read."""
+
+    def __init__(self) -> None:
+        self.settled: set[bytes] = set()
+        self.made: set[bytes] = set()
+
+    def look_up(self, records: Mapping[bytes, UsualClaim | None]) -> None:
+        """Find nothing."""
 
 
 class Closure:
@@ -114,7 +134,7 @@ class Closure:
 
     def __init__(self, find: Find, shelf: Shelf | None = None) -> None:
         self._find = find
-        self._shelf = shelf
+        self._shelf: Shelf = shelf or _EmptyShelf()
         self._kept: dict[tuple[object, bytes], object] = {}
         self._read: tuple[SignedPart, dict[bytes, UsualClaim | None]] | None = None
 
@@ -157,15 +177,19 @@ class Closure:
 
     def program(self, digest: bytes) -> Program:
         """The program with this digest, which is there and valid."""
-        return self._need(digest, program_from_block)
+        return self._need(digest, _program)
 
     def input(self, digest: bytes) -> Input:
         """The input with this digest, which is there and valid."""
         return self._need(digest, Input.from_block)
 
-    def result(self, digest: bytes) -> Result:
-        """The result with this digest, which is there and valid."""
-        return self._need(digest, Result.from_block)
+    def given(self, digest: bytes) -> Given:
+        """What an index needs of the same."""
+        return self._need(digest, _given)
+
+    def outputs(self, digest: bytes) -> tuple[bytes, ...]:
+        """The outputs, as bytes of CIDs, of a result which is there and valid."""
+        return self._need(digest, _outputs)
 
     def ends(self, invocation: bytes) -> tuple[bytes, bytes]:
         """Program and input of an invocation, which is there.
@@ -194,8 +218,7 @@ class Closure:
                 block = self._find(digest)
                 records[digest] = None if block is None else usual_claim(block)
             self._read = part, records
-            if self._shelf is not None:
-                self._shelf.look_up(records)
+            self._shelf.look_up(records)
         return self._read[1]
 
     def _add_usual(
@@ -203,11 +226,11 @@ class Closure:
     ) -> None:
         """What a usual claim needs, beside itself."""
         invocation, result = usual
-        is_settled = self._is_settled(invocation)
+        is_settled = invocation in self._shelf.settled
         if invocation not in found:
             found[invocation] = is_settled or self._block(invocation) is not None
         if result not in found:
-            is_made = self._is_made(result, invocation)
+            is_made = result + invocation in self._shelf.made
             found[result] = is_made or self._block(result) is not None
         if is_settled or invocation in reached:
             return
@@ -215,12 +238,6 @@ class Closure:
         for digest in self._ends(invocation):
             if digest not in found:
                 found[digest] = self._block(digest) is not None
-
-    def _is_settled(self, invocation: bytes) -> bool:
-        return self._shelf is not None and self._shelf.is_settled(invocation)
-
-    def _is_made(self, result: bytes, invocation: bytes) -> bool:
-        return self._shelf is not None and self._shelf.is_made(result, invocation)
 
     def _ends(self, invocation: bytes) -> tuple[bytes, ...]:
         """Program and input; nothing of what is missing or no invocation."""
@@ -249,10 +266,10 @@ class Closure:
         invocation, result = usual
         ran = None
         try:
-            if not self._is_settled(invocation):
+            if invocation not in self._shelf.settled:
                 ran = self._ran(invocation, ())
-            if not self._is_made(result, invocation):
-                self.result(result)
+            if result + invocation not in self._shelf.made:
+                self.outputs(result)
         except (EncodingError, RecordError):
             return None
         return Claimed(digest, invocation, result, ran)
@@ -267,7 +284,7 @@ class Closure:
         if record.result is not None:
             result = record.result.digest
             with _naming("result"):
-                self.result(result)
+                self.outputs(result)
         return Claimed(
             digest, invocation, result, self._ran(invocation, record.withheld)
         )
@@ -275,17 +292,20 @@ class Closure:
     def _ran(self, invocation: bytes, withheld: tuple[str, ...]) -> Ran:
         """The invocation of a claim, as far as the claim discloses it."""
         program_digest, input_digest = self.ends(invocation)
-        program = input = None
+        program = given = None
         if "program" not in withheld:
             with _naming("program"):
                 program = self.program(program_digest)
         if "input" not in withheld:
             with _naming("input"):
-                input = self.input(input_digest)
-        if program is not None and input is not None:
+                given = self.given(input_digest)
+        if program is not None and given is not None:
             with _naming("input"):
-                check_fit(program, input)
-        return Ran(invocation, program_digest, input_digest, program, input)
+                fields = FIELDS_BY_KIND[program.kind]
+                # Of a usual input the names of its fields say all.
+                if not (given.is_usual and given.fields <= fields):
+                    check_fit(program, self.input(input_digest))
+        return Ran(invocation, program_digest, input_digest, program, given)
 
     def _block(self, digest: bytes) -> bytes | None:
         block = self._find(digest)
@@ -313,12 +333,42 @@ class Closure:
         block = self._block(digest)
         if block is None:
             return None
+        if len(block) > _KEPT_BLOCK_BYTES_MAX:
+            return parse(block)
         value = parse(block)
-        if len(block) <= _KEPT_BLOCK_BYTES_MAX:
-            if len(self._kept) >= _KEPT_MAX:
-                self._kept.clear()
-            self._kept[parse, digest] = value
+        if len(self._kept) >= _KEPT_MAX:
+            self._kept.clear()
+        self._kept[parse, digest] = value
         return value
+
+
+@lru_cache(_PROGRAMS_KEPT_MAX)
+def _small_program(block: bytes) -> Program:
+    """A program as its block says; few of them are run again and again."""
+    return program_from_block(block)
+
+
+def _program(block: bytes) -> Program:
+    if len(block) > _KEPT_BLOCK_BYTES_MAX:
+        return program_from_block(block)
+    return _small_program(block)
+
+
+def _given(block: bytes) -> Given:
+    given = usual_input(block)
+    if given is not None:
+        return given
+    input = Input.from_block(block)
+    fields = frozenset(cast("dict[str, Ipld]", input.to_ipld()))
+    data = tuple(cid.raw for cid in input.data)
+    return Given(fields, data, is_usual=False)
+
+
+def _outputs(block: bytes) -> tuple[bytes, ...]:
+    outputs = usual_result(block)
+    if outputs is not None:
+        return outputs
+    return tuple(cid.raw for cid in Result.from_block(block).outputs.values())
 
 
 @contextmanager

@@ -121,15 +121,16 @@ class Draft:
 
     def add(self, digest: bytes, block: bytes) -> None:
         """Keep this block, which was hashed, under a new number if it is new."""
-        if self.find_no(digest) is not None:
+        if digest in self._absent:
+            self._absent.discard(digest)
+        elif self.find_no(digest) is not None:
             return
         no = tables.no_of(self._next)
         self._next += 1
-        self.put(tables.BLOCKS.name, no, block)
-        self.put(tables.AT.name, digest, no)
-        if digest in self._absent:
-            self._absent.discard(digest)
-            self._at[digest] = no
+        self._changes[tables.BLOCKS.name][no] = block
+        self._changes[tables.AT.name][digest] = self._at[digest] = no
+        self._bytes += len(block) + len(digest) + 2 * len(no)
+        self._rows += 2
 
     def add_block(self, block: bytes) -> None:
         """Keep this block under a new number if it is new."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from invocation_spec.model import Input, Invocation, Program, WasiProgram
+from invocation_spec.model import Invocation, Program, WasiProgram
 from octostore import tables
 from octostore.closure import Claimed, Closure, Fact, Find, Ran
 from octostore.draft import Draft
@@ -24,9 +24,9 @@ from octostore.keys import PublicKey
 from octostore.log import Entry, leaf_hash
 from octostore.receipt import Skipped
 from octostore.records import Link, Profile, Withdrawal
-from octostore.records.usual import UsualClaim
 from octostore.statement import Statement
 from octostore.tables import Known, Role
+from octostore.usual import Given, UsualClaim
 
 __all__ = ["Index", "append_entry"]
 
@@ -64,41 +64,34 @@ class Index:
 
     def __init__(self, draft: Draft, find: Find) -> None:
         self._draft = draft
+        self.settled: set[bytes] = set()
+        self.made: set[bytes] = set()
         self.closure = Closure(find, self)
-        self._settled: set[bytes] = set()
-        self._made: set[bytes] = set()
         self._shared: set[bytes] = set()
 
     def look_up(self, records: Mapping[bytes, UsualClaim | None]) -> None:
         """Find out what is known of these records and of what they name."""
-        for kept in (self._settled, self._made, self._shared):
+        for kept in (self.settled, self.made, self._shared):
             if len(kept) > _KEPT_MAX:
                 kept.clear()
-        claims = [claim for claim in records.values() if claim is not None]
-        invocations = {claim.invocation for claim in claims} - self._settled
-        self._draft.look_up(
-            {*records, *invocations, *(claim.result for claim in claims)}
-        )
-        find = self._draft.find_no
+        draft = self._draft
+        claims = {claim for claim in records.values() if claim is not None}
+        invocations = {claim.invocation for claim in claims}
+        draft.look_up({*records, *invocations, *(claim.result for claim in claims)})
+        find = draft.find_no
         numbered = {no: cid for cid in invocations if (no := find(cid)) is not None}
-        ran = self._draft.get_many(tables.RAN.name, numbered)
-        self._settled.update(
+        self.settled.update(
             numbered[no]
-            for no, flags in ran.items()
+            for no, flags in draft.get_many(tables.RAN.name, numbered).items()
             if flags[0] & _DISCLOSED == _DISCLOSED
         )
-        pairs = ((find(claim.result), find(claim.invocation)) for claim in claims)
-        keys = {result + ran for result, ran in pairs if result and ran} - self._made
-        self._made.update(self._draft.get_many(tables.MADE.name, keys))
-
-    def is_settled(self, invocation: bytes) -> bool:
-        """Whether nothing is left to index of the invocation itself."""
-        return invocation in self._settled
-
-    def is_made(self, result: bytes, invocation: bytes) -> bool:
-        """Whether nothing is left to index of the result."""
-        find = self._draft.find_no
-        return (find(result) or b"") + (find(invocation) or b"") in self._made
+        pairs = {
+            made + ran: claim.result + claim.invocation
+            for claim in claims
+            if (made := find(claim.result)) and (ran := find(claim.invocation))
+        }
+        found = draft.get_many(tables.MADE.name, pairs)
+        self.made.update(pairs[key] for key in found)
 
     def add_statement(self, statement: Statement, index: int) -> list[Skipped]:
         """Make a statement at its place in the log, and its valid records, found.
@@ -131,21 +124,21 @@ class Index:
         draft, no = self._draft, self._draft.no(ran.digest)
         row = draft.get(tables.RAN.name, no)
         before = Known.NOTHING if row is None else Known(row[0])
-        program, input = self._halves(ran, before)
-        now = _known(program, input)
+        program, given = self._halves(ran, before)
+        now = _known(program, given)
         if now & _DISCLOSED == _DISCLOSED:
-            self._settled.add(ran.digest)
+            self.settled.add(ran.digest)
         if row is not None and now == before:
             return
         if program is not None:
             self._code_rows(ran.program_digest, program)
-        if input is not None:
-            self._data_rows(ran.input_digest, input)
-            if input.nonce:
-                _nonce_rows(draft, ran, no, input)
-        if program is not None and input is not None:
-            for data in input.data:
-                key = tables.pair(program.code, data) + no
+        if given is not None:
+            self._data_rows(ran.input_digest, given)
+            if Known.NONCED in now:
+                self._nonce_rows(ran, no)
+        if program is not None and given is not None:
+            for data in given.data:
+                key = tables.pair(program.code.raw, data) + no
                 draft.put(tables.PAIRS.name, key, _NOTHING)
         draft.put(tables.RAN.name, no, bytes((now,)))
         for table, digest in (
@@ -154,19 +147,19 @@ class Index:
         ):
             draft.put(table, digest[: tables.SHORT_BYTES] + no, _NOTHING)
 
-    def _halves(self, ran: Ran, before: Known) -> tuple[Program | None, Input | None]:
+    def _halves(self, ran: Ran, before: Known) -> tuple[Program | None, Given | None]:
         """What this claim and those before it disclose together."""
-        program, input = ran.program, ran.input
+        program, given = ran.program, ran.given
         if program is None and Known.PROGRAM in before:
             program = self.closure.program(ran.program_digest)
-        if input is None and Known.INPUT in before:
-            input = self.closure.input(ran.input_digest)
-        return program, input
+        if given is None and Known.INPUT in before:
+            given = self.closure.given(ran.input_digest)
+        return program, given
 
     def add_outputs(self, digest: bytes) -> None:
         """Make a result found by what it says came out."""
         no = self._draft.no(digest)
-        for output in self.closure.result(digest).outputs.values():
+        for output in self.closure.outputs(digest):
             self._draft.put(tables.OUTPUTS.name, tables.short(output) + no, _NOTHING)
 
     def _claim_rows(self, fact: Claimed, place: bytes) -> Iterator[tuple[str, bytes]]:
@@ -176,11 +169,11 @@ class Index:
         ran_no = self._draft.no(invocation)
         yield tables.CLAIMS.name, ran_no + place + self._draft.no(record)
         if result is not None:
-            made = self._draft.no(result) + ran_no
-            if made not in self._made:
-                self._made.add(made)
+            made = result + invocation
+            if made not in self.made:
+                self.made.add(made)
                 self.add_outputs(result)
-                yield tables.MADE.name, made
+                yield tables.MADE.name, self._draft.no(result) + ran_no
 
     def _code_rows(self, digest: bytes, program: Program) -> None:
         if digest in self._shared:
@@ -196,22 +189,30 @@ class Index:
             if self._draft.get(tables.CODES.name, key) is None:
                 self._draft.put(tables.CODES.name, key, bytes((role,)))
 
-    def _data_rows(self, digest: bytes, input: Input) -> None:
+    def _data_rows(self, digest: bytes, given: Given) -> None:
         if digest in self._shared:
             return
         self._shared.add(digest)
         no = self._draft.no(digest)
-        for data in input.data:
+        for data in given.data:
             self._draft.put(tables.DATA.name, tables.short(data) + no, _NOTHING)
 
+    def _nonce_rows(self, ran: Ran, no: bytes) -> None:
+        """Let the invocation without the nonce lead to this one."""
+        plain = replace(self.closure.input(ran.input_digest), nonce=b"").cid
+        sibling = Invocation(tables.our_cid(ran.program_digest), plain).cid
+        for table, cid in ((tables.PAIRS.name, sibling), (tables.BY_INPUT.name, plain)):
+            key = cid.digest[: tables.SHORT_BYTES] + no
+            self._draft.put(table, key, _NOTHING)
 
-def _known(program: Program | None, input: Input | None) -> Known:
+
+def _known(program: Program | None, given: Given | None) -> Known:
     known = Known.NOTHING
     if program is not None:
         known |= Known.PROGRAM
-    if input is not None:
+    if given is not None:
         known |= Known.INPUT
-        known |= Known.NONCED if input.nonce else Known.NOTHING
+        known |= Known.NONCED if "nonce" in given.fields else Known.NOTHING
     return known
 
 
@@ -247,11 +248,3 @@ def _record_rows(
     elif isinstance(record, Link):
         for end in (record.a, record.b):
             yield tables.LINKS.name, tables.LINKS.key.encode(end, index, number)
-
-
-def _nonce_rows(draft: Draft, ran: Ran, no: bytes, input: Input) -> None:
-    """Let the invocation without the nonce lead to this one."""
-    plain = replace(input, nonce=b"").cid
-    sibling = Invocation(tables.our_cid(ran.program_digest), plain).cid
-    for table, cid in ((tables.PAIRS.name, sibling), (tables.BY_INPUT.name, plain)):
-        draft.put(table, cid.digest[: tables.SHORT_BYTES] + no, _NOTHING)

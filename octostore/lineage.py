@@ -48,7 +48,7 @@ def used(view: View, cid: CID) -> Iterator[int]:
             if invocation.program == program and number not in seen:
                 seen.add(number)
                 yield number
-    for key, _ in view.rows.scan(tables.DATA.name, tables.short(cid)):
+    for key, _ in view.rows.scan(tables.DATA.name, tables.short(cid.raw)):
         block = view.block(tables.DATA.key.decode(key)[1])
         if cid not in Input.from_block(block).data:
             continue
@@ -60,7 +60,7 @@ def used(view: View, cid: CID) -> Iterator[int]:
 
 
 def _results(view: View, output: CID) -> Iterator[int]:
-    for key, _ in view.rows.scan(tables.OUTPUTS.name, tables.short(output)):
+    for key, _ in view.rows.scan(tables.OUTPUTS.name, tables.short(output.raw)):
         number = tables.OUTPUTS.key.decode(key)[1]
         if output in Result.from_block(view.block(number)).outputs.values():
             yield number

@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import lmdb
 
@@ -196,23 +196,24 @@ class LmdbEngine:
         with self._env.begin(write=True) as txn:
             _stamp(txn)
             for table in sorted(changes):
-                # Keys are unique, so that values are never compared.
-                rows = sorted(changes[table].items())
-                puts = [row for row in rows if row[1] is not None]
-                if len(puts) < len(rows):
-                    for key, value in rows:
-                        if value is None:
+                rows = changes[table]
+                keys = sorted(rows)
+                if None in rows.values():
+                    for key in keys:
+                        if rows[key] is None:
                             txn.delete(key, db=self._dbs[table])
-                self._put(txn, table, puts)  # type: ignore[arg-type] # none is None
+                    keys = [key for key in keys if rows[key] is not None]
+                self._put(txn, table, list(zip(keys, map(rows.get, keys), strict=True)))
 
     def _put(
         self,
         txn: lmdb.Transaction[bytes],
         table: str,
-        rows: list[tuple[bytes, bytes]],
+        rows: list[tuple[bytes, bytes | None]],
     ) -> None:
         with txn.cursor(self._dbs[table]) as cursor:
-            _, added = cursor.putmulti(rows, append=table in self._append)
+            puts = cast("list[tuple[bytes, bytes]]", rows)  # deletions are done
+            _, added = cursor.putmulti(puts, append=table in self._append)
         if added < len(rows):
             raise StoreCorruptError(
                 f"table {table} only grows, but a key of the batch is not"

@@ -107,7 +107,7 @@ class _Source(NamedTuple):
 
 
 def _of_two(view: View, code: CID, data: CID, after: Place | None) -> Iterator[_Source]:
-    pair = tables.pair(code, data)
+    pair = tables.pair(code.raw, data.raw)
     yield _Source(view, (_BY_CIDS, _NO_PROGRAM, _EXACT), pair)
     if tables.is_ours(code):
         phase = (_BY_PROGRAM, code.digest)
@@ -160,7 +160,9 @@ def _with_data(
         code = program_from_block(block).code
     except EncodingError:
         return
-    yield _Source(view, (*phase, _WITH_DATA), tables.pair(code, data), program=program)
+    yield _Source(
+        view, (*phase, _WITH_DATA), tables.pair(code.raw, data.raw), program=program
+    )
 
 
 def _runs(view: View, program: CID, number: int) -> bool:

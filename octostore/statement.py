@@ -269,8 +269,9 @@ def _check_records(records: Sequence[CID]) -> None:
             f"{len(records)} records; expected 1 to {RECORDS_MAX}", at="/records"
         )
     for record in records:
-        _check_link(record, "/records")
-    if len(set(records)) < len(records):
+        if not record.raw.startswith(_OUR_BLOCK):
+            _check_link(record, "/records")
+    if len({record.raw for record in records}) < len(records):
         raise StatementError("names a record twice", at="/records")
 
 

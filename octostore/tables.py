@@ -155,14 +155,14 @@ def no_of(number: int) -> bytes:
     return number.to_bytes(_NO_BYTES, "big")
 
 
-def short(cid: CID) -> bytes:
-    """What an index writes for a CID of any kind."""
-    return hashlib.sha256(cid.raw).digest()[:SHORT_BYTES]
+def short(cid: bytes) -> bytes:
+    """What an index writes for a CID of any kind, in its binary form."""
+    return hashlib.sha256(cid).digest()[:SHORT_BYTES]
 
 
-def pair(code: CID, data: CID) -> bytes:
+def pair(code: bytes, data: bytes) -> bytes:
     """The key of two CIDs that one invocation holds; CIDs delimit themselves."""
-    return hashlib.sha256(code.raw + data.raw).digest()[:SHORT_BYTES]
+    return hashlib.sha256(code + data).digest()[:SHORT_BYTES]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ Source: FORMATS 3; the normative shapes are in schemas/invocation.ipldsch.
 
 from invocation_spec.model.awaits import Await, When
 from invocation_spec.model.input import NONCE_BYTES_MAX, Input
-from invocation_spec.model.invocation import Invocation, check_fit
+from invocation_spec.model.invocation import FIELDS_BY_KIND, Invocation, check_fit
 from invocation_spec.model.program import (
     DEFAULT_ENTRY,
     GvmiProgram,
@@ -24,6 +24,7 @@ from invocation_spec.model.values import ITEMS_MAX, TEXT_BYTES_MAX, Block
 
 __all__ = [
     "DEFAULT_ENTRY",
+    "FIELDS_BY_KIND",
     "ITEMS_MAX",
     "NONCE_BYTES_MAX",
     "TEXT_BYTES_MAX",

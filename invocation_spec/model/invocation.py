@@ -24,9 +24,10 @@ from invocation_spec.model.values import (
     texts,
 )
 
-__all__ = ["Invocation", "check_fit"]
+__all__ = ["FIELDS_BY_KIND", "Invocation", "check_fit"]
 
-_FIELDS_BY_KIND = {
+#: Which fields an input of a program of each kind may have.
+FIELDS_BY_KIND = {
     "wasi": {"args", "env", "files", "stdin", "steps", "nonce"},
     "wasm-function": {"args", "awaits", "nonce"},
     "oci": {"argv", "args", "env", "cwd", "files", "stdin", "steps", "nonce"},
@@ -42,7 +43,7 @@ def check_fit(program: Program, input: Input) -> None:
             wrong type.
     """
     present = set(cast("dict[str, Ipld]", input.to_ipld()))
-    foreign = sorted(present - _FIELDS_BY_KIND[program.kind])
+    foreign = sorted(present - FIELDS_BY_KIND[program.kind])
     if foreign:
         raise EncodingError(f"kind {program.kind} has no {', '.join(foreign)}")
     if program.kind != "wasm-function":

@@ -68,5 +68,5 @@ def _ran(view: View, closure: Closure, number: int, known: Known) -> Ran:
         program,
         input,
         closure.program(program) if Known.PROGRAM in known else None,
-        closure.input(input) if Known.INPUT in known else None,
+        closure.given(input) if Known.INPUT in known else None,
     )

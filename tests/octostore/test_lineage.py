@@ -93,8 +93,8 @@ def test_rows_that_only_look_alike_are_passed_over(tmp_path: Path) -> None:
         forged = data("not there")
         store._engine.commit(
             [
-                Row("outputs", tables.short(forged) + tables.no_of(number), b""),
-                Row("data", tables.short(forged) + tables.no_of(ran), b""),
+                Row("outputs", tables.short(forged.raw) + tables.no_of(number), b""),
+                Row("data", tables.short(forged.raw) + tables.no_of(ran), b""),
             ]
         )
         assert producers(store, forged) == []

@@ -1,4 +1,4 @@
-"""The short way of reading a claim says nothing that the long way does not."""
+"""The short way of reading a block says nothing that the long way does not."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ from hypothesis import strategies as st
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID
 from invocation_spec.errors import OctostoreError
+from invocation_spec.model import FIELDS_BY_KIND, Input
 from octostore.records import Claim, parse_record
 from octostore.records.shape import INTEGER_MAX, LABEL_BYTES_MAX
-from octostore.records.usual import UsualClaim, usual_claim
+from octostore.result import Result
+from octostore.usual import (
+    Given,
+    UsualClaim,
+    usual_claim,
+    usual_input,
+    usual_result,
+)
 from tests.octostore.test_records import from_dag_json
 
 VECTORS: list[dict[str, Any]] = json.loads(
@@ -102,3 +110,94 @@ def test_on_damaged_bytes_the_two_ways_agree(at: int, bit: bytes, cut: int) -> N
 )
 def test_on_any_fields_the_two_ways_agree(fields: dict[str, Any]) -> None:
     agree(cbrrr.encode_dag_cbor(USUAL | fields, cid_type=CID))
+
+
+FILE = CID.of_bytes(b"file")
+INPUTS: list[dict[str, Any]] = [
+    {"args": ["a", ""], "files": {"/a": FILE, "/b/c": FILE}},
+    {"argv": ["a"]},
+    {"files": {"/a": INVOCATION}},
+    {},
+]
+RESULTS: list[dict[str, Any]] = [
+    {"outputs": {"/a": FILE, "stdout": INVOCATION}, "exit": 0},
+    {"outputs": {"stdout": FILE}},
+]
+#: What texts, lists and maps may be in a block, and what they may not.
+INSIDE: list[Any] = [
+    *([], [""], ["a"], ["a", 1], [FILE], [["a"]], ["a\0"], [b"a"], [None], [1.5]),
+    *({}, {"/": FILE}, {"/a": FILE}, {"a": FILE}, {"/a/": FILE}, {"/a/../b": FILE}),
+    *({"/a": b"x"}, {"/a": FILE.raw}, {"/a": None}, {"/a": FILE, "/a/b": FILE}),
+    *({"/a": CID.of_digest(bytes(64), hash_code=0x13)}, {"/a\0": FILE}),
+    *({"stdout": FILE, "value": FILE}, {"": FILE}, {"error": FILE}, {"x" * 3000: FILE}),
+    *({"stdout": FILE, "/a": FILE}, {"/a": FILE, "/b": FILE}, {"/" + "x" * 4096: FILE}),
+]
+
+
+def agree_on_input(block: bytes) -> None:
+    found = usual_input(block)
+    if found is not None:
+        input = Input.from_block(block)
+        data = {cid.raw for cid in input.data}
+        assert found == Given(frozenset(_map(input)), found.data, is_usual=True)
+        assert set(found.data) == data
+        assert found.fields <= FIELDS_BY_KIND["oci"]
+
+
+def agree_on_result(block: bytes) -> None:
+    found = usual_result(block)
+    if found is not None:
+        values = Result.from_block(block).outputs.values()
+        assert sorted(found) == sorted(cid.raw for cid in values)
+
+
+def _map(input: Input) -> dict[str, Any]:
+    value = input.to_ipld()
+    assert isinstance(value, dict)
+    return value
+
+
+def encoded(value: Any) -> bytes:
+    return cbrrr.encode_dag_cbor(value, cid_type=CID)
+
+
+def test_usual_inputs_and_results_are_read() -> None:
+    for value in INPUTS:
+        assert usual_input(encoded(value)) is not None
+    for value in RESULTS:
+        assert usual_result(encoded(value)) is not None
+
+
+@pytest.mark.parametrize("value", [*ODD, *INSIDE], ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(
+    "name", ["args", "argv", "files", "env", "nonce", "stdin", "x"]
+)
+def test_on_every_odd_input_the_two_ways_agree(name: str, value: Any) -> None:
+    for good in INPUTS:
+        agree_on_input(encoded(good | {name: value}))
+
+
+@pytest.mark.parametrize("value", [*ODD, *INSIDE], ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize("name", ["outputs", "exit", "x"])
+def test_on_every_odd_result_the_two_ways_agree(name: str, value: Any) -> None:
+    for good in RESULTS:
+        agree_on_result(encoded(good | {name: value}))
+
+
+@given(st.integers(0, 200), st.binary(min_size=0, max_size=3), st.integers(0, 3))
+def test_on_damaged_inputs_and_results_they_agree(
+    at: int, bit: bytes, cut: int
+) -> None:
+    for value in INPUTS:
+        block = encoded(value)
+        agree_on_input(block[:at] + bit + block[at + cut :])
+    for value in RESULTS:
+        block = encoded(value)
+        agree_on_result(block[:at] + bit + block[at + cut :])
+
+
+def test_half_a_surrogate_pair_is_no_text_either_way() -> None:
+    block = encoded({"args": ["abc"]}).replace(b"abc", b"\xed\xa0\x80")
+    assert usual_input(block) is None
+    block = dagcbor.encode(USUAL | {"job": "abc"}).replace(b"abc", b"\xed\xa0\x80")
+    assert usual_claim(block) is None
