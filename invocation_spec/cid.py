@@ -131,6 +131,18 @@ class CID:
         return cls(_CBOR_SHA256 + hashlib.sha256(block).digest())
 
     @classmethod
+    def of_block_digest(cls, digest: bytes) -> Self:
+        """The CID of the DAG-CBOR block with this sha2-256, of 32 bytes.
+
+        Makes no detour through the checks, which it cannot fail: stores make
+        several for every claim that they read.
+        """
+        assert len(digest) == 32, digest.hex()  # noqa: S101
+        cid = object.__new__(cls)
+        object.__setattr__(cid, "raw", _CBOR_SHA256 + digest)
+        return cid
+
+    @classmethod
     def of_bytes(cls, data: bytes) -> Self:
         """The preferred CID of a file: raw, sha2-256 of its whole bytes."""
         return cls(_RAW_SHA256 + hashlib.sha256(data).digest())

@@ -173,7 +173,7 @@ class Closure:
             try:
                 yield self._fact(digest)
             except (EncodingError, RecordError) as error:
-                yield Skipped(CID(_OURS + digest), str(error))
+                yield Skipped(CID.of_block_digest(digest), str(error))
 
     def program(self, digest: bytes) -> Program:
         """The program with this digest, which is there and valid."""
@@ -382,5 +382,6 @@ def _naming(name: str) -> Iterator[None]:
 
 def _not_there(digest: bytes) -> StoreCorruptError:
     return StoreCorruptError(
-        "a block of a complete statement is not there", at=str(CID(_OURS + digest))
+        "a block of a complete statement is not there",
+        at=str(CID.of_block_digest(digest)),
     )

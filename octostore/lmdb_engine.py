@@ -289,9 +289,10 @@ class _LmdbSnapshot:
                 found = cursor.set_range(max(prefix, after))
                 if found and after and cursor.key() == after:
                     found = cursor.next()
-                while found and cursor.key().startswith(prefix):
-                    yield cursor.item()
-                    found = cursor.next()
+                for row in cursor.iternext() if found else ():
+                    if not row[0].startswith(prefix):
+                        return
+                    yield row
         except lmdb.Error as error:
             raise _store_error(error, self._path, "read") from error
 

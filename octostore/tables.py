@@ -77,6 +77,7 @@ __all__ = [
     "LOG_VALUE",
     "MADE",
     "META",
+    "NO_BYTES",
     "NUMBER",
     "OUTPUTS",
     "PAIRS",
@@ -114,7 +115,8 @@ REBUILDING: Final = b"rebuilding"
 #: CIDv1, dag-cbor, sha2-256 and its length: what CIDs of our blocks begin with.
 _OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
 
-_NO_BYTES: Final = 6
+#: How long an arrival number is, and a place in the log.
+NO_BYTES: Final = 6
 
 #: Of digests that only lead to a block, half is enough: to hit another's takes
 #: 2^128 tries, and who spends 2^64 on two of his own confuses only those (ADR 13).
@@ -147,12 +149,12 @@ def is_ours(cid: CID) -> bool:
 
 def our_cid(digest: bytes) -> CID:
     """The CID of the block of ours with this digest."""
-    return CID(_OURS + digest)
+    return CID.of_block_digest(digest)
 
 
 def no_of(number: int) -> bytes:
     """How keys spell an arrival number, or a place in the log."""
-    return number.to_bytes(_NO_BYTES, "big")
+    return number.to_bytes(NO_BYTES, "big")
 
 
 def short(cid: bytes) -> bytes:
@@ -186,7 +188,7 @@ def _plain(size: int | None) -> _Part[bytes]:
     return _Part(size, bytes, bytes)
 
 
-_NO = _INDEX = _integer(_NO_BYTES)
+_NO = _INDEX = _integer(NO_BYTES)
 _BYTE = _integer(1)
 _U64 = _integer(8)
 _HASH = _plain(32)
@@ -196,7 +198,7 @@ _REST = _plain(None)
 _BLOCK: Final = _Part(
     32,
     lambda cid: cid.raw[len(_OURS) :],
-    lambda digest: CID(_OURS + digest),
+    CID.of_block_digest,
 )
 _CID: Final = _Part(None, lambda cid: cid.raw, CID)
 _ISSUER: Final = _Part(32, lambda key: key.raw, PublicKey)

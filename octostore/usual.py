@@ -14,19 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeGuard
+from typing import Any, Final, NamedTuple
 
-from invocation_spec.cid import DAG_CBOR, RAW, SHA2_256
+from invocation_spec.cid import CID, DAG_CBOR, RAW, SHA2_256
 from invocation_spec.dagcbor import Link, peek
 from invocation_spec.paths import is_clean
 from octostore.errors import RecordError
-from octostore.records import shape
+from octostore.records import Claim, shape
+from octostore.records.claim import checked_claim
 from octostore.result import EXIT_MAX, STDOUT
 
 __all__ = [
     "USUAL_BYTES_MAX",
     "Given",
     "UsualClaim",
+    "read_claim",
     "usual_claim",
     "usual_input",
     "usual_result",
@@ -40,7 +42,8 @@ _WORDS_CACHED: Final = 1024
 
 _OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
 _COMMON: Final = (_OURS, bytes((1, RAW, SHA2_256, 32)))
-_CID_BYTES: Final = len(_OURS) + 32
+_DIGEST_AT: Final = len(_OURS)
+_CID_BYTES: Final = _DIGEST_AT + 32
 
 _CLAIM_NEEDS: Final = 4  # type, network, invocation, result
 
@@ -61,35 +64,53 @@ class Given(NamedTuple):
 
 
 def usual_claim(block: bytes) -> UsualClaim | None:
-    """The claim whose one encoding this is; None if it is not a usual one."""
+    """What a claim speaks of whose one encoding this is; None if it is not usual."""
+    value = _usual_fields(block)
+    if value is None:
+        return None
+    return UsualClaim(value["invocation"][_DIGEST_AT:], value["result"][_DIGEST_AT:])
+
+
+def read_claim(block: bytes) -> Claim | None:
+    """The claim whose one encoding this is; None if it is no usual one."""
+    value = _usual_fields(block)
+    if value is None:
+        return None
+    find = value.get
+    return checked_claim(
+        CID.of_block_digest(value["invocation"][_DIGEST_AT:]),
+        value["network"],
+        CID.of_block_digest(value["result"][_DIGEST_AT:]),
+        find("executor"),
+        find("job"),
+        find("platform"),
+        find("started"),
+        find("finished"),
+    )
+
+
+def _usual_fields(block: bytes) -> dict[str, Any] | None:
+    """The fields of a usual claim, each held to the rules of `Claim`."""
     value = peek(block) if len(block) <= USUAL_BYTES_MAX else None
     if type(value) is not dict or value.get("type") != "claim":
         return None
     find = value.get
     invocation, result, network = find("invocation"), find("result"), find("network")
     if (
-        not (_is_ours(invocation) and _is_ours(result))
+        type(invocation) is not Link
+        or type(result) is not Link
+        or len(invocation) != _CID_BYTES
+        or len(result) != _CID_BYTES
+        or invocation[:_DIGEST_AT] != _OURS
+        or result[:_DIGEST_AT] != _OURS
         or type(network) is not str
         or not _is_network(network)
     ):
         return None
-    count = _CLAIM_NEEDS
-    for name in ("executor", "job"):
-        label = find(name)
-        if label is not None:
-            # A part of what labels may be: in ASCII a character is a byte.
-            if (
-                type(label) is not str
-                or not 0 < len(label) <= shape.LABEL_BYTES_MAX
-                or not (label.isascii() and label.isprintable())
-            ):
-                return None
-            count += 1
+    count = _CLAIM_NEEDS + _usual_labels(find("executor"), find("job"))
     count += _usual_run(find("platform"), find("started"), find("finished"))
     # Whatever was not counted is another field, null, or not as it should be.
-    if len(value) != count:
-        return None
-    return UsualClaim(invocation[len(_OURS) :], result[len(_OURS) :])
+    return value if len(value) == count else None
 
 
 def usual_input(block: bytes) -> Given | None:
@@ -129,6 +150,19 @@ def usual_result(block: bytes) -> tuple[bytes, ...] | None:
     return tuple(outputs.values())
 
 
+def _usual_labels(executor: object, job: object) -> int:
+    """How many of these are there and as labels usually are.
+
+    A part of what they may be: in ASCII a character is a byte.
+    """
+    count = 0
+    if type(executor) is str and executor.isascii() and executor.isprintable():
+        count += 0 < len(executor) <= shape.LABEL_BYTES_MAX
+    if type(job) is str and job.isascii() and job.isprintable():
+        count += 0 < len(job) <= shape.LABEL_BYTES_MAX
+    return count
+
+
 def _usual_run(platform: object, started: object, finished: object) -> int:
     """How many of these are there and as they should be."""
     count = 0
@@ -158,10 +192,6 @@ def _are_texts(item: object) -> bool:
         and len(item) > 0
         and all(type(text) is str and "\0" not in text for text in item)
     )
-
-
-def _is_ours(link: object) -> TypeGuard[bytes]:
-    return type(link) is Link and len(link) == _CID_BYTES and link.startswith(_OURS)
 
 
 def _is_common(link: object) -> bool:

@@ -7,9 +7,12 @@ answer. Source: DESIGN 4; docs/spec/log.md.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from itertools import islice
+from typing import Final, NamedTuple
 
 from invocation_spec.cid import CID, SHA2_256
 from octostore import tables
@@ -27,8 +30,15 @@ from octostore.log import (
 from octostore.records import Claim, Profile, parse_record
 from octostore.statement import ReceivedStatement, Statement
 from octostore.tlog.merkle import HASH_BYTES
+from octostore.usual import read_claim
 
 __all__ = ["LoggedClaim", "LoggedStatement", "View"]
+
+#: Claims of one invocation that are read together; each is at most a block.
+_CLAIMS_AT_ONCE: Final = 32
+
+#: Rows of statements that stay read, from one question to the next.
+_STATEMENTS_KEPT: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +51,7 @@ class LoggedStatement:
     issued_at_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedClaim:
+class LoggedClaim(NamedTuple):
     """A claim as a statement in the log names it; the pair is its identity.
 
     `number` is the block number of the record, for going on after it.
@@ -97,7 +106,7 @@ class View:
             return None
         (number,) = tables.NUMBER.decode(no)
         block = self.block(number)
-        if hashlib.sha256(block).digest() != digest:
+        if sha256(block).digest() != digest:
             raise StoreCorruptError(
                 f"block {number} has changed on the disk",
                 at=str(tables.our_cid(digest)),
@@ -212,8 +221,7 @@ class View:
         if raw is None:
             self.envelope(index)
             raise StoreCorruptError("no row; rebuild the indexes", at=f"entry {index}")
-        cid, issuer, issued_at_s = tables.STATEMENT_VALUE.decode(raw)
-        return LoggedStatement(index, cid, issuer, issued_at_s)
+        return _logged(index, raw)
 
     def claims_of(
         self, invocation: int, *, after: tuple[int, int] | None = None
@@ -225,13 +233,33 @@ class View:
         keys = tables.CLAIMS.key
         beyond = keys.encode(invocation, *after) if after else b""
         prefix = keys.prefix(invocation)
-        for key, _ in self.rows.scan(tables.CLAIMS.name, prefix, after=beyond):
-            _, index, number = keys.decode(key)
-            block = self.block(number)
-            cid, record = CID.of_block(block), parse_record(block)
-            if self.number(cid) != number or not isinstance(record, Claim):
+        rows = self.rows.scan(tables.CLAIMS.name, prefix, after=beyond)
+        while some := [key for key, _ in islice(rows, _CLAIMS_AT_ONCE)]:
+            yield from self._claims(some)
+
+    def _claims(self, keys: Sequence[bytes]) -> Iterator[LoggedClaim]:
+        """Claims by their rows: number of the invocation, place, of the record."""
+        size = tables.NO_BYTES
+        if any(len(key) != 3 * size for key in keys):
+            raise StoreCorruptError("a row of claims of another size")
+        numbers = [key[2 * size :] for key in keys]
+        places = [key[size : 2 * size] for key in keys]
+        blocks = self.rows.get_many(tables.BLOCKS.name, numbers)
+        digests = {no: sha256(block).digest() for no, block in blocks.items()}
+        at = self.rows.get_many(tables.AT.name, digests.values())
+        statements = self.rows.get_many(tables.STATEMENTS.name, set(places))
+        for place, no in zip(places, numbers, strict=True):
+            number = int.from_bytes(no, "big")
+            block = blocks.get(no)
+            if block is None:
+                block = self.block(number)  # which says that it is not there
+            digest = digests[no]
+            record = read_claim(block) or parse_record(block)
+            if at.get(digest) != no or not isinstance(record, Claim):
                 raise StoreCorruptError(f"block {number} is not the claim it was")
-            yield LoggedClaim(cid, record, self.logged(index), number)
+            row, index = statements.get(place), int.from_bytes(place, "big")
+            statement = self.logged(index) if row is None else _logged(index, row)
+            yield LoggedClaim(tables.our_cid(digest), record, statement, number)
 
     def equivocations(self, statement: Statement) -> tuple[LoggedStatement, ...]:
         """Logged statements with the same issuer, chain and seq, itself included."""
@@ -263,3 +291,10 @@ class View:
         keys = tables.LINKS.key
         for key, _ in self.rows.scan(tables.LINKS.name, keys.prefix(cid)):
             yield CID.of_block(self.block(keys.decode(key)[2]))
+
+
+@lru_cache(_STATEMENTS_KEPT)
+def _logged(index: int, row: bytes) -> LoggedStatement:
+    """What a row of `statements` says."""
+    cid, issuer, issued_at_s = tables.STATEMENT_VALUE.decode(row)
+    return LoggedStatement(index, cid, issuer, issued_at_s)

@@ -32,6 +32,7 @@ __all__ = [
     "URLS_MAX",
     "Claim",
     "Withheld",
+    "checked_claim",
 ]
 
 #: Mount points and volumes that were laid over the image; jobs have a handful.
@@ -47,6 +48,8 @@ URLS_MAX: Final = 16
 NATIVE_MAX: Final = 64
 
 Withheld: TypeAlias = Literal["input", "program"]
+_NO_RESOLUTIONS: Final[Mapping[str, Resolution]] = frozen_resolutions({})
+_NO_NATIVE: Final[Mapping[str, str]] = MappingProxyType({})
 _WITHHELD: Final = frozenset(get_args(Withheld))
 
 
@@ -155,6 +158,42 @@ class Claim(RecordBase):
         if self.result is None:
             return (self.invocation,)
         return (self.invocation, self.result)
+
+
+def checked_claim(
+    invocation: CID,
+    network: str,
+    result: CID,
+    executor: str | None,
+    job: str | None,
+    platform: str | None,
+    started: int | None,
+    finished: int | None,
+) -> Claim:
+    """A claim of fields that `usual.py` has held to the rules of the class.
+
+    To check them again would cost more than reading the claim did.
+    """
+    claim = object.__new__(Claim)
+    put = object.__setattr__
+    put(claim, "invocation", invocation)
+    put(claim, "network", network)
+    put(claim, "result", result)
+    put(claim, "failure", None)
+    put(claim, "executor", executor)
+    put(claim, "job", job)
+    put(claim, "platform", platform)
+    put(claim, "dirs", ())
+    put(claim, "started", started)
+    put(claim, "finished", finished)
+    put(claim, "limits", None)
+    put(claim, "resolutions", _NO_RESOLUTIONS)
+    put(claim, "evidence", ())
+    put(claim, "at", ())
+    put(claim, "reveals", None)
+    put(claim, "withheld", ())
+    put(claim, "native", _NO_NATIVE)
+    return claim
 
 
 def _check_outcome(claim: Claim) -> None:

@@ -21,6 +21,7 @@ from octostore.result import Result
 from octostore.usual import (
     Given,
     UsualClaim,
+    read_claim,
     usual_claim,
     usual_input,
     usual_result,
@@ -58,6 +59,11 @@ def long_way(block: bytes) -> UsualClaim | None:
 def agree(block: bytes) -> None:
     """The short way may give up; it may not say anything else."""
     assert usual_claim(block) in (None, long_way(block))
+    claim = read_claim(block)
+    assert (claim is None) == (usual_claim(block) is None)
+    if claim is not None:
+        assert claim == parse_record(block)
+        assert claim.block == block
 
 
 def test_the_usual_claim_is_read() -> None:
