@@ -80,6 +80,7 @@ def key_of_did(did: str) -> bytes:
     return raw[2:]
 
 
+@lru_cache(_KEYS_CACHED)
 def did_of_key(key: bytes) -> str:
     """The did:key of a public key."""
     return "did:key:z" + to_base58(_PUBLIC_CODEC + key)

@@ -66,12 +66,17 @@ class Draft:
         changed = self._changes[table]
         if not changed:
             return self._base.get_many(table, keys)
-        wanted = set(keys)
-        found = self._base.get_many(table, wanted - changed.keys())
-        for key in wanted & changed.keys():
+        found: dict[bytes, bytes] = {}
+        unchanged = []
+        for key in keys:
+            if key not in changed:
+                unchanged.append(key)
+                continue
             value = changed[key]
             if value is not None:
                 found[key] = value
+        if unchanged:
+            found.update(self._base.get_many(table, unchanged))
         return found
 
     def scan(

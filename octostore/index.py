@@ -80,6 +80,8 @@ class Index:
         draft.look_up({*records, *invocations, *(claim.result for claim in claims)})
         find = draft.find_no
         numbered = {no: cid for cid in invocations if (no := find(cid)) is not None}
+        if not numbered:
+            return  # all is new
         self.settled.update(
             numbered[no]
             for no, flags in draft.get_many(tables.RAN.name, numbered).items()
