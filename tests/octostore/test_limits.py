@@ -29,7 +29,16 @@ from invocation_spec import (
 )
 from invocation_spec.adapters import bacalhau_job, golem_terms, pipeline
 from invocation_spec.cid import CID
-from octostore import ingest, keys, result, statement, tables
+from octostore import (
+    ingest,
+    keys,
+    map_head,
+    map_keys,
+    map_proof,
+    result,
+    statement,
+    tables,
+)
 from octostore.records import claim, commitment, failure, issuers, link, shape
 from octostore.records import resolutions as meanings
 from octostore.store import Octostore
@@ -72,6 +81,12 @@ CODE: dict[str, dict[str, Any]] = {
     "result": {
         "outputs_max": result.OUTPUTS_MAX,
         "exit_max": result.EXIT_MAX,
+    },
+    "map": {
+        "rules": map_head.RULES,
+        "pairs_max": map_keys.PAIRS_MAX,
+        "key_bytes_max": map_proof.KEY_BYTES_MAX,
+        "integer_max": map_head.INTEGER_MAX,
     },
     "record": {
         "integer_max": shape.INTEGER_MAX,

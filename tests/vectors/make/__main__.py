@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.vectors.make import (
     car,
     did_key,
+    maps,
     merkle,
     note,
     records,
@@ -45,3 +46,4 @@ if __name__ == "__main__":
     save("merkle.json", merkle.merkle())
     save("note.json", note.notes())
     save("tlog.json", tlog.tlog())
+    save("map.json", [*maps.keys(), *maps.roots(), *maps.heads(), *maps.proofs()])
