@@ -16,6 +16,8 @@ from octostore.engine import Engine, Row
 from octostore.errors import StoreCorruptError
 from octostore.index import Index
 from octostore.log import KIND_STATEMENT, Frontier, leaf_hash
+from octostore.map.heads import index_head, last_head
+from octostore.map.update import derive
 
 __all__ = ["is_unfinished", "rebuild"]
 
@@ -49,8 +51,11 @@ def rebuild(
             draft.put(tables.AT.name, hashlib.sha256(block).digest(), key)
         draft.commit()
         _read_log(draft, progress)
-        draft.delete(tables.META.name, tables.REBUILDING)
         draft.commit()
+        head = last_head(draft)
+    if head is not None:  # as far as it goes, so that what it says can be proved
+        derive(engine, head.head.size)
+    engine.commit([Row(tables.META.name, tables.REBUILDING, None)])
 
 
 def _rows(draft: Draft, table: str) -> Iterator[tuple[bytes, bytes]]:
@@ -85,6 +90,8 @@ def _read_log(draft: Draft, progress: Callable[[int, int], None]) -> None:
         if draft.view.entry(index).kind == KIND_STATEMENT:
             _, received = draft.view.envelope(index)
             rows.add_statement(received.verify(), index)
+        else:
+            index_head(draft, index, draft.view.get(draft.view.entry(index).block))
         draft.put(tables.META.name, tables.FRONTIER, bytes(frontier))
         draft.commit_if_large()
         progress(frontier.size, total)

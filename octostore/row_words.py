@@ -36,6 +36,11 @@ _KEYS: Final[Sequence[tuple[Layout[*tuple[Any, ...]], str]]] = (
     (tables.PROFILES, "issuer, entry, record in block"),
     (tables.WITHDRAWALS, "claim, issuer, entry, record in block"),
     (tables.LINKS, "CID, entry, record in block"),
+    (tables.MAP_KEYS, "key"),
+    (tables.MAP_NODES, "page"),
+    (tables.MAP_RAN, "invocation in block"),
+    (tables.MAP_HEADS, "size"),
+    (tables.MAP_STATE, "state"),
 )
 
 _LAYOUTS: Final = {layout.name: (layout.key, words) for layout, words in _KEYS}
@@ -48,6 +53,9 @@ _VALUES: Final[Mapping[str, tuple[Struct[*tuple[Any, ...]], str]]] = {
     tables.PARTS.name: (tables.NUMBER, "entry"),
     tables.STATEMENTS.name: (tables.STATEMENT_VALUE, "statement, issuer, issued at"),
     tables.RAN.name: (tables.RAN_VALUE, "known"),
+    tables.MAP_RAN.name: (tables.MAP_RAN_VALUE, "disclosed"),
+    tables.MAP_HEADS.name: (tables.MAP_HEAD_VALUE, "entry, time, root"),
+    tables.MAP_STATE.name: (tables.MAP_STATE_VALUE, "size, root"),
 }
 
 _SHOWN_BYTES: Final = 40

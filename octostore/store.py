@@ -33,6 +33,8 @@ from octostore.errors import (
 )
 from octostore.ingest import Delivery, ingest
 from octostore.log import Checkpoint
+from octostore.map.heads import LoggedHead
+from octostore.map.update import update
 from octostore.rebuild import is_unfinished, rebuild
 from octostore.receipt import Receipt
 from octostore.statement import Statement
@@ -53,6 +55,7 @@ class Octostore:
         self.readonly = readonly
         self._engine = engine
         self._one_writer = threading.Lock()
+        self._one_mapper = threading.Lock()
 
     @classmethod
     def open(
@@ -194,6 +197,20 @@ class Octostore:
             number = view.number(invocation)
             return () if number is None else tuple(view.claims_of(number))
 
+    def update_map(self, now_s: int) -> LoggedHead | None:
+        """Bring the map up to the log, and log its head; None if nothing is new.
+
+        Deliveries go on meanwhile. `now_s` is Unix seconds by the log's clock; a
+        head is never dated before the one that it follows.
+
+        Raises:
+            StoreFullError: no space; map and log are as they were.
+            StoreError: the store is open for reading only, or the disk failed.
+        """
+        self._check_writable()
+        with self._one_mapper:
+            return update(self._engine, lambda: self._one_writer, now_s)
+
     def rebuild(
         self, progress: Callable[[int, int], None] = lambda done, total: None
     ) -> None:
@@ -208,7 +225,7 @@ class Octostore:
             StoreError: the store is open for reading only, or the disk failed.
         """
         self._check_writable()
-        with self._one_writer:
+        with self._one_mapper, self._one_writer:
             rebuild(self._engine, progress)
 
     def copy_to(self, path: Path) -> None:

@@ -29,6 +29,11 @@ What `rebuild` makes again from blocks and log:
     profiles    issuer(32) index, no of record        ->
     withdrawals &claim issuer(32) index, no of record ->
     links       CID of a or b, index, no of record    ->
+    map_keys    key (octostore/map/keys.py)           ->
+    map_nodes   path                                  -> a page (octostore/map/pages.py)
+    map_ran     no of invocation                      -> flags(1)
+    map_heads   size(6)                               -> index time(8) root
+    map_state   "map"                                 -> size(6) root
 
 `no` is the arrival number of a block, `index` the place in the log, both six
 bytes; `&x` is the 32-byte digest of a block of ours, `#x` the first 16 bytes of a
@@ -76,6 +81,15 @@ __all__ = [
     "LOG",
     "LOG_VALUE",
     "MADE",
+    "MAP_HEADS",
+    "MAP_HEAD_VALUE",
+    "MAP_KEYS",
+    "MAP_NODES",
+    "MAP_NOW",
+    "MAP_RAN",
+    "MAP_RAN_VALUE",
+    "MAP_STATE",
+    "MAP_STATE_VALUE",
     "META",
     "NO_BYTES",
     "NUMBER",
@@ -107,9 +121,10 @@ __all__ = [
 
 LAYOUT_VERSION: Final = b"3"
 
-#: Keys of `meta`.
+#: Keys of `meta`, and the one of `map_state`.
 LAYOUT: Final = b"layout"
 FRONTIER: Final = b"frontier"
+MAP_NOW: Final = b"map"
 REBUILDING: Final = b"rebuilding"
 
 #: CIDv1, dag-cbor, sha2-256 and its length: what CIDs of our blocks begin with.
@@ -277,6 +292,11 @@ WITHDRAWALS: Final[Layout[CID, PublicKey, int, int]] = Layout(
     "withdrawals", Struct(_BLOCK, _ISSUER, _INDEX, _NO)
 )
 LINKS: Final[Layout[CID, int, int]] = Layout("links", Struct(_CID, _INDEX, _NO))
+MAP_KEYS: Final[Layout[bytes]] = Layout("map_keys", Struct(_REST))
+MAP_NODES: Final[Layout[bytes]] = Layout("map_nodes", Struct(_REST))
+MAP_RAN: Final[Layout[int]] = Layout("map_ran", Struct(_NO))
+MAP_HEADS: Final[Layout[int]] = Layout("map_heads", Struct(_INDEX))
+MAP_STATE: Final[Layout[bytes]] = Layout("map_state", Struct(_REST))
 
 #: Values with parts of their own.
 NUMBER: Final[Struct[int]] = Struct(_NO)
@@ -284,6 +304,9 @@ LOG_VALUE: Final[Struct[bytes, bytes]] = Struct(_plain(37), _REST)
 BLOCK_VALUE: Final[Struct[CID]] = Struct(_BLOCK)
 STATEMENT_VALUE: Final[Struct[CID, PublicKey, int]] = Struct(_BLOCK, _ISSUER, _U64)
 RAN_VALUE: Final[Struct[int]] = Struct(_BYTE)
+MAP_RAN_VALUE: Final[Struct[int]] = Struct(_BYTE)
+MAP_HEAD_VALUE: Final[Struct[int, int, bytes]] = Struct(_INDEX, _U64, _HASH)
+MAP_STATE_VALUE: Final[Struct[int, bytes]] = Struct(_INDEX, _HASH)
 
 _TRUTH: Final = (META, BLOCKS, LOG, PENDING, WAITING, QUARANTINE)
 
@@ -293,6 +316,7 @@ INDEXES: Final[tuple[str, ...]] = (
     *(RAN.name, BY_PROGRAM.name, BY_INPUT.name, CODES.name, DATA.name),
     *(PAIRS.name, OUTPUTS.name, MADE.name),
     *(PROFILES.name, WITHDRAWALS.name, LINKS.name),
+    *(MAP_KEYS.name, MAP_NODES.name, MAP_RAN.name, MAP_HEADS.name, MAP_STATE.name),
 )
 
 TABLES: Final[tuple[Table, ...]] = (

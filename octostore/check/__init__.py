@@ -5,6 +5,7 @@
     log          every entry hashed, its envelope there, its signature holds, it is
                  whole; size and root as kept
     waiting      pending statements, what they wait for, what is quarantined
+    map          derived again as far as each head in the log goes; roots compared
     indexes      every row derived again from blocks and log, and compared
 
 Reads one snapshot and writes only beside it, in a scratch engine, so that memory
@@ -24,6 +25,7 @@ from octostore.check.blocks import check_blocks
 from octostore.check.differences import differences
 from octostore.check.leftovers import keep_leftovers
 from octostore.check.logged import check_log
+from octostore.check.mapped import check_map
 from octostore.check.report import FAULTS_MAX, CheckReport, Fault, Progress, Seen
 from octostore.check.scratch import DERIVED, scratch
 from octostore.check.waiting import check_waiting
@@ -112,6 +114,7 @@ def _look(view: View, seen: Seen, *, second_opinion: bool) -> tuple[str, ...]:
                 draft.commit()
                 keep_leftovers(view, draft)
                 draft.commit()
+            check_map(view, seen, engine)
             check_waiting(view, seen)
             with engine.snapshot() as derived:
                 for table in sorted(DERIVED):

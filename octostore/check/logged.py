@@ -9,6 +9,7 @@ from octostore.draft import Draft
 from octostore.errors import StoreCorruptError
 from octostore.index import Index
 from octostore.log import ENTRY_BYTES, KIND_STATEMENT, Entry, Frontier, leaf_hash
+from octostore.map.heads import index_head
 from octostore.row_words import value_words
 from octostore.statement import ReceivedStatement
 from octostore.view import View
@@ -66,6 +67,7 @@ class _Reader:
         if block is None:
             raise StoreCorruptError(f"its block {entry.block} is not there")
         if entry.kind != KIND_STATEMENT:
+            index_head(self._draft, index, block)
             return
         statement = ReceivedStatement.from_block(block).verify()
         before = self._draft.view.index(statement.cid)

@@ -22,7 +22,7 @@ from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.merkle import consistency_proof, verify_consistency
 from tests.faults.conftest import FULL, Faults
 from tests.faults.test_system_calls import HOWS, Place, again
-from tests.octostore.test_log_rows import append_head
+from tests.octostore.test_log_rows import grow
 
 REPO = Path(__file__).parents[2]
 KILLS = 100 if FULL else 6
@@ -33,13 +33,13 @@ import itertools, sys
 from pathlib import Path
 from octostore.log_key import LogKey
 from octostore.store import Octostore
-from tests.octostore.test_log_rows import append_head
+from tests.octostore.test_log_rows import grow
 
 store = Octostore.open(Path(sys.argv[1]))
 key = LogKey.open(store.path)
 print("open", flush=True)
 for n in itertools.count(store.checkpoint().size):
-    append_head(store, b"\\x1a" + n.to_bytes(4, "big"))
+    grow(store, n + 1)
     signed = key.checkpoint(store)
     sys.stdout.write(bytes(signed).hex() + "\\n")
     sys.stdout.flush()
@@ -56,7 +56,7 @@ def base(tmp_path: Path) -> Place:
     root = tmp_path / "base"
     root.mkdir()
     with Octostore.open(root / "store") as store:
-        append_head(store)
+        grow(store, store.checkpoint().size + 1)
     return Place(root, [])
 
 
@@ -97,7 +97,7 @@ def test_a_checkpoint_over_a_failing_disk_is_known_or_was_never_seen(
             if has_key:
                 made = LogKey.create(found.store, secrets.token_bytes)
                 seen.append(made.checkpoint(store))
-            append_head(store, b"\x00")
+            grow(store, store.checkpoint().size + 1)
         done = found.run(failing, at, how, errno, "log", "checkpoint")
         assert done.returncode in ((0,) if at == 0 else (0, 7, -9)), done.stderr
         assert "Traceback" not in done.stderr, done.stderr
@@ -110,7 +110,7 @@ def test_a_checkpoint_over_a_failing_disk_is_known_or_was_never_seen(
                 seen.append(opened(json.loads(done.stdout)["note"].encode(), key))
                 assert seen[-1].checkpoint.size == 2
             seen.append(key.checkpoint(store))
-            append_head(store, b"\x01")
+            grow(store, store.checkpoint().size + 1)
             seen.append(key.checkpoint(store))
             assert [item.checkpoint.size for item in seen[-2:]] == [2, 3]
             sound = follows(store, key, seen)

@@ -29,16 +29,10 @@ from invocation_spec import (
 )
 from invocation_spec.adapters import bacalhau_job, golem_terms, pipeline
 from invocation_spec.cid import CID
-from octostore import (
-    ingest,
-    keys,
-    map_head,
-    map_keys,
-    map_proof,
-    result,
-    statement,
-    tables,
-)
+from octostore import ingest, keys, result, statement, tables
+from octostore.map import head as map_head
+from octostore.map import keys as map_keys
+from octostore.map import proof as map_proof
 from octostore.records import claim, commitment, failure, issuers, link, shape
 from octostore.records import resolutions as meanings
 from octostore.store import Octostore

@@ -133,7 +133,7 @@ def test_an_export_is_not_laid_over_something_else(
         export_log(other, foreign.checkpoint(other), tmp_path / "log")
         with pytest.raises(NoteError):
             export_log(store, key.checkpoint(store), tmp_path / "log")
-        append_head(other)
+        grow(other, 3)
         twin = SignedCheckpoint.sign(
             LogCheckpoint("log.example", *_tree(other)), key.signer
         )

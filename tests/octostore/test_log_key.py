@@ -26,7 +26,7 @@ from octostore.store import Octostore
 from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
 from octostore.tlog.merkle import consistency_proof, verify_consistency
 from octostore.tlog.note import KeyType, Signer
-from tests.octostore.test_log_rows import append_head, grow
+from tests.octostore.test_log_rows import grow
 from tests.octostore.world import Issuer, Ran, result
 
 
@@ -241,7 +241,7 @@ def test_threads_and_a_growing_log_get_one_history(
     with ThreadPoolExecutor(4) as threads:
         asked = threads.map(ask, range(40))
         for n in range(20):
-            append_head(store, b"\x18" + bytes([24 + n]))
+            grow(store, n + 1)
         signed = [*asked, key.checkpoint(store)]
     by_size = {item.checkpoint.size: item.checkpoint.root for item in signed}
     assert {bytes(item) for item in signed} == {

@@ -19,6 +19,8 @@ from octostore.engines import ENGINES
 from octostore.errors import NotFoundError, StoreCorruptError
 from octostore.index import append_entry
 from octostore.log import KIND_MAP_HEAD, KIND_STATEMENT, Entry
+from octostore.map.head import MapHead
+from octostore.map.trie import EMPTY
 from octostore.store import Octostore
 from octostore.tlog.merkle import (
     consistency_proof,
@@ -35,8 +37,6 @@ from tests.octostore.test_ingest import dump
 from tests.octostore.test_store import fill
 from tests.octostore.world import C1, D1, Issuer, Ran, result
 
-HEAD = b"\xa1ddata\x00"
-
 
 @pytest.fixture(params=sorted(ENGINES))
 def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Octostore]:
@@ -51,13 +51,11 @@ def grow(store: Octostore, size: int) -> None:
     store.ingest([block for blocks in made for block in blocks])
 
 
-def append_head(store: Octostore, block: bytes = HEAD) -> int:
-    """An entry of kind 1, as whatever makes map heads appends it."""
-    with Draft(store._engine) as draft:
-        draft.add_block(block)
-        index = append_entry(draft, Entry(KIND_MAP_HEAD, CID.of_block(block)))
-        draft.commit()
-    return index
+def append_head(store: Octostore) -> CID:
+    """An entry of kind 1 at the end of the log."""
+    logged = store.update_map(now_s=1_700_000_000)
+    assert logged
+    return logged.head.cid
 
 
 def test_every_node_of_the_tree_is_in_the_row_of_its_last_leaf(
@@ -102,10 +100,10 @@ def test_a_map_head_stands_in_the_log_and_hinders_nobody(store: Octostore) -> No
     fill(store)
     size = store.checkpoint().size
     answer = who(store, Asked(program=C1, input=D1)).invocations
-    assert append_head(store) == size
+    head = append_head(store)
     grow(store, size + 3)
     with store.view() as view:
-        assert view.entry(size) == Entry(KIND_MAP_HEAD, CID.of_block(HEAD))
+        assert view.entry(size) == Entry(KIND_MAP_HEAD, head)
         assert view.entry(size + 1).kind == KIND_STATEMENT
         for asked in (view.logged, view.envelope):
             with pytest.raises(NotFoundError, match="a map head"):
@@ -123,7 +121,7 @@ def test_a_map_head_whose_block_is_not_there_is_named(tmp_path: Path) -> None:
     with Octostore.open(tmp_path / "store") as store:
         grow(store, 2)
         with Draft(store._engine) as draft:
-            append_entry(draft, Entry(KIND_MAP_HEAD, CID.of_block(HEAD)))
+            append_entry(draft, Entry(KIND_MAP_HEAD, MapHead(0, EMPTY, 0).cid))
             draft.commit()
         (fault,) = check(store).faults
     assert (fault.table, fault.key) == ("log", "entry 2")

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from invocation_spec.cid import CID
 from invocation_spec.model import Input, Invocation, program_from_block
 from octostore.errors import ProofError
-from octostore.map_head import MapHead
-from octostore.map_keys import claim_key, invocation_keys, places
-from octostore.map_proof import MapProof, Question, open_proof
-from octostore.trie import EMPTY, root_of
+from octostore.map.head import MapHead
+from octostore.map.keys import claim_key, invocation_keys, places
+from octostore.map.proof import MapProof, open_proof
+from octostore.map.questions import Question
+from octostore.map.trie import EMPTY, root_of
 from tests.vectors.make import trie
 
 VECTORS: list[dict[str, Any]] = json.loads(
@@ -131,7 +132,9 @@ _KEYS = st.sets(_KEY, max_size=40)
 
 
 @st.composite
-def _asked(draw: st.DrawFn) -> tuple[set[bytes], list[trie.Question], set[bytes]]:
+def asked_of_a_map(
+    draw: st.DrawFn,
+) -> tuple[set[bytes], list[trie.Question], set[bytes]]:
     """A map, questions about it, and what the reader knows of the answers."""
     keys = draw(_KEYS)
     near = sorted(keys) or [b"\x01"]
@@ -173,7 +176,7 @@ def test_a_root_depends_on_the_set_alone(
     assert root_of(sorted(found)) == trie.root(found)
 
 
-@given(_asked())
+@given(asked_of_a_map())
 def test_random_questions_have_proofs_that_hold(
     asked: tuple[set[bytes], list[trie.Question], set[bytes]],
 ) -> None:
@@ -185,7 +188,7 @@ def test_random_questions_have_proofs_that_hold(
     assert [list(keys) for keys in found] == [trie.answer(keys, q) for q in questions]
 
 
-@given(_asked(), st.data())
+@given(asked_of_a_map(), st.data())
 def test_a_changed_proof_is_refused(
     asked: tuple[set[bytes], list[trie.Question], set[bytes]], data: st.DataObject
 ) -> None:
@@ -215,7 +218,7 @@ def test_a_changed_proof_is_refused(
         )
 
 
-@given(_asked(), st.data())
+@given(asked_of_a_map(), st.data())
 def test_a_proof_of_another_map_is_refused(
     asked: tuple[set[bytes], list[trie.Question], set[bytes]], data: st.DataObject
 ) -> None:

@@ -22,11 +22,12 @@ from octostore.errors import (
     StoreVersionError,
 )
 from octostore.lmdb_engine import LmdbEngine
+from octostore.map.heads import LoggedHead
 from octostore.records import Failure, Link, Withdrawal
 from octostore.store import BYTES_MAX, Octostore
 from octostore.who import who
 from tests.octostore.test_ingest import dump
-from tests.octostore.world import C1, D1, R2, Issuer, Ran, data, result
+from tests.octostore.world import C1, D1, R2, Issuer, Ran, claim, data, result
 
 REPO = Path(__file__).parents[2]
 
@@ -225,8 +226,20 @@ def fill(store: Octostore) -> None:
     store.add_bytes(b"more")
 
 
+def fill_map(store: Octostore) -> LoggedHead:
+    """So many claims that the map has pages, and its head."""
+    got = [result(data(f"one of many {n}")) for n in range(20)]
+    claims = [claim(Ran(), item) for item in got]
+    blocks = [*Ran().blocks, *((item.cid, item.block) for item in got)]
+    assert store.ingest(Issuer("many").state(claims, blocks)[1]).accepted
+    logged = store.update_map(now_s=1_700_000_000)
+    assert logged
+    return logged
+
+
 def test_rebuilding_gives_equal_tables(store: Octostore) -> None:
     fill(store)
+    fill_map(store)
     before = dump(store)
     assert not [
         name for name, rows in before.items() if not rows and name != "quarantine"

@@ -9,7 +9,7 @@ One proof answers many questions. A question is a prefix, and its answer all key
 of the map that begin with it, none included; of a long answer a page, from one key
 to another. Keys that the reader has from elsewhere (claims of an answer) cost a
 byte altogether. For one map, its questions and the keys known there is one proof.
-The maker is in map_store.py. Source: docs/spec/map.md.
+The maker is pages.py. Source: docs/spec/map.md.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from invocation_spec import dagcbor
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import EncodingError
 from octostore.engine import successor
 from octostore.errors import ProofError
-from octostore.trie import (
+from octostore.map.questions import Question, Way, sides, ways
+from octostore.map.trie import (
     EMPTY,
     HASH_BYTES,
     bit,
@@ -41,7 +42,6 @@ __all__ = [
     "PATH_MAX",
     "MapProof",
     "QUESTIONS_MAX",
-    "Question",
     "open_proof",
 ]
 
@@ -63,17 +63,6 @@ PATH_MAX: Final = 512
 
 #: Keys that one proof speaks of: a popular invocation, whole.
 KNOWN_MAX: Final = 1 << 20
-
-
-class Question(NamedTuple):
-    """All keys that begin with `prefix`; of them those in `first` .. `last`.
-
-    `first` and `last` must be keys of the map, and belong to the answer.
-    """
-
-    prefix: bytes
-    first: bytes | None = None
-    last: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,20 +143,12 @@ def open_proof(
     return _Opening(proof.items, questions, keys).check(root)
 
 
-class _Alive(NamedTuple):
-    """A question that leads into the subtree at hand, and bounds that do, too."""
-
-    number: int
-    first: bytes | None
-    last: bytes | None
-
-
 @dataclass(slots=True)
 class _Open:
     """An inner node on the way: its depth, and what waits on the right."""
 
     depth: int
-    alive: list[_Alive]
+    alive: list[Way]
     known: tuple[int, int]
     left: bytes | None = None
     left_known: bool = False
@@ -201,7 +182,7 @@ class _Opening:
         return tuple(tuple(keys) for keys in self.found)
 
     def _root(self) -> bytes:
-        alive = [_Alive(n, q.first, q.last) for n, q in enumerate(self.questions)]
+        alive = ways(self.questions)
         span, end = (0, len(self.known)), len(self.items)
         at = 0
         work = 2 * end + PATH_MAX * len(self.questions)
@@ -235,18 +216,20 @@ class _Opening:
         raise _wrong(at, "it breaks off")
 
     def _inner(
-        self, at: int, depth: int, alive: list[_Alive], span: tuple[int, int]
-    ) -> tuple[list[_Alive], tuple[int, int]]:
+        self, at: int, depth: int, alive: list[Way], span: tuple[int, int]
+    ) -> tuple[list[Way], tuple[int, int]]:
         """Open an inner node: what leads to its left is looked at first."""
         if self.path and depth <= self.path[-1].depth:
             raise _wrong(at, f"depth {depth} under depth {self.path[-1].depth}")
         if not alive:
             raise _wrong(at, "opened, and no question leads here")
         middle = self._split(at, depth, span)
-        left: list[_Alive] = []
-        right: list[_Alive] = []
+        left: list[Way] = []
+        right: list[Way] = []
         for way in alive:
-            _go(way, self.questions[way.number].prefix, depth, left, right)
+            for side, going in zip((left, right), sides(way, depth), strict=True):
+                if going is not None:
+                    side.append(going)
         self.path.append(_Open(depth, right, (middle, span[1])))
         return left, (span[0], middle)
 
@@ -270,7 +253,7 @@ class _Opening:
         self,
         at: int,
         item: bytes | None,
-        alive: list[_Alive],
+        alive: list[Way],
         span: tuple[int, int],
     ) -> bytes:
         """The hash of a subtree that is closed, known whole, or one leaf."""
@@ -289,18 +272,18 @@ class _Opening:
             raise _not_here(at, known[0])
         if len(item) == HASH_BYTES:
             if alive:
-                prefix = self.questions[alive[0].number].prefix.hex()
-                raise _wrong(at, f"closed, where the question {prefix} leads")
+                asked = alive[0].prefix.hex()
+                raise _wrong(at, f"closed, where the question {asked} leads")
             return item
         if not alive:
             raise _wrong(at, "a key, where no question leads")
         self._answer(at, [item], alive)
         return leaf_hash(item)
 
-    def _answer(self, at: int, keys: Sequence[bytes], alive: list[_Alive]) -> None:
+    def _answer(self, at: int, keys: Sequence[bytes], alive: list[Way]) -> None:
         """Give each question that leads here its keys, all that are here."""
         for way in alive:
-            prefix, found = self.questions[way.number].prefix, self.found[way.number]
+            prefix, found = way.prefix, self.found[way.number]
             begin = bisect_left(keys, prefix)
             beyond = successor(prefix)
             end = len(keys) if beyond is None else bisect_left(keys, beyond)
@@ -315,27 +298,6 @@ class _Opening:
                 raise _wrong(at, "a key among others that it does not belong to")
             else:
                 self.absent.add(way.number)
-
-
-def _go(
-    way: _Alive, prefix: bytes, depth: int, left: list[_Alive], right: list[_Alive]
-) -> None:
-    """Which sides of a node at `depth` a question leads to."""
-    if depth < 8 * len(prefix):
-        (right if bit(prefix, depth) else left).append(way)
-        return
-    number, first, last = way
-    begins_right = first is not None and _bit(first, depth)
-    ends_left = last is not None and not _bit(last, depth)
-    if not begins_right:
-        left.append(_Alive(number, first, last if ends_left else None))
-    if not ends_left:
-        right.append(_Alive(number, first if begins_right else None, last))
-
-
-def _bit(key: bytes, depth: int) -> int:
-    """The bit, 0 past the end: such a bound is met by no leaf, and refused there."""
-    return bit(key, depth) if depth < 8 * len(key) else 0
 
 
 def _check_questions(questions: Sequence[Question]) -> None:

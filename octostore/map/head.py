@@ -18,7 +18,7 @@ from invocation_spec import dagcbor
 from invocation_spec.cid import CID
 from invocation_spec.errors import EncodingError
 from octostore.errors import ProofError
-from octostore.trie import HASH_BYTES
+from octostore.map.trie import HASH_BYTES
 
 __all__ = ["INTEGER_MAX", "RULES", "MapHead"]
 
