@@ -3,7 +3,7 @@
     map_keys    key                    ->
     map_nodes   path(n nibbles) parity -> depth(2) shared bitmap(2) hashes(32 each)
 
-A subtree of more than `LEAVES_MAX` keys has a page, and no other has: the page is
+A subtree of more than `PAGE_KEYS` keys has a page, and no other has: the page is
 found by the nibbles that lead to it, and says at which nibble its keys part (and
 the nibbles up to there) and the hash of the subtree behind each. What is smaller
 is hashed anew from its keys, which stand side by side. So the rows follow from the
@@ -31,11 +31,11 @@ from octostore.map.trie import (
     root_of,
 )
 
-__all__ = ["LEAVES_MAX", "MapTrie", "grow", "prove"]
+__all__ = ["PAGE_KEYS", "MapTrie", "grow", "prove"]
 
 #: Keys below a node that are hashed anew when one of them changes: fewer make more
 #: pages, more make each change dearer (benchmarks/map.py).
-LEAVES_MAX: Final = 16
+PAGE_KEYS: Final = 16
 
 _HEAD_BYTES: Final = 4
 
@@ -187,7 +187,7 @@ def _grow(trie: MapTrie, start: int, new: Sequence[bytes]) -> bytes:
 
 def _build(trie: MapTrie, start: int, keys: Sequence[bytes]) -> bytes:
     """The hash of a subtree of these keys, sorted; pages for what is large."""
-    if len(keys) <= LEAVES_MAX:
+    if len(keys) <= PAGE_KEYS:
         return root_of(keys)
     depth = parting(keys[0], keys[-1]) // 4
     page = _Page(start, depth, _path(keys[0], depth), {})

@@ -57,9 +57,9 @@ ITEMS_MAX: Final = 1 << 16
 #: Questions of one proof: each invocation of a page of `who`, and a few more.
 QUESTIONS_MAX: Final = 1 << 12
 
-#: Inner nodes on the way of one question: some 20 in a map of a million keys; each
-#: more costs whoever wants it there twice the hashes of the last.
-PATH_MAX: Final = 512
+#: Inner nodes on the way of a question, on the average: some 20 in a map of a million
+#: keys; each more costs whoever wants it there twice the hashes of the last.
+PATH_MAX: Final = 128
 
 #: Keys that one proof speaks of: a popular invocation, whole.
 KNOWN_MAX: Final = 1 << 20

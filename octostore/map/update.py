@@ -34,11 +34,11 @@ from octostore.map.pages import grow
 from octostore.tables import Known
 from octostore.view import View
 
-__all__ = ["CLAIMS_MAX", "derive", "update"]
+__all__ = ["BATCH_CLAIMS", "derive", "update"]
 
 #: Claims that join the map in one batch, more only if one statement has more: a
 #: few seconds of work, some 100 MB of memory.
-CLAIMS_MAX: Final = 1 << 15
+BATCH_CLAIMS: Final = 1 << 15
 
 _DISCLOSED: Final = (("program", Known.PROGRAM), ("input", Known.INPUT))
 
@@ -107,7 +107,7 @@ def _next(view: View, end: int) -> _Batch | None:
     at, _ = covered(view.rows)
     reader = _Reader(view, at)
     is_new = False
-    while at < end and reader.count < CLAIMS_MAX:
+    while at < end and reader.count < BATCH_CLAIMS:
         if view.entry(at).kind == KIND_STATEMENT:
             reader.read(at)
             is_new = True

@@ -31,8 +31,17 @@ from invocation_spec.findings import FINDINGS_MAX, PLACES_CHARACTERS_MAX, Findin
 from invocation_spec.model import ITEMS_MAX, NONCE_BYTES_MAX, TEXT_BYTES_MAX, Input
 from invocation_spec.node import Node
 from octostore import car
-from octostore.errors import CarError, RecordError, ResultError, StatementError
+from octostore.errors import (
+    CarError,
+    ProofError,
+    RecordError,
+    ResultError,
+    StatementError,
+)
 from octostore.keys import Did
+from octostore.map import head, proof
+from octostore.map.questions import Question
+from octostore.map.trie import EMPTY
 from octostore.records import Claim, Profile, Revocation, issuers, shape
 from octostore.records import claim as claims
 from octostore.records import resolutions as meanings
@@ -156,7 +165,39 @@ def meant(count: int) -> object:
 MODEL = "invocation_spec.model"
 RECORDS = "octostore.records"
 
+
+def asked(count: int) -> object:
+    """So many questions of the empty map."""
+    questions = [Question(n.to_bytes(4, "big")) for n in range(count)]
+    return proof.open_proof(proof.MapProof(()), EMPTY, questions)
+
+
 LIMITS = [
+    Limit(
+        "octostore.map.head.INTEGER_MAX",
+        head.INTEGER_MAX,
+        lambda n: head.MapHead(n, EMPTY, n),
+        ProofError,
+    ),
+    Limit(
+        "octostore.map.proof.KEY_BYTES_MAX",
+        proof.KEY_BYTES_MAX,
+        lambda n: proof.MapProof((bytes(n),)),
+        ProofError,
+        words="no hash and no key",
+    ),
+    Limit(
+        "octostore.map.proof.ITEMS_MAX",
+        proof.ITEMS_MAX,
+        lambda n: proof.MapProof((0,) * n),
+        ProofError,
+    ),
+    Limit(
+        "octostore.map.proof.QUESTIONS_MAX",
+        proof.QUESTIONS_MAX,
+        asked,
+        ProofError,
+    ),
     Limit(
         "invocation_spec.dagcbor.BLOCK_BYTES_MAX",
         dagcbor.BLOCK_BYTES_MAX,

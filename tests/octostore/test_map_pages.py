@@ -14,7 +14,7 @@ from octostore import tables
 from octostore.engine import Engine, Row
 from octostore.engines import ENGINES
 from octostore.errors import StoreCorruptError
-from octostore.map.pages import LEAVES_MAX, MapTrie, grow, prove
+from octostore.map.pages import PAGE_KEYS, MapTrie, grow, prove
 from octostore.map.proof import MapProof, open_proof
 from octostore.map.questions import Question
 from octostore.map.trie import EMPTY, root_of
@@ -157,7 +157,7 @@ def test_proofs_are_those_of_the_definition(
 ) -> None:
     keys, questions, _ = asked
     if data.draw(st.booleans()):  # so many that there are pages
-        keys |= set(many(data.draw(st.sampled_from([LEAVES_MAX, 60])), 1))
+        keys |= set(many(data.draw(st.sampled_from([PAGE_KEYS, 60])), 1))
     empty(fast)
     root = add(fast, sorted(keys))
     numbers = data.draw(st.sets(st.integers(0, max(len(questions) - 1, 0))))

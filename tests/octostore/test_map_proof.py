@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ from invocation_spec.model import Input, Invocation, program_from_block
 from octostore.errors import ProofError
 from octostore.map.head import MapHead
 from octostore.map.keys import claim_key, invocation_keys, places
-from octostore.map.proof import MapProof, open_proof
+from octostore.map.proof import (
+    KNOWN_MAX,
+    PATH_MAX,
+    QUESTIONS_MAX,
+    MapProof,
+    open_proof,
+)
 from octostore.map.questions import Question
 from octostore.map.trie import EMPTY, root_of
 from tests.vectors.make import trie
@@ -247,3 +254,20 @@ def test_a_page_of_the_empty_map_is_refused() -> None:
     key = b"\x06" + bytes(32)
     with pytest.raises(ProofError, match="no answer"):
         open_proof(MapProof(()), EMPTY, [Question(b"\x06", first=key)])
+
+
+def test_a_reader_knows_so_many_keys() -> None:
+    keys = [b"\x06" + n.to_bytes(32, "big") for n in range(KNOWN_MAX + 1)]
+    with pytest.raises(ProofError, match=f"{KNOWN_MAX + 1} keys"):
+        open_proof(MapProof(()), EMPTY, [Question(b"\x06")], keys)
+
+
+def test_questions_that_lead_everywhere_are_given_up() -> None:
+    """Depths past every prefix, so that each node asks all questions of both sides."""
+    questions = [Question(n.to_bytes(2, "big")) for n in range(QUESTIONS_MAX)]
+    depths = range(16, 16 + 2 * PATH_MAX)
+    proof = MapProof((*depths, *(bytes(33) for _ in range(2 * PATH_MAX + 1))))
+    before = time.process_time()
+    with pytest.raises(ProofError, match="more places than any map"):
+        open_proof(proof, bytes(32), questions)
+    assert time.process_time() - before < 20

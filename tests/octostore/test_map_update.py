@@ -155,7 +155,7 @@ def test_small_batches_have_a_head_each(
     store: Octostore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So the map that is kept is always that of the last head."""
-    monkeypatch.setattr(updating, "CLAIMS_MAX", 2)
+    monkeypatch.setattr(updating, "BATCH_CLAIMS", 2)
     fill(store)
     fill_map(store)
     with store.view() as view:
