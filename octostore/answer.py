@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from invocation_spec.cid import CID
 from octostore.keys import Did
 from octostore.log import Checkpoint
+from octostore.map.heads import LoggedHead
 
 __all__ = ["Answer", "Asked", "ClaimAnswer", "InvocationAnswer", "OutputAnswer"]
 
@@ -61,8 +62,11 @@ class ClaimAnswer:
     index: int
     withdrawn: bool
 
-    def to_json(self) -> dict[str, object]:
-        """The claim as JSON; what it does not say is left out."""
+    def to_json(self, covered: int | None = None) -> dict[str, object]:
+        """The claim as JSON; what it does not say is left out.
+
+        `covered` is the size of the map; from there on a claim is `unproven`.
+        """
         value: dict[str, object] = {
             "claim": str(self.claim),
             "statement": str(self.statement),
@@ -80,6 +84,7 @@ class ClaimAnswer:
             ("exit", self.exit),
             ("failure", self.failure),
             ("withdrawn", self.withdrawn or None),
+            ("unproven", (covered is not None and self.index >= covered) or None),
         )
         return value | {name: item for name, item in optional if item is not None}
 
@@ -118,7 +123,7 @@ class InvocationAnswer:
     claims: tuple[ClaimAnswer, ...]
     nonced: bool
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self, covered: int | None = None) -> dict[str, object]:
         """The invocation as JSON; `nonced` only if it is."""
         value: dict[str, object] = {
             "invocation": str(self.invocation),
@@ -130,7 +135,7 @@ class InvocationAnswer:
             },
             "conflicts": list(self.conflicts),
             "failures": [str(cid) for cid in self.failures],
-            "claims": [claim.to_json() for claim in self.claims],
+            "claims": [claim.to_json(covered) for claim in self.claims],
         }
         return value | ({"nonced": True} if self.nonced else {})
 
@@ -140,7 +145,7 @@ class Answer:
     """A list of invocations at one checkpoint; `next` continues a long one.
 
     `links` are the link records that name what was asked or found; they are
-    shown, not followed.
+    shown, not followed. `map` is the latest map head before the checkpoint.
     """
 
     asked: Asked
@@ -148,13 +153,20 @@ class Answer:
     invocations: tuple[InvocationAnswer, ...]
     links: tuple[CID, ...]
     next: str | None = None
+    map: LoggedHead | None = None
 
     def to_json(self) -> dict[str, object]:
-        """The shape of `who --json`; `next` only if there is more."""
+        """The shape of `who --json`; `next` only if there is more.
+
+        With a map head, claims that it does not cover are `unproven`.
+        """
+        covered = None if self.map is None else self.map.head.size
         value: dict[str, object] = {
             "asked": self.asked.to_json(),
             "checkpoint": self.checkpoint.to_json(),
-            "invocations": [item.to_json() for item in self.invocations],
+            "invocations": [item.to_json(covered) for item in self.invocations],
             "links": [str(cid) for cid in self.links],
         }
+        if self.map is not None:
+            value["map"] = self.map.to_json()
         return value | ({"next": self.next} if self.next is not None else {})

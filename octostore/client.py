@@ -22,7 +22,7 @@ import httpx
 import octostore
 from invocation_spec.cid import CID
 from octostore.answer import Asked
-from octostore.errors import BlockMismatchError, NotFoundError
+from octostore.errors import BlockMismatchError, NotFoundError, ProofError
 from octostore.proven import VerifiedAnswer, verify_answer
 from octostore.receipt import Receipt
 from octostore.store import BYTES_MAX
@@ -82,11 +82,21 @@ class Remote:
         self._client.close()
 
     def who(
-        self, asked: Asked, *, limit: int = CLAIMS_MAX, after: str | None = None
+        self,
+        asked: Asked,
+        *,
+        limit: int = CLAIMS_MAX,
+        after: str | None = None,
+        as_of: int | None = None,
+        must_prove: bool = False,
     ) -> VerifiedAnswer:
         """Who claims which results, verified here; see `verify_answer`.
 
+        That nothing is left out is proved too, if the server can; with `must_prove`
+        it has to.
+
         Raises:
+            NotFoundError: `must_prove`, and there is no proof.
             StatementError: a statement behind the answer does not verify.
             ProofError: the answer is not what its statements say.
             CarError: the proof is no CAR, or it breaks off.
@@ -95,10 +105,18 @@ class Remote:
             **{name: str(cid) for name, cid in asked.to_json().items()},
             "limit": str(limit),
             "format": "car",
-        } | ({} if after is None else {"after": after})
+            "proof": "1" if must_prove else "try",
+        } | {
+            name: str(value)
+            for name, value in (("after", after), ("as_of", as_of))
+            if value is not None
+        }
         request = self._client.build_request("GET", "/v1/who", params=params)
         with self._answered(request, PROOF_BYTES_MAX) as body:
-            return verify_answer(body, asked, is_page=after is not None)
+            found = verify_answer(body, asked, is_page=after is not None)
+        if must_prove and found.whole is None:
+            raise ProofError("the proof that was asked for is not there", at=self._url)
+        return found
 
     def send(self, stream: BinaryIO) -> Receipt:
         """Deliver a CAR of statements; the receipt also of one that is refused."""

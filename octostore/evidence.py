@@ -1,6 +1,7 @@
 """The statements that an answer rests on, with all that verifies them.
 
-    who(store, asked) -> answer -> behind(store, answer) -> blocks_of(..)
+    ask(store, asked) -> answer, proof -> packed(store, answer, proof) -> a CAR
+                         answer -> behind(store, answer) -> blocks_of(..)
 
 Claims, the latest profile of each issuer, withdrawals and links, each in a whole
 statement with its closure, in the order of the log: whoever ingests these blocks
@@ -10,19 +11,78 @@ Source: DESIGN 5 and 6.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 
 from invocation_spec.cid import CID
 from octostore import tables
-from octostore.answer import Answer, ClaimAnswer
+from octostore.answer import Answer, Asked, ClaimAnswer
 from octostore.car import Block
 from octostore.closure import Closure
+from octostore.completeness import WholeProof, prove
+from octostore.errors import NotFoundError
 from octostore.keys import PublicKey
 from octostore.records import Link, parse_record
 from octostore.store import Octostore
 from octostore.view import View
+from octostore.who import CLAIMS_MAX, answer_of
 
-__all__ = ["behind", "blocks_of"]
+__all__ = ["ask", "behind", "blocks_of", "packed"]
+
+
+def ask(
+    store: Octostore,
+    asked: Asked,
+    *,
+    limit: int = CLAIMS_MAX,
+    after: str | None = None,
+    as_of: int | None = None,
+    must_prove: bool = True,
+) -> tuple[Answer, WholeProof | None]:
+    """An answer as `who` gives it, with the proof that it is whole.
+
+    Without `must_prove` the proof is None where there is none.
+
+    Raises:
+        NotFoundError: no proof: the answer is a page of a longer one, no map head
+            is in the log yet, or the map is kept as of a later one.
+        ProofError: more invocations than one proof is for.
+    """
+    with store.view(as_of) as view:
+        answer = answer_of(view, asked, limit=limit, after=after)
+        try:
+            if after is not None or answer.next is not None:
+                raise NotFoundError("only a whole answer is proved; this is a page")
+            return answer, prove(view, asked)
+        except NotFoundError:
+            if must_prove:
+                raise
+            return answer, None
+
+
+def packed(
+    store: Octostore, answer: Answer, proof: WholeProof | None = None
+) -> tuple[CID, Iterator[Block]]:
+    """An answer that proves itself: its root, and the blocks of the CAR.
+
+    The root is the answer as raw JSON, with the proof that it is whole if there is
+    one; after it stand the statements that it rests on, with their closures.
+
+    Raises:
+        NotFoundError: a statement of the answer is not in the log.
+    """
+    value = answer.to_json()
+    if proof is not None:
+        value["proof"] = proof.to_json()
+    data = json.dumps(value, separators=(",", ":")).encode()
+    root = CID.of_bytes(data)
+    statements = behind(store, answer)
+
+    def blocks() -> Iterator[Block]:
+        yield Block(root, data)
+        yield from blocks_of(store, statements)
+
+    return root, blocks()
 
 
 def blocks_of(store: Octostore, statements: Iterable[CID]) -> Iterator[Block]:

@@ -6,11 +6,13 @@
 The statements go through the one door into a store of their own, and the question
 is asked there. What the other side says must be what comes out: a claim that
 nobody signed, a name or a withdrawal that stands nowhere, a value moved or a
-conflict hidden is an error. What cannot be proven so is said in `notes`.
+conflict hidden is an error. With a proof of the map nothing can be left out either.
+What is not proven is said in `notes`.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,10 +23,15 @@ from typing import Any, BinaryIO, Final, TypeAlias
 from invocation_spec.cid import CID
 from octostore.answer import Answer, Asked, ClaimAnswer, InvocationAnswer
 from octostore.car import Block, CarReader, Damaged
+from octostore.completeness import WholeProof, check_whole
 from octostore.errors import CarError, ProofError, StatementError
+from octostore.found import found_of
+from octostore.map.head import MapHead
+from octostore.map.heads import LoggedHead
 from octostore.receipt import Receipt
 from octostore.store import Octostore
 from octostore.told import checkpoint_of, reading
+from octostore.view import View
 from octostore.who import who
 
 __all__ = ["ANSWER_BYTES_MAX", "NOTES", "VerifiedAnswer", "verify_answer"]
@@ -32,11 +39,12 @@ __all__ = ["ANSWER_BYTES_MAX", "NOTES", "VerifiedAnswer", "verify_answer"]
 #: The JSON of one page: 10,000 claims of one invocation take some 5 MB.
 ANSWER_BYTES_MAX: Final = 64 << 20
 
-#: What no check here can show; said with every answer.
+#: What was checked of every answer, and what no check can show without a proof.
 NOTES: Final = (
     "verified here: signatures, contents, and what the claims say together",
     "not proven: that nothing was left out, and the places in the log",
 )
+_PLACES: Final = "not proven: the places in the log"
 
 _Json: TypeAlias = Mapping[str, Any]
 _Key: TypeAlias = tuple[str, str]
@@ -46,12 +54,13 @@ _Key: TypeAlias = tuple[str, str]
 class VerifiedAnswer:
     """An answer made of verified claims.
 
-    Only `checkpoint`, `next` and the `index` of claims are as the other side says;
-    `notes` says in words what is proven and what is not.
+    Only `checkpoint`, `next` and the `index` of claims are as the other side says,
+    and `map` without `whole`; `notes` says in words what is proven and what is not.
     """
 
     answer: Answer
     notes: tuple[str, ...]
+    whole: WholeProof | None = None
 
 
 def verify_answer(stream: BinaryIO, asked: Asked, *, is_page: bool) -> VerifiedAnswer:
@@ -76,9 +85,41 @@ def verify_answer(stream: BinaryIO, asked: Asked, *, is_page: bool) -> VerifiedA
     ):
         _check(store.ingest(blocks))
         here = _Recomputed(store, asked)
-    with reading("the answer"):
-        whole = not is_page and told.get("next") is None
-        return VerifiedAnswer(here.compare(told, whole=whole), NOTES)
+        with reading("the answer"):
+            is_whole = not is_page and told.get("next") is None
+            answer = here.compare(told, whole=is_whole)
+            if not is_whole or "proof" not in told:
+                return VerifiedAnswer(answer, NOTES)
+            proof = WholeProof.from_json(told["proof"])
+        if answer.map != proof.logged:
+            raise ProofError("a proof by another map head than the answer names")
+        with store.view() as view:
+            return VerifiedAnswer(answer, _check_whole(view, answer, proof), proof)
+
+
+def _check_whole(view: View, answer: Answer, proof: WholeProof) -> tuple[str, ...]:
+    """What the proof shows, in words.
+
+    Raises:
+        ProofError: it does not hold, or shows something else.
+    """
+    size = proof.logged.head.size
+    found = [found_of(view, item, size) for item in answer.invocations]
+    covered = [item for item in found if item.claims]
+    unlisted = check_whole(proof, answer.asked, covered, answer.checkpoint)
+    late = sum(
+        claim.index >= size for item in answer.invocations for claim in item.claims
+    )
+    notes = [
+        NOTES[0],
+        f"proven: nothing was left out of the first {size} entries of the log"
+        f" (map head: entry {proof.logged.entry})",
+    ]
+    if late:
+        notes.append(f"not proven: that these {late} claims alone came after those")
+    if unlisted:
+        notes.append(f"not proven: that {len(unlisted)} invocations were asked for")
+    return (*notes, _PLACES)
 
 
 class _Recomputed:
@@ -113,6 +154,7 @@ class _Recomputed:
             invocations=invocations,
             links=tuple(self._links[link] for link in told["links"]),
             next=told.get("next"),
+            map=_head_of(told.get("map")),
         )
 
     def _invocation(self, told: _Json, *, whole: bool) -> InvocationAnswer:
@@ -158,6 +200,16 @@ def _pages(store: Octostore, asked: Asked) -> Iterator[Answer]:
         yield page
 
 
+def _head_of(value: _Json | None) -> LoggedHead | None:
+    """The map head that is named; only a proof shows that the log has it."""
+    if value is None:
+        return None
+    root = base64.b64decode(value["root"], validate=True)
+    return LoggedHead(
+        int(value["entry"]), MapHead(int(value["size"]), root, int(value["time"]))
+    )
+
+
 def _key(claim: _Json) -> _Key:
     return (claim["claim"], claim["statement"])
 
@@ -168,7 +220,7 @@ def _claim(told: _Json, here: ClaimAnswer | None) -> ClaimAnswer:
         raise ProofError("no statement here makes this claim", at=str(told["claim"]))
     verified = here.to_json()
     # Where it stands in the other side's log cannot be seen from here.
-    for name in sorted((told.keys() | verified.keys()) - {"index"}):
+    for name in sorted((told.keys() | verified.keys()) - {"index", "unproven"}):
         if told.get(name) != verified.get(name):
             raise ProofError(
                 f"{name} is said to be {told.get(name)!r}; the statement says"

@@ -98,10 +98,11 @@ class Octostore:
         self.close()
 
     @contextmanager
-    def view(self) -> Iterator[View]:
+    def view(self, size: int | None = None) -> Iterator[View]:
         """One consistent look, for questions that read more than once.
 
-        Leave it before the same thread writes.
+        With `size`, as of so many entries of the log. Leave it before the same
+        thread writes.
 
         Raises:
             StoreError: the indexes are being rebuilt.
@@ -111,7 +112,7 @@ class Octostore:
                 raise StoreError(
                     "the indexes are being rebuilt; try again later", at=str(self.path)
                 )
-            yield View(rows)
+            yield View(rows, size)
 
     def ingest(self, delivery: Delivery, roots: Sequence[CID] = ()) -> Receipt:
         """Take blocks under their CIDs; the roots are statements, others may be.

@@ -29,7 +29,7 @@ from octostore.log import (
 )
 from octostore.records import Claim, Profile, parse_record
 from octostore.statement import ReceivedStatement, Statement
-from octostore.tlog.merkle import HASH_BYTES
+from octostore.tlog.merkle import HASH_BYTES, range_root
 from octostore.usual import read_claim
 
 __all__ = ["LoggedClaim", "LoggedStatement", "View"]
@@ -64,10 +64,16 @@ class LoggedClaim(NamedTuple):
 
 
 class View:
-    """A store as one commit left it; use it inside the snapshot."""
+    """A store as one commit left it; use it inside the snapshot.
 
-    def __init__(self, rows: Snapshot) -> None:
+    With `size`, as if the log had only so many entries: what later ones say of
+    claims, profiles, withdrawals and links is not seen.
+    """
+
+    def __init__(self, rows: Snapshot, size: int | None = None) -> None:
         self.rows = rows
+        self._end = INDEX_MAX + 1 if size is None else size
+        self.is_as_of = size is not None
 
     def number(self, cid: CID) -> int | None:
         """The arrival number of the block with these bytes, or None."""
@@ -143,8 +149,20 @@ class View:
         return Frontier() if raw is None else Frontier.from_bytes(raw)
 
     def checkpoint(self) -> Checkpoint:
-        """Size and root of the log."""
-        return self.frontier().checkpoint
+        """Size and root of the log, or as of the size that is looked at.
+
+        Raises:
+            NotFoundError: the log is shorter.
+        """
+        now = self.frontier().checkpoint
+        if not self.is_as_of or now.size == self._end:
+            return now
+        if now.size < self._end:
+            raise NotFoundError(
+                f"the log has {now.size} entries; ask as of that or less",
+                at=f"size {self._end}",
+            )
+        return Checkpoint(self._end, range_root(self.node, 0, self._end))
 
     def index(self, part: CID) -> int | None:
         """The place in the log of the statement with this signed part, or None."""
@@ -235,7 +253,12 @@ class View:
         prefix = keys.prefix(invocation)
         rows = self.rows.scan(tables.CLAIMS.name, prefix, after=beyond)
         while some := [key for key, _ in islice(rows, _CLAIMS_AT_ONCE)]:
-            yield from self._claims(some)
+            within = some
+            if self.is_as_of:
+                within = [key for key in some if keys.decode(key)[1] < self._end]
+            yield from self._claims(within)
+            if len(within) < len(some):
+                return
 
     def _claims(self, keys: Sequence[bytes]) -> Iterator[LoggedClaim]:
         """Claims by their rows: number of the invocation, place, of the record."""
@@ -272,8 +295,14 @@ class View:
 
     def profile(self, issuer: PublicKey) -> Profile | None:
         """What the issuer last said about itself in log order; nobody verifies it."""
-        keys = tables.PROFILES.key
-        row = self.rows.last(tables.PROFILES.name, keys.prefix(issuer))
+        keys, name = tables.PROFILES.key, tables.PROFILES.name
+        row = self.rows.last(name, keys.prefix(issuer))
+        if row is not None and keys.decode(row[0])[1] >= self._end:
+            row = None
+            for key, value in self.rows.scan(name, keys.prefix(issuer)):
+                if keys.decode(key)[1] >= self._end:
+                    break
+                row = key, value
         if row is None:
             return None
         record = parse_record(self.block(keys.decode(row[0])[2]))
@@ -283,13 +312,19 @@ class View:
 
     def is_withdrawn(self, claim: CID, issuer: PublicKey) -> bool:
         """Whether this issuer has taken back this claim of its own."""
-        prefix = tables.WITHDRAWALS.key.prefix(claim, issuer)
-        return any(True for _ in self.rows.scan(tables.WITHDRAWALS.name, prefix))
+        keys = tables.WITHDRAWALS.key
+        for key, _ in self.rows.scan(
+            tables.WITHDRAWALS.name, keys.prefix(claim, issuer)
+        ):
+            return keys.decode(key)[2] < self._end
+        return False
 
     def links_of(self, cid: CID) -> Iterator[CID]:
         """Link records that name this CID on either side, in log order."""
         keys = tables.LINKS.key
         for key, _ in self.rows.scan(tables.LINKS.name, keys.prefix(cid)):
+            if keys.decode(key)[1] >= self._end:
+                return
             yield CID.of_block(self.block(keys.decode(key)[2]))
 
 

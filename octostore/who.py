@@ -18,12 +18,21 @@ from invocation_spec.model import Invocation
 from octostore import tables
 from octostore.answer import Answer, Asked, InvocationAnswer
 from octostore.claims import ClaimReader, summarize
+from octostore.found import disclosed, is_asked, read_found
+from octostore.map.heads import head_at
 from octostore.search import PLACE_BYTES, Place, search
 from octostore.store import Octostore
 from octostore.tables import Known
 from octostore.view import View
 
-__all__ = ["CLAIMS_MAX", "LINKS_MAX", "LOOKS_MAX", "ONE_INVOCATION_MAX", "who"]
+__all__ = [
+    "CLAIMS_MAX",
+    "LINKS_MAX",
+    "LOOKS_MAX",
+    "ONE_INVOCATION_MAX",
+    "answer_of",
+    "who",
+]
 
 #: Claims on one page. A page ends with a whole invocation.
 CLAIMS_MAX: Final = 1000
@@ -43,20 +52,34 @@ _CURSOR_BYTES: Final = (PLACE_BYTES, PLACE_BYTES + 12)
 
 
 def who(
-    store: Octostore, asked: Asked, *, limit: int = CLAIMS_MAX, after: str | None = None
+    store: Octostore,
+    asked: Asked,
+    *,
+    limit: int = CLAIMS_MAX,
+    after: str | None = None,
+    as_of: int | None = None,
 ) -> Answer:
     """All claims about the invocations asked for, at one checkpoint.
 
     An answer without invocations is an answer. `next`, given back as `after`,
     continues a long one; the page that follows may have a later checkpoint, and
-    may be empty.
+    may be empty. With `as_of` the answer is that of the first so many entries of
+    the log; the map head is the latest among them.
 
     Raises:
+        NotFoundError: `as_of` is more than the log has.
         DocumentError: `after` is no `next` of an answer.
         StoreError: the store cannot be read.
     """
-    with store.view() as view:
-        return _Page(view, asked, min(max(limit, 1), CLAIMS_MAX)).answer(after)
+    with store.view(as_of) as view:
+        return answer_of(view, asked, limit=limit, after=after)
+
+
+def answer_of(
+    view: View, asked: Asked, *, limit: int = CLAIMS_MAX, after: str | None = None
+) -> Answer:
+    """The same from a view, for whoever asks it more; see `who`."""
+    return _Page(view, asked, min(max(limit, 1), CLAIMS_MAX)).answer(after)
 
 
 class _Page:
@@ -71,13 +94,15 @@ class _Page:
         self._next: str | None = None
 
     def answer(self, after: str | None) -> Answer:
+        checkpoint = self._view.checkpoint()
         self._fill(after)
         return Answer(
             asked=self._asked,
-            checkpoint=self._view.checkpoint(),
+            checkpoint=checkpoint,
             invocations=tuple(self._found),
             links=self._links(),
             next=self._next,
+            map=head_at(self._view.rows, checkpoint.size),
         )
 
     def _fill(self, after: str | None) -> None:
@@ -104,6 +129,10 @@ class _Page:
         block = self._view.block(number)
         cid, invocation = CID.of_block(block), Invocation.from_block(block)
         nonced = self._is_nonced(number)
+        if self._view.is_as_of:
+            known = disclosed(self._view, number)
+            if not is_asked(self._asked, read_found(self._view, invocation, known)):
+                return 0  # what leads to it was disclosed later
         self._found.append(summarize(cid, invocation, claims, nonced=nonced))
         return len(claims)
 

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 
 from invocation_spec.errors import OctostoreError
 from octostore import __version__
-from octostore.cli import keys, resolving, signing
+from octostore.cli import keys, mapping, resolving, signing
 from octostore.cli.asking import who_command
 from octostore.cli.checking import backup_command, check_command, rebuild_command
 from octostore.cli.claiming import claim_command, profile_command
@@ -74,6 +74,7 @@ app.command("profile")(profile_command)
 app.command("ingest")(ingest_command)
 app.command("who")(who_command)
 app.add_typer(signing.app)
+app.add_typer(mapping.app)
 app.command("verify")(verify_command)
 app.command("check")(check_command)
 app.command("rebuild")(rebuild_command)

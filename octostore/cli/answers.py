@@ -39,9 +39,20 @@ def answer_lines(answer: Answer) -> list[str]:
         if any(c.name for item in answer.invocations for c in item.claims):
             lines.append(_UNVERIFIED)
     lines.append(f"from a log of {entries(answer.checkpoint.size)}")
+    lines += _of_map(answer)
     if answer.next is not None:
         lines.append(f"there is more: --after {answer.next}")
     return lines
+
+
+def _of_map(answer: Answer) -> list[str]:
+    """How far the map goes that could prove the answer."""
+    if answer.map is None:
+        return []
+    size = answer.map.head.size
+    claims = [c for item in answer.invocations for c in item.claims if c.index >= size]
+    late = f"; {len(claims)} of these claims came later" if claims else ""
+    return [f"its map covers {entries(size)}{late}"]
 
 
 def _invocation(item: InvocationAnswer) -> Iterable[str]:

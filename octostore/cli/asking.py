@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from invocation_spec import CID, CidError, Outcome
+from octostore import car, evidence
 from octostore.answer import Answer, Asked
 from octostore.cli.answers import answer_lines
+from octostore.cli.as_of import AsOf, AsOfText, read_as_of
 from octostore.cli.inputs import (
     From,
     ResolutionsFile,
@@ -30,6 +32,9 @@ from octostore.cli.rim import (
 )
 from octostore.cli.specs import leave_not_canonical
 from octostore.client import Remote
+from octostore.completeness import WholeProof
+from octostore.durable import write_new
+from octostore.errors import ProofError, StoreError
 from octostore.store import Octostore
 from octostore.who import CLAIMS_MAX, who
 
@@ -59,6 +64,17 @@ def who_command(
     after: Annotated[
         str | None, typer.Option(metavar="CURSOR", help="Go on after `next`.")
     ] = None,
+    as_of: AsOfText = None,
+    prove: Annotated[
+        bool,
+        typer.Option("--prove", help="Prove that nothing is left out, or fail."),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write the proven answer as a CAR."
+        ),
+    ] = None,
     store: StorePath = None,
     server: Server = None,
     as_json: AsJson = False,
@@ -73,22 +89,83 @@ def who_command(
         ]
     else:
         questions = _of_spec(program, network, resolutions, task, as_json=as_json)
+    page = _Page(limit, after, read_as_of(as_of), prove or out is not None)
     if server is not None:
-        answers, notes = _ask_server(server, questions, limit, after)
+        if out is not None:
+            raise UsageError("--out proves what a store of one's own says", at=str(out))
+        asked = _ask_server(server, questions, page)
     else:
-        with Octostore.open(store_path(store), readonly=True) as open_store:
-            answers = [
-                who(open_store, asked, limit=limit, after=after) for asked in questions
-            ]
-        notes = ()
-    answer = _joined(answers)
+        with Octostore.open(store_path(store), readonly=True) as opened:
+            asked = [page.ask(opened, question) for question in questions]
+            if out is not None:
+                _write(out, opened, asked)
+    answer = _joined([item.answer for item in asked])
     if as_json:
-        print_json(answer.to_json())
+        proof = asked[0].proof if len(asked) == 1 else None
+        shown = {} if proof is None else {"proof": proof.to_json()}
+        print_json(answer.to_json() | shown)
     else:
         for line in answer_lines(answer):
             say(line)
-    for note in notes:
+    for note in dict.fromkeys(note for item in asked for note in item.notes):
         print(f"octostore: {note}", file=sys.stderr)
+
+
+class _Asked(NamedTuple):
+    """An answer, its proof if there is one, and what was found out of both."""
+
+    answer: Answer
+    proof: WholeProof | None
+    notes: tuple[str, ...] = ()
+
+
+class _Page(NamedTuple):
+    """Which part of an answer, as of when, and whether it is to be proved."""
+
+    limit: int
+    after: str | None
+    as_of: AsOf | None
+    prove: bool
+
+    @property
+    def size(self) -> int | None:
+        return None if self.as_of is None else self.as_of.size
+
+    def ask(self, store: Octostore, question: Asked) -> _Asked:
+        if self.prove:
+            answer, proof = evidence.ask(
+                store, question, limit=self.limit, after=self.after, as_of=self.size
+            )
+        else:
+            proof = None
+            answer = who(
+                store, question, limit=self.limit, after=self.after, as_of=self.size
+            )
+        return self.checked(_Asked(answer, proof))
+
+    def checked(self, asked: _Asked) -> _Asked:
+        """The same, if it is as of the checkpoint that was asked for."""
+        if self.as_of is not None:
+            if asked.answer.checkpoint.size != self.as_of.size:
+                raise ProofError("an answer as of another size than was asked for")
+            self.as_of.check(asked.answer.checkpoint)
+        return asked
+
+
+def _write(out: Path, store: Octostore, asked: list[_Asked]) -> None:
+    """Write the one answer with its proof and all that verifies it."""
+    if len(asked) > 1:
+        raise UsageError(
+            "the spec has several invocations; ask for one of them", at=str(out)
+        )
+    root, blocks = evidence.packed(store, asked[0].answer, asked[0].proof)
+    content = b"".join(car.chunks([root], blocks))
+    try:
+        write_new(out, lambda _status: content)
+    except FileExistsError as error:
+        raise UsageError("exists; choose another name", at=str(out)) from error
+    except OSError as error:
+        raise StoreError(f"not written: {error.strerror}", at=str(out)) from error
 
 
 def _of_spec(
@@ -115,13 +192,19 @@ def _of_spec(
     return [Asked(invocation=key) for key in keys]
 
 
-def _ask_server(
-    url: str, questions: list[Asked], limit: int, after: str | None
-) -> tuple[list[Answer], tuple[str, ...]]:
+def _ask_server(url: str, questions: list[Asked], page: _Page) -> list[_Asked]:
     with Remote(url) as remote:
-        found = [remote.who(asked, limit=limit, after=after) for asked in questions]
-    notes = dict.fromkeys(note for item in found for note in item.notes)
-    return [item.answer for item in found], tuple(notes)
+        found = [
+            remote.who(
+                question,
+                limit=page.limit,
+                after=page.after,
+                as_of=page.size,
+                must_prove=page.prove,
+            )
+            for question in questions
+        ]
+    return [page.checked(_Asked(item.answer, item.whole, item.notes)) for item in found]
 
 
 def _joined(answers: list[Answer]) -> Answer:

@@ -31,6 +31,7 @@ __all__ = [
     "claim_key",
     "codes_of",
     "component",
+    "invocation_claims",
     "invocation_keys",
     "key",
     "places",
@@ -87,6 +88,17 @@ def claim_key(program: CID, input: CID, statement: CID, record: CID) -> bytes:
     # Neither a statement nor, most often, its record is seen again.
     last = hashlib.sha256(statement.raw).digest() + hashlib.sha256(record.raw).digest()
     return key(Topic.CLAIMS, program, input) + last
+
+
+def invocation_claims(
+    invocation: Invocation,
+    input: Input | None,
+    claims: Iterable[tuple[CID, CID]],
+) -> Iterator[bytes]:
+    """The keys of claims (statement, record) on an invocation, at each place."""
+    for statement, record in claims:
+        for at in places(invocation, input):
+            yield claim_key(invocation.program, at, statement, record)
 
 
 def places(invocation: Invocation, input: Input | None) -> tuple[CID, ...]:

@@ -29,18 +29,19 @@ from octostore.engine import Engine, Row
 from octostore.log import KIND_STATEMENT
 from octostore.map.head import MapHead
 from octostore.map.heads import LoggedHead, append_head, covered, last_head
-from octostore.map.keys import claim_key, invocation_keys, places
+from octostore.map.keys import invocation_claims, invocation_keys
 from octostore.map.pages import grow
 from octostore.tables import Known
 from octostore.view import View
 
-__all__ = ["BATCH_CLAIMS", "derive", "update"]
+__all__ = ["BATCH_CLAIMS", "DISCLOSED", "derive", "update"]
 
 #: Claims that join the map in one batch, more only if one statement has more: a
 #: few seconds of work, some 100 MB of memory.
 BATCH_CLAIMS: Final = 1 << 15
 
-_DISCLOSED: Final = (("program", Known.PROGRAM), ("input", Known.INPUT))
+#: What a claim can withhold, and what is known when it does not.
+DISCLOSED: Final = (("program", Known.PROGRAM), ("input", Known.INPUT))
 
 
 class _Batch(NamedTuple):
@@ -159,7 +160,7 @@ class _Reader:
             if found is None:
                 continue
             ran, withheld = found
-            for name, flag in _DISCLOSED:
+            for name, flag in DISCLOSED:
                 if name not in withheld:
                     ran.now |= flag
             ran.claims.append((statement.cid, record))
@@ -172,19 +173,14 @@ class _Reader:
         for ran in self._ran.values():
             program = self._program(ran) if Known.PROGRAM in ran.now else None
             input = self._input(ran) if Known.INPUT in ran.now else None
-            at = places(ran.invocation, input)
             claims: Iterable[tuple[CID, CID]] = ran.claims
             if ran.now != ran.before:
                 keys.update(invocation_keys(ran.invocation, program, input))
                 name = tables.MAP_RAN.key.encode(ran.number)
                 flags.append(Row(tables.MAP_RAN.name, name, bytes((ran.now,))))
-                if ran.before is not None and len(at) > 1:
+                if ran.before is not None and input is not None and input.nonce:
                     claims = [*self._earlier(ran), *claims]
-            for statement, record in claims:
-                for place in at:
-                    keys.add(
-                        claim_key(ran.invocation.program, place, statement, record)
-                    )
+            keys.update(invocation_claims(ran.invocation, input, claims))
         return keys, flags
 
     def _claim(self, index: int, record: CID) -> tuple[_Ran, Sequence[object]] | None:

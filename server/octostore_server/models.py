@@ -22,6 +22,7 @@ __all__ = [
     "FindingItem",
     "Health",
     "InvocationItem",
+    "MapHead",
     "Outcome",
     "Outcomes",
     "OutputItem",
@@ -30,6 +31,7 @@ __all__ = [
     "SkippedItem",
     "UnresolvedItem",
     "WhoAnswer",
+    "WholeProof",
 ]
 
 CidText: TypeAlias = Annotated[
@@ -114,6 +116,9 @@ class ClaimItem(_Model):
     issued_at_s: _Count
     index: Annotated[_Count, Field(description="Place of the statement in the log")]
     withdrawn: Literal[True] | None = None
+    unproven: Annotated[
+        Literal[True] | None, Field(description="Logged after the map head")
+    ] = None
 
 
 class OutputItem(_Model):
@@ -144,11 +149,31 @@ class InvocationItem(_Model):
     ] = None
 
 
+class MapHead(_Model):
+    """The latest head of the map in the log, and the place of its entry there."""
+
+    size: Annotated[_Count, Field(description="It covers so many entries")]
+    root: Annotated[str, Field(description="32 bytes in base64")]
+    time: Annotated[_Count, Field(description="Unix seconds, by the log's clock")]
+    entry: _Count
+
+
+class WholeProof(_Model):
+    """That nothing was left out (docs/spec/map.md); bytes in base64."""
+
+    head: Annotated[str, Field(description="The block of the map head")]
+    entry: Annotated[_Count, Field(description="The place of the head in the log")]
+    path: Annotated[list[str], Field(description="Its inclusion in the checkpoint")]
+    map: Annotated[str, Field(description="The proof of the map, as DAG-CBOR")]
+
+
 class WhoAnswer(_Model):
     """Who claims which results; an empty list of invocations is an answer."""
 
     asked: Asked
     checkpoint: Checkpoint
+    map: MapHead | None = None
+    proof: WholeProof | None = None
     invocations: list[InvocationItem]
     links: list[CidText]
     next: Annotated[

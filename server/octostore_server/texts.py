@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from fastapi import Path, Query
 
@@ -10,6 +10,7 @@ from invocation_spec.cid import CID
 from invocation_spec.errors import CidError
 from invocation_spec.references import IpfsPath, parse_ipfs
 from octostore.answer import Asked
+from octostore.log import INDEX_MAX
 from octostore.who import CLAIMS_MAX
 from octostore_server.errors import QueryError
 
@@ -19,6 +20,8 @@ __all__ = [
     "CidPath",
     "LimitNumber",
     "NetworkText",
+    "ProofText",
+    "SizeNumber",
     "asked_of",
     "parse_cid",
 ]
@@ -44,6 +47,14 @@ LimitNumber: TypeAlias = Annotated[
 AfterText: TypeAlias = Annotated[
     str | None,
     Query(max_length=_CURSOR_CHARACTERS_MAX, description="`next` of the page before"),
+]
+SizeNumber: TypeAlias = Annotated[
+    int | None,
+    Query(ge=0, le=INDEX_MAX, description="As of the first so many log entries"),
+]
+ProofText: TypeAlias = Annotated[
+    Literal["0", "1", "try"],
+    Query(description="1: and prove that nothing is left out; try: if it can be"),
 ]
 NetworkText: TypeAlias = Annotated[
     str | None,

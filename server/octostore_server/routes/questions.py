@@ -1,6 +1,8 @@
 """Who got which result: by program and input, by invocation, by document.
 
     GET  /v1/who?program=C1&input=D1        JSON
+    GET  /v1/who?program=C1&input=D1&as_of=128    of the first 128 entries of the log
+    GET  /v1/who?program=C1&input=D1&proof=1      and that nothing is left out
     GET  /v1/who?program=C1&input=D1&format=car
     POST /v1/who                            a job document, asked by its invocation
 
@@ -10,8 +12,6 @@ statements that the answer rests on, with all that verifies them, in log order.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -19,10 +19,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from invocation_spec.cid import CID
 from octostore import car, evidence
 from octostore.answer import Answer, Asked
-from octostore.car import Block
+from octostore.completeness import WholeProof
 from octostore.store import Octostore
 from octostore.who import CLAIMS_MAX, who
 from octostore_server import models
@@ -36,10 +35,13 @@ from octostore_server.texts import (
     AskedText,
     LimitNumber,
     NetworkText,
+    ProofText,
+    SizeNumber,
     asked_of,
 )
 
 __all__ = ["router"]
+
 
 router = APIRouter(prefix="/v1/who", tags=["questions"], responses=PROBLEMS)
 
@@ -61,11 +63,26 @@ def get_who(
     format: Annotated[
         Literal["json", "car"], Query(description="car: the answer and its proof")
     ] = "json",
+    as_of: SizeNumber = None,
+    proof: ProofText = "0",
 ) -> object:
     """Ask with a program (or code) and an input (or data), or with an invocation."""
     asked = asked_of(program, input, invocation)
-    answer = who(node.store, asked, limit=limit, after=after)
-    return _car(node.store, answer) if format == "car" else answer.to_json()
+    store, whole = node.store, None
+    if proof == "0":
+        answer = who(store, asked, limit=limit, after=after, as_of=as_of)
+    else:
+        answer, whole = evidence.ask(
+            store,
+            asked,
+            limit=limit,
+            after=after,
+            as_of=as_of,
+            must_prove=proof == "1",
+        )
+    if format == "car":
+        return _car(store, answer, whole)
+    return answer.to_json() | ({} if whole is None else {"proof": whole.to_json()})
 
 
 @router.post(
@@ -100,15 +117,8 @@ async def post_who(
     return answer.to_json()
 
 
-def _car(store: Octostore, answer: Answer) -> Response:
-    data = json.dumps(answer.to_json(), separators=(",", ":")).encode()
-    root = CID.of_bytes(data)
-    statements = evidence.behind(store, answer)
-
-    def blocks() -> Iterator[Block]:
-        yield Block(root, data)
-        yield from evidence.blocks_of(store, statements)
-
+def _car(store: Octostore, answer: Answer, proof: WholeProof | None) -> Response:
+    root, blocks = evidence.packed(store, answer, proof)
     return StreamingResponse(
-        car.chunks([root], blocks()), media_type=f"{CAR_TYPE}; version=1"
+        car.chunks([root], blocks), media_type=f"{CAR_TYPE}; version=1"
     )

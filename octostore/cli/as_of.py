@@ -1,0 +1,69 @@
+"""`--as-of SIZE|CHECKPOINT`: a question to the log as it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from octostore.cli.rim import UsageError
+from octostore.errors import NoteError, ProofError
+from octostore.log import INDEX_MAX, Checkpoint
+from octostore.tlog.checkpoint import LogCheckpoint
+from octostore.tlog.note import NOTE_BYTES_MAX, Note
+
+__all__ = ["AsOf", "AsOfText", "read_as_of"]
+
+AsOfText: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="SIZE|FILE",
+        help="As of so many log entries, or of the checkpoint in a file.",
+    ),
+]
+
+_DIGITS_MAX: Final = len(str(INDEX_MAX))
+
+
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """So many entries, and their root if a checkpoint says it."""
+
+    size: int
+    root: bytes | None = None
+
+    def check(self, checkpoint: Checkpoint) -> None:
+        """Compare with what was answered.
+
+        Raises:
+            ProofError: that log had another root at this size.
+        """
+        if self.root not in (None, checkpoint.root):
+            raise ProofError(
+                f"the log that answers had another root at size {self.size} than the"
+                " checkpoint says; it is another log, or was rewritten"
+            )
+
+
+def read_as_of(text: str | None) -> AsOf | None:
+    """What the option says; a signature of a checkpoint is not looked at here.
+
+    Raises:
+        UsageError: neither a size nor a file with a checkpoint.
+    """
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX:
+        return AsOf(int(text))
+    try:
+        with Path(text).open("rb") as file:
+            note = Note.from_bytes(file.read(NOTE_BYTES_MAX + 1))
+        checkpoint = LogCheckpoint.parse(note.text)
+    except FileNotFoundError as error:
+        raise UsageError("no size, and no file of that name", at=text) from error
+    except NoteError as error:
+        raise UsageError(f"no checkpoint: {error}", at=text) from error
+    return AsOf(checkpoint.size, checkpoint.root)

@@ -1,0 +1,120 @@
+"""The map and questions as of a size, from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from octostore.answer import Asked
+from octostore.completeness import WholeProof
+from octostore.keys import SecretKey
+from octostore.proven import verify_answer
+from octostore.store import Octostore
+from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
+from octostore.tlog.note import Signer
+from octostore_server.app import create_app
+from octostore_server.settings import Settings
+from tests.octostore.said import Command
+from tests.octostore.test_store import fill
+from tests.octostore.world import C1, D1, Issuer, Ran, result
+from tests.server.conftest import serving
+
+
+@pytest.fixture
+def store(tmp_path: Path, octostore: Command) -> Path:
+    with Octostore.open(tmp_path / "store") as store:
+        fill(store)
+    return tmp_path / "store"
+
+
+def told(said: Any) -> Any:
+    return json.loads(said.out)
+
+
+def test_the_map_is_updated_and_shown(store: Path, octostore: Command) -> None:
+    shown = told(octostore("map", "show", "--json"))
+    assert (shown["map"], shown["behind"]) == (None, 7)
+    assert "no map head" in octostore("map", "show").out
+    done = told(octostore("map", "update", "--json"))
+    assert done["updated"] is True
+    assert (done["map"]["size"], done["map"]["entry"], done["behind"]) == (7, 7, 0)
+    assert told(octostore("map", "update", "--json"))["updated"] is False
+    assert "map of 7 entries" in octostore("map", "show").out
+    with Octostore.open(store) as opened:
+        opened.ingest(Issuer("late").claims(Ran(), result())[1])
+    assert told(octostore("map", "show", "--json"))["behind"] == 1
+
+
+def test_an_answer_is_proved_and_written(
+    store: Path, octostore: Command, tmp_path: Path
+) -> None:
+    question = ("who", str(C1), str(D1))
+    said = octostore(*question, "--prove")
+    assert said.code == 6
+    assert "map update" in said.err
+    assert octostore("map", "update").code == 0
+    said = octostore(*question, "--prove", "--json")
+    assert said.code == 0
+    proof = WholeProof.from_json(told(said)["proof"])
+    assert told(said)["map"] == proof.logged.to_json()
+    assert "proof" not in told(octostore(*question, "--json"))
+    assert "its map covers 7 entries" in octostore(*question).out
+    file = tmp_path / "answer.car"
+    assert octostore(*question, "--out", file).code == 0
+    with file.open("rb") as stream:
+        found = verify_answer(stream, Asked(C1, D1), is_page=False)
+    assert found.whole == proof
+    said = octostore(*question, "-o", file)
+    assert said.code == 2
+    assert "exists" in said.err
+
+
+def test_a_question_is_asked_as_of_a_size_or_a_checkpoint(
+    store: Path, octostore: Command, tmp_path: Path
+) -> None:
+    question = ("who", str(C1), str(D1), "--json")
+    assert told(octostore(*question, "--as-of", "3"))["checkpoint"]["size"] == 3
+    assert octostore(*question, "--as-of", "8").code == 6
+    with Octostore.open(store, readonly=True) as opened, opened.view(4) as view:
+        then = view.checkpoint()
+    signer = Signer("log.example", SecretKey.from_seed(bytes(32)))
+    for root, code in ((then.root, 0), (bytes(32), 5)):
+        file = tmp_path / f"{code}.txt"
+        checkpoint = LogCheckpoint("log.example", then.size, root)
+        file.write_bytes(bytes(SignedCheckpoint.sign(checkpoint, signer)))
+        said = octostore(*question, "--as-of", file)
+        assert said.code == code
+        if code == 0:
+            assert told(said)["checkpoint"]["size"] == 4
+        else:
+            assert "another root at size 4" in told(said)["reason"]
+    file = tmp_path / "none.txt"
+    file.write_text("no checkpoint")
+    for odd in (file, "nowhere.txt", "-3", "9" * 16):
+        assert octostore(*question, "--as-of", str(odd)).code == 2, odd
+
+
+def test_a_server_is_asked_for_the_proof_and_for_earlier_sizes(
+    store: Path, octostore: Command, tmp_path: Path
+) -> None:
+    question = ("who", str(C1), str(D1))
+    with Octostore.open(store) as opened:
+        app = create_app(opened, Settings(path=store))
+        with serving(app) as url:
+            asked = (*question, "--server", url)
+            said = octostore(*asked, "--prove")
+            assert said.code == 6
+            said = octostore(*asked)
+            assert said.code == 0
+            assert "not proven: that nothing was left out" in said.err
+            assert opened.update_map(1_700_000_000)
+            said = octostore(*asked)
+            assert said.code == 0
+            assert "proven: nothing was left out of the first 7 entries" in said.err
+            said = octostore(*asked, "--as-of", "2", "--json")
+            assert told(said)["checkpoint"]["size"] == 2
+            said = octostore(*asked, "--out", tmp_path / "answer.car")
+            assert said.code == 2
