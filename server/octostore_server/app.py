@@ -23,6 +23,7 @@ import octostore
 from octostore.errors import AddressError
 from octostore.store import Octostore
 from octostore_server import errors
+from octostore_server.mapping import mapping
 from octostore_server.node import Node
 from octostore_server.routes import (
     canonicalization,
@@ -84,6 +85,7 @@ def serve(settings: Settings) -> None:
     with (
         _listening(settings) as listener,
         Octostore.open(settings.path, readonly=settings.readonly) as store,
+        mapping(store, settings.map_seconds),
     ):
         config = uvicorn.Config(
             create_app(store, settings),

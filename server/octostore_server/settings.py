@@ -67,4 +67,9 @@ class Settings(BaseSettings):
     shutdown_seconds: int = Field(
         default=10, ge=0, description="Time that open requests get when it stops."
     )
+    map_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        description="The map is brought up to the log so often, 0 never.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
