@@ -22,10 +22,17 @@ import httpx
 import octostore
 from invocation_spec.cid import CID
 from octostore.answer import Asked
-from octostore.errors import BlockMismatchError, NotFoundError, ProofError
+from octostore.errors import (
+    BlockMismatchError,
+    NotFoundError,
+    ProofError,
+    WitnessConflictError,
+)
 from octostore.proven import VerifiedAnswer, verify_answer
 from octostore.receipt import Receipt
 from octostore.store import BYTES_MAX
+from octostore.tlog.note import NOTE_BYTES_MAX, NoteSignature
+from octostore.tlog.witness import AddCheckpoint, parse_cosignatures, parse_known_size
 from octostore.told import RemoteError, reading, receipt_of
 from octostore.who import CLAIMS_MAX
 
@@ -151,31 +158,56 @@ class Remote:
             raise BlockMismatchError("the server sent other bytes", at=str(cid))
         return data
 
+    def add_checkpoint(self, asked: AddCheckpoint) -> tuple[NoteSignature, ...]:
+        """Ask a witness to sign a checkpoint; nothing it says is verified yet.
+
+        Raises:
+            WitnessConflictError: it signed another size last.
+            NoteError: what it answers are no signatures.
+        """
+        request = self._client.build_request(
+            "POST", "/add-checkpoint", content=bytes(asked)
+        )
+        with self._response(request) as response:
+            body = b"".join(self._parts(response, NOTE_BYTES_MAX))
+        if response.status_code == httpx.codes.CONFLICT:
+            raise WitnessConflictError(parse_known_size(body), origin=self._url)
+        if not response.is_success:
+            said = _line(body[:200].decode("utf-8", "replace"))
+            raise RemoteError(
+                f"the witness refuses ({response.status_code}): {said}", at=self._url
+            )
+        return parse_cosignatures(body)
+
     @contextmanager
     def _answered(
         self, request: httpx.Request, bytes_max: int, *, refused: str | None = None
     ) -> Iterator[BinaryIO]:
         """The body of a success, or the member `refused` of a problem."""
         with tempfile.SpooledTemporaryFile(_MEMORY_BYTES) as file:
-            try:
-                response = self._client.send(request, stream=True)
-                try:
-                    if not response.is_success:
-                        most = _PROBLEM_BYTES_MAX if refused is None else bytes_max
-                        problem = b"".join(self._parts(response, most))
-                        file.write(_refusal(response.status_code, problem, refused))
-                    else:
-                        for part in self._parts(response, bytes_max):
-                            file.write(part)
-                finally:
-                    response.close()
-            except (httpx.HTTPError, httpx.StreamError, UnicodeError) as error:
-                raise RemoteError(
-                    f"cannot be asked: {str(error) or type(error).__name__}",
-                    at=self._url,
-                ) from error
+            with self._response(request) as response:
+                if not response.is_success:
+                    most = _PROBLEM_BYTES_MAX if refused is None else bytes_max
+                    problem = b"".join(self._parts(response, most))
+                    file.write(_refusal(response.status_code, problem, refused))
+                else:
+                    for part in self._parts(response, bytes_max):
+                        file.write(part)
             file.seek(0)
             yield cast("BinaryIO", file)
+
+    @contextmanager
+    def _response(self, request: httpx.Request) -> Iterator[httpx.Response]:
+        try:
+            response = self._client.send(request, stream=True)
+            try:
+                yield response
+            finally:
+                response.close()
+        except (httpx.HTTPError, httpx.StreamError, UnicodeError) as error:
+            raise RemoteError(
+                f"cannot be asked: {str(error) or type(error).__name__}", at=self._url
+            ) from error
 
     def _parts(self, response: httpx.Response, bytes_max: int) -> Iterator[bytes]:
         size = 0

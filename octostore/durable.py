@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,7 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from octostore.errors import StoreError
+
 __all__ = [
+    "locked_folder",
     "make_folders",
     "new_folder",
     "replace_file",
@@ -74,6 +78,32 @@ def new_folder(path: Path) -> Iterator[None]:
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
+
+
+@contextmanager
+def locked_folder(path: Path) -> Iterator[None]:
+    """Hold a folder, made if it is not there; who else wants to hold it waits.
+
+    For what must be read and replaced as one, where the files come and go.
+
+    Raises:
+        StoreError: it cannot be made, opened or locked.
+    """
+    try:
+        make_folders(path, 0o700)
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreError(f"not opened: {error.strerror}", at=str(path)) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise StoreError(
+                f"not locked: {error.strerror}; keep it on a local disk", at=str(path)
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def sync_file(path: Path) -> None:

@@ -10,6 +10,7 @@
     ├─ BlockMismatchError       their bytes do not hash to the CID they came under
     ├─ ProofError               their proof does not lead to the root it names
     ├─ NoteError                their signed note is none, or a signature fails
+    ├─ WitnessConflictError     a witness signed another size of this log last
     ├─ FileError                a file of the user's cannot be taken as it is
     │  └─ KeyFileError          the key file or its state cannot be used as it is
     ├─ AddressError             this host and port cannot be listened on
@@ -50,6 +51,7 @@ __all__ = [
     "StoreFullError",
     "StoreLockedError",
     "StoreVersionError",
+    "WitnessConflictError",
 ]
 
 
@@ -105,6 +107,20 @@ class NoteError(OctostoreError):
     """A signed note, checkpoint, proof text or key of a log that does not hold."""
 
     code = "note"
+
+
+class WitnessConflictError(OctostoreError):
+    """A witness signed another size of a log last than it was asked to go on from."""
+
+    code = "witness-conflict"
+
+    def __init__(self, size: int, *, origin: str | None = None) -> None:
+        super().__init__(
+            f"the witness signed {size} entries of this log last; ask again with the"
+            " proof from there",
+            at=origin,
+        )
+        self.size = size
 
 
 class FileError(OctostoreError):

@@ -13,19 +13,17 @@ nothing; then nothing is signed until somebody brings the newest checkpoint back
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from invocation_spec.errors import OctostoreError
 from octostore.chain import RESTORED_AFTER_S
-from octostore.durable import replace_file
+from octostore.durable import locked_folder, replace_file
 from octostore.errors import KeyFileError, LogStateError, NotFoundError, StoreError
 from octostore.keyfile import read_key, write_key
 from octostore.keys import SecretKey
@@ -89,7 +87,8 @@ class LogKey:
         key = SecretKey.generate(randomness)
         name = default_origin(key) if origin is None else origin
         check_name(name)
-        with _locked(folder):
+        # The lock is on the folder, for both files in it come and go.
+        with locked_folder(folder):
             if (folder / _NAME).exists():
                 raise KeyFileError(
                     "exists; a log keeps its key and origin", at=str(folder / _NAME)
@@ -146,7 +145,7 @@ class LogKey:
                 began; or what it signed is not known.
             StoreError: the disk; nothing was signed that anybody saw.
         """
-        with _locked(self.folder):
+        with locked_folder(self.folder):
             signed = self._load()
             # Looked at under the lock: what another process signed is in it.
             with store.view() as view:
@@ -165,7 +164,7 @@ class LogKey:
         Raises:
             LogStateError: what was signed is not known.
         """
-        with _locked(self.folder):
+        with locked_folder(self.folder):
             return self._load()
 
     def add_cosignatures(
@@ -182,7 +181,7 @@ class LogKey:
             NoteError: a signature of one of the witnesses does not hold.
             LogStateError: what was signed is not known.
         """
-        with _locked(self.folder):
+        with locked_folder(self.folder):
             signed = self._load()
             if signed.checkpoint.size == size:
                 signed = signed.with_signatures(lines, witnesses)
@@ -196,7 +195,7 @@ class LogKey:
             NoteError: this log did not sign it.
         """
         signed = SignedCheckpoint.open(raw, self.verifier)
-        with _locked(self.folder):
+        with locked_folder(self.folder):
             try:
                 known = self._load(or_restored=True)
             except LogStateError:
@@ -282,25 +281,3 @@ class LogKey:
                 f"not written: {error.strerror}; nothing was signed",
                 at=str(self._state_path),
             ) from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the log for signing; whoever else wants to sign waits.
-
-    The lock is on the folder, for both files in it come and go.
-    """
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise StoreError(f"not opened: {error.strerror}", at=str(folder)) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError as error:
-            raise StoreError(
-                f"not locked: {error.strerror}; keep it on a local disk", at=str(folder)
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from octostore.cli.rim import AsJson, print_json, say
-from octostore.keyfile import KeyFile
+from octostore.keyfile import KeyFile, read_key
 from octostore.keys import SecretKey
+from octostore.witness import ROLE, Witness
 
 __all__ = ["KeyOption", "app"]
 
@@ -26,22 +27,48 @@ _File = Annotated[Path, typer.Argument(metavar="FILE", help="The key file.")]
 
 
 @app.command("new")
-def new_command(file: _File, as_json: AsJson = False) -> None:
+def new_command(
+    file: _File,
+    witness: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The key of a witness of logs, by this name: a URL without its"
+            " scheme. It signs no statements.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Write a new key to FILE, for you alone, and print its DID.
 
     Example: octostore key new bristol.key
     """
+    if witness is not None:
+        Witness.create(file, witness, secrets.token_bytes)
+        _show_witness(file, as_json=as_json)
+        return
     made = KeyFile.create(file, SecretKey.generate(secrets.token_bytes))
     _show(made, as_json=as_json)
 
 
 @app.command("show")
 def show_command(file: _File, as_json: AsJson = False) -> None:
-    """Print the DID of a key file.
+    """Print the DID of a key file; of a witness, the vkey that others verify with.
 
     Example: octostore key show bristol.key
     """
+    if ROLE in read_key(file)[1]:
+        _show_witness(file, as_json=as_json)
+        return
     _show(KeyFile.open(file), as_json=as_json)
+
+
+def _show_witness(file: Path, *, as_json: bool) -> None:
+    vkey = str(Witness.open(file).signer.verifier)
+    if as_json:
+        print_json({"vkey": vkey, "file": str(file)})
+    else:
+        say(vkey)
 
 
 def _show(key_file: KeyFile, *, as_json: bool) -> None:

@@ -40,6 +40,7 @@ from octostore.errors import (
     RecordError,
     StatementError,
     StoreError,
+    WitnessConflictError,
 )
 from octostore.runner import RunError
 
@@ -94,6 +95,7 @@ EXIT_CODES: Final[Mapping[type[OctostoreError], int]] = {
     BlockMismatchError: UNSOUND,
     ProofError: UNSOUND,
     NoteError: UNSOUND,
+    WitnessConflictError: UNSOUND,
     AddressError: OUR_DISK,
     NotFoundError: NOT_THERE,
     StoreError: OUR_DISK,

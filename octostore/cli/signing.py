@@ -1,4 +1,4 @@
-"""`octostore log init|key|checkpoint|prove|export|resume`: the log as others see it."""
+"""`octostore log init|key|checkpoint|..`: the log as others see it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.cli.verifying import witness_key
+from octostore.client import Remote
 from octostore.durable import write_new
 from octostore.errors import StoreError
 from octostore.log_export import export_log
 from octostore.log_key import LogKey
 from octostore.log_proof import index_of, prove
+from octostore.log_witness import witnessed
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.note import NOTE_BYTES_MAX, to_base64
@@ -144,6 +147,36 @@ def export_command(
     else:
         size = done.checkpoint.size
         say(f"{folder}  a log of {size} entries, {done.written} files written")
+
+
+@app.command("witness")
+def witness_command(
+    url: Annotated[
+        str, typer.Argument(metavar="URL", help="What its add-checkpoint lies below.")
+    ],
+    witness: Annotated[
+        str, typer.Option("--witness", metavar="VKEY", help="The key of the witness.")
+    ],
+    store: StorePath = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a witness sign the newest checkpoint, and keep what it signed.
+
+    The checkpoint and its proofs carry the signature until the log grows.
+
+    Example: octostore log witness https://witness.example --witness w.example+..
+    """
+    key = witness_key(witness)
+    with (
+        Octostore.open(store_path(store), readonly=True) as opened,
+        Remote(url) as remote,
+    ):
+        signed = witnessed(opened, key_of(opened), key, remote.add_checkpoint)
+    (held,) = signed.cosigned
+    if as_json:
+        print_json({**_json(signed), "witness": key.name, "time_s": held.time_s})
+    else:
+        say(f"{key.name} signed {signed.checkpoint.size} entries at {held.time_s}")
 
 
 @app.command("resume")

@@ -18,14 +18,15 @@ from octostore.cli.rim import (
     store_path,
 )
 from octostore.equivocation import Equivocation
-from octostore.errors import KeyFileError, NoteError, NotFoundError
+from octostore.errors import KeyFileError, NotFoundError
 from octostore.log_key import LogKey
 from octostore.log_proof import ProvenEntry, verify_proof
 from octostore.tlog.checkpoint import LogCheckpoint
 from octostore.tlog.note import KeyType, Note, VerifierKey, to_base64
 from octostore.tlog.proof import PROOF_BYTES_MAX, PROOF_HEAD, TlogProof
+from octostore.tlog.witness import Quorum
 
-__all__ = ["verify_command"]
+__all__ = ["verify_command", "witness_key"]
 
 
 def verify_command(
@@ -102,11 +103,10 @@ def _verify_logged(
 ) -> None:
     proof = TlogProof.from_bytes(raw)
     key, how = _key(proof, log, store)
-    asked = [_witness(text) for text in witnesses]
+    asked = [witness_key(text) for text in witnesses]
+    quorum = Quorum(tuple(dict.fromkeys(asked)), len(set(asked)))
     proven = verify_proof(proof, key, asked)
-    missing = set(asked) - {item.by for item in proven.signed.cosigned}
-    if missing:
-        raise NoteError(f"not signed by {min(item.name for item in missing)}")
+    quorum.check(proven.signed)
     if as_json:
         print_json(_json(proven, how))
         return
@@ -148,7 +148,13 @@ def _key(
     return own, f"the key of the log in {path}"
 
 
-def _witness(text: str) -> VerifierKey:
+def witness_key(text: str) -> VerifierKey:
+    """The key of a witness that a vkey spells.
+
+    Raises:
+        NoteError: it spells none.
+        UsageError: it is that of a log.
+    """
     key = VerifierKey.parse(text)
     if key.type != KeyType.COSIGNATURE:
         raise UsageError("--witness: not the key of a witness (type 04)")

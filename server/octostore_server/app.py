@@ -22,6 +22,7 @@ from fastapi import FastAPI
 import octostore
 from octostore.errors import AddressError
 from octostore.store import Octostore
+from octostore.witness import Witness
 from octostore_server import errors
 from octostore_server.mapping import mapping
 from octostore_server.node import Node
@@ -34,6 +35,7 @@ from octostore_server.routes import (
     questions,
     statements,
 )
+from octostore_server.routes.witnessing import create_witness, read_logs
 from octostore_server.settings import Settings
 
 __all__ = ["HEADER_BYTES_MAX", "create_app", "serve"]
@@ -68,6 +70,10 @@ def create_app(store: Octostore, settings: Settings) -> FastAPI:
         *(health, pages),
     ):
         app.include_router(module.router)
+    if settings.witness_key is not None:
+        logs = read_logs(settings.witness_logs) if settings.witness_logs else ()
+        witness = create_witness(Witness.open(settings.witness_key), logs)
+        app.mount("/witness", witness)
     return app
 
 

@@ -43,6 +43,7 @@ from octostore.errors import (
     StoreError,
     StoreFullError,
     StoreLockedError,
+    WitnessConflictError,
 )
 from octostore.told import RemoteError
 
@@ -139,6 +140,7 @@ STATUS: Final[Mapping[type[OctostoreError], int]] = {
     NotFoundError: 404,
     NotAcceptableError: 406,
     BodySlowError: 408,
+    WitnessConflictError: 409,
     BodyTooLargeError: 413,
     MediaTypeError: 415,
     BlockMismatchError: 422,

@@ -72,4 +72,13 @@ class Settings(BaseSettings):
         ge=0,
         description="The map is brought up to the log so often, 0 never.",
     )
+    witness_key: Path | None = Field(
+        default=None,
+        description="Key file of a witness; the server then signs checkpoints of the"
+        " logs in `witness_logs`.",
+    )
+    witness_logs: Path | None = Field(
+        default=None,
+        description="File of the logs that are witnessed, the vkey of each in a line.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"

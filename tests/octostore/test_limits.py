@@ -213,6 +213,7 @@ UNREACHED = {
     "octostore.tlog.tiles.ENTRY_BYTES_MAX",
     "octostore.who.CLAIMS_MAX",
     "octostore.who.LINKS_MAX",
+    "octostore_server.routes.witnessing.LOGS_BYTES_MAX",
 }
 
 
