@@ -11,7 +11,8 @@ ATHERIS := atheris==3.0.0
 FUZZ ?= all
 FUZZ_SECONDS ?= 600
 
-.PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz bench clean
+.PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz bench \
+  interop-tlog interop-witness clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -71,6 +72,12 @@ bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.lookup --claims 10000
 	@$(BIN)/python -m benchmarks.who
 	@$(BIN)/python -m benchmarks.canonicalize
+
+interop-tlog: $(READY) ## Logs read by torchwood, Tessera and x/mod (needs Go)
+	@$(BIN)/pytest -q tests/interop/test_tlog.py
+
+interop-witness: $(READY) ## Checkpoints signed by litewitness (needs Go, OpenSSH)
+	@$(BIN)/pytest -q tests/interop/test_witness.py
 
 clean: ## Remove what setup and tests made
 	@rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,65 @@
+"""Programs in Go that others wrote, or that use what others wrote, built here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+_BUILD_S = 600
+
+#: What Go says that cannot reach a module proxy, or is not new enough for one.
+_NOT_HERE = re.compile(
+    r"dial tcp|no such host|i/o timeout|connection refused|403 Forbidden"
+    r"|requires go >=|TLS handshake|unexpected EOF"
+)
+
+
+def build(folder: Path, *words: str, bin_: Path) -> None:
+    """Run `go`, which puts what it builds into `bin_`; skip where it cannot."""
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("go is not installed")
+    env = {**os.environ, "GOBIN": str(bin_), "GOFLAGS": "-mod=mod -buildvcs=false"}
+    try:
+        done = subprocess.run(
+            [go, *words],
+            cwd=folder,
+            env=env,
+            timeout=_BUILD_S,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip("go: no answer from a module proxy")
+    missing = _NOT_HERE.search(done.stderr)
+    if done.returncode != 0 and missing:
+        pytest.skip(f"go: not to be built here ({missing[0]})")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def tlogread(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tests/interop/tlog, built from a copy, so that the checkout stays as it is."""
+    folder = tmp_path_factory.mktemp("interop") / "tlog"
+    shutil.copytree(Path(__file__).parent / "tlog", folder)
+    build(folder, "install", ".", bin_=folder / "bin")
+    return folder / "bin" / "tlog"
+
+
+@pytest.fixture(scope="session")
+def litewitness(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The witness of torchwood, in the version that go.mod names."""
+    folder = tmp_path_factory.mktemp("interop") / "tlog"
+    shutil.copytree(Path(__file__).parent / "tlog", folder)
+    mod = (folder / "go.mod").read_text()
+    version = re.search(r"filippo\.io/torchwood (v\S+)", mod)
+    assert version
+    name = f"filippo.io/torchwood/cmd/litewitness@{version[1]}"
+    build(folder.parent, "install", name, bin_=folder / "bin")
+    return folder / "bin" / "litewitness"
