@@ -72,6 +72,7 @@ bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.lookup --claims 10000
 	@$(BIN)/python -m benchmarks.who
 	@$(BIN)/python -m benchmarks.canonicalize
+	@$(BIN)/python -m benchmarks.proofs
 
 interop-tlog: $(READY) ## Logs read by torchwood, Tessera and x/mod (needs Go)
 	@$(BIN)/pytest -q tests/interop/test_tlog.py

@@ -21,7 +21,7 @@ from octostore import tables
 from octostore.closure import Claimed, Closure, Fact, Find, Ran
 from octostore.draft import Draft
 from octostore.keys import PublicKey
-from octostore.log import Entry, leaf_hash
+from octostore.log import Entry, Frontier, grown, leaf_hash
 from octostore.receipt import Skipped
 from octostore.records import Link, Profile, Withdrawal
 from octostore.statement import Statement
@@ -31,6 +31,7 @@ from octostore.usual import Given, UsualClaim
 __all__ = ["Index", "append_entry"]
 
 _NOTHING: Final = b""
+_EMPTY: Final = bytes(Frontier())
 
 _DISCLOSED: Final = Known.PROGRAM | Known.INPUT
 
@@ -45,14 +46,11 @@ def append_entry(draft: Draft, entry: Entry) -> int:
     With it go the hashes of all subtrees that it completes (tables.py).
     """
     raw = bytes(entry)
-    frontier, hashes = draft.view.frontier().grown(leaf_hash(raw))
-    index = frontier.size - 1
-    draft.put(
-        tables.LOG.name,
-        tables.LOG.key.encode(index),
-        tables.LOG_VALUE.encode(raw, b"".join(hashes)),
-    )
-    draft.put(tables.META.name, tables.FRONTIER, bytes(frontier))
+    before = draft.get(tables.META.name, tables.FRONTIER) or _EMPTY
+    index, frontier, hashes = grown(before, leaf_hash(raw))
+    key = tables.LOG.key.encode(index)
+    draft.put(tables.LOG.name, key, tables.LOG_VALUE.encode(raw, hashes))
+    draft.put(tables.META.name, tables.FRONTIER, frontier)
     return index
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "Checkpoint",
     "Entry",
     "Frontier",
+    "grown",
     "leaf_hash",
     "node_hash",
 ]
@@ -110,20 +111,7 @@ class Frontier:
 
     def append(self, leaf: bytes) -> Frontier:
         """The frontier after one more leaf hash."""
-        return self.grown(leaf)[0]
-
-    def grown(self, leaf: bytes) -> tuple[Frontier, tuple[bytes, ...]]:
-        """The frontier after one more leaf hash, and the subtrees that end with it.
-
-        Those are the leaf itself, then the full subtrees of 2, 4, 8.. leaves:
-        level by level, all nodes of the tree that this leaf completes.
-        """
-        peaks, size = list(self.peaks), self.size
-        ended = [leaf]
-        while size & 1:
-            ended.append(node_hash(peaks.pop(), ended[-1]))
-            size >>= 1
-        return Frontier(self.size + 1, (*peaks, ended[-1])), tuple(ended)
+        return Frontier.from_bytes(grown(bytes(self), leaf)[1])
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -154,3 +142,26 @@ class Frontier:
 
     def __bytes__(self) -> bytes:
         return self.size.to_bytes(_SIZE_BYTES, "big") + b"".join(self.peaks)
+
+
+def grown(frontier: bytes, leaf: bytes) -> tuple[int, bytes, bytes]:
+    """The place of one more leaf hash, the frontier after it, what ends with it.
+
+    What ends with it are the leaf itself, then the full subtrees of 2, 4, 8..
+    leaves: level by level, all nodes of the tree that this leaf completes. Frontiers
+    are as `bytes` writes them: this is done for each entry that is taken in.
+
+    Raises:
+        StoreCorruptError: the frontier contradicts itself.
+    """
+    size, end = int.from_bytes(frontier[:_SIZE_BYTES], "big"), len(frontier)
+    if end != _SIZE_BYTES + size.bit_count() * HASH_BYTES:
+        raise StoreCorruptError(f"{end} bytes are no frontier of {size} entries")
+    ended, node, full = leaf, leaf, size
+    while full & 1:
+        node = node_hash(frontier[end - HASH_BYTES : end], node)
+        ended += node
+        end -= HASH_BYTES
+        full >>= 1
+    counted = (size + 1).to_bytes(_SIZE_BYTES, "big")
+    return size, counted + frontier[_SIZE_BYTES:end] + node, ended

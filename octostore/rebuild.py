@@ -15,7 +15,7 @@ from octostore.draft import Draft
 from octostore.engine import Engine, Row
 from octostore.errors import StoreCorruptError
 from octostore.index import Index
-from octostore.log import KIND_STATEMENT, Frontier, leaf_hash
+from octostore.log import KIND_STATEMENT, Frontier, grown, leaf_hash
 from octostore.map.heads import index_head, last_head
 from octostore.map.update import derive
 
@@ -74,25 +74,24 @@ def _rows(draft: Draft, table: str) -> Iterator[tuple[bytes, bytes]]:
 
 def _read_log(draft: Draft, progress: Callable[[int, int], None]) -> None:
     rows = Index(draft, draft.view.find_digest)
-    frontier = Frontier()
+    frontier, index = bytes(Frontier()), 0
     last = draft.last(tables.LOG.name)
     total = tables.LOG.key.decode(last[0])[0] + 1 if last else 0
     while True:
-        key = tables.LOG.key.encode(frontier.size)
-        row = draft.get(tables.LOG.name, key)
+        row = draft.get(tables.LOG.name, tables.LOG.key.encode(index))
         if row is None:
             break
-        index = frontier.size
         raw, hashes = tables.LOG_VALUE.decode(row)
-        frontier, ended = frontier.grown(leaf_hash(raw))
-        if hashes != b"".join(ended):
+        _, frontier, ended = grown(frontier, leaf_hash(raw))
+        if hashes != ended:
             raise StoreCorruptError("its hashes differ", at=f"entry {index}")
         if draft.view.entry(index).kind == KIND_STATEMENT:
             _, received = draft.view.envelope(index)
             rows.add_statement(received.verify(), index)
         else:
             index_head(draft, index, draft.view.get(draft.view.entry(index).block))
-        draft.put(tables.META.name, tables.FRONTIER, bytes(frontier))
+        draft.put(tables.META.name, tables.FRONTIER, frontier)
         draft.commit_if_large()
-        progress(frontier.size, total)
-    draft.put(tables.META.name, tables.FRONTIER, bytes(frontier))
+        index += 1
+        progress(index, total)
+    draft.put(tables.META.name, tables.FRONTIER, frontier)

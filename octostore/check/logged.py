@@ -8,10 +8,18 @@ from octostore.check.report import Seen
 from octostore.draft import Draft
 from octostore.errors import StoreCorruptError
 from octostore.index import Index
-from octostore.log import ENTRY_BYTES, KIND_STATEMENT, Entry, Frontier, leaf_hash
+from octostore.log import (
+    ENTRY_BYTES,
+    KIND_STATEMENT,
+    Entry,
+    Frontier,
+    grown,
+    leaf_hash,
+)
 from octostore.map.heads import index_head
 from octostore.row_words import value_words
 from octostore.statement import ReceivedStatement
+from octostore.tlog.merkle import HASH_BYTES
 from octostore.view import View
 
 __all__ = ["check_log"]
@@ -27,25 +35,26 @@ def check_log(view: View, seen: Seen, draft: Draft) -> None:
     last = view.rows.last(name)
     total = keys.decode(last[0])[0] + 1 if last else 0
     reader = _Reader(view, draft)
-    frontier = Frontier()
-    for key, value in seen.count(name, view.rows.scan(name), total):
-        if keys.decode(key)[0] != frontier.size:
-            expected = f"entry {frontier.size} next"
+    frontier = bytes(Frontier())
+    rows = seen.count(name, view.rows.scan(name), total)
+    for index, (key, value) in enumerate(rows):
+        if keys.decode(key)[0] != index:
+            expected = f"entry {index} next"
             seen.wrong(name, key, value_words(name, value), expected)
         raw, kept = value[:ENTRY_BYTES], value[ENTRY_BYTES:]
-        index = frontier.size
-        frontier, hashes = frontier.grown(leaf_hash(raw))
-        if kept != b"".join(hashes):
+        _, frontier, hashes = grown(frontier, leaf_hash(raw))
+        if kept != hashes:
             found = f"{len(kept)} bytes of hashes, not those of the entries"
-            seen.wrong(name, key, found, f"hashes of {len(hashes)} subtrees")
+            expected = f"hashes of {len(hashes) // HASH_BYTES} subtrees"
+            seen.wrong(name, key, found, expected)
         try:
             reader.read(index, raw)
         except OctostoreError as error:
             seen.wrong(name, key, str(error), "a whole, verified statement")
     kept = view.rows.get(tables.META.name, tables.FRONTIER) or bytes(Frontier())
-    if kept != bytes(frontier):
+    if kept != frontier:
         key, found = tables.FRONTIER, _frontier_words(kept)
-        seen.wrong(tables.META.name, key, found, _frontier_words(bytes(frontier)))
+        seen.wrong(tables.META.name, key, found, _frontier_words(frontier))
 
 
 class _Reader:
