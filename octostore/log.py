@@ -22,6 +22,7 @@ from octostore.tlog.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash, node_hash
 __all__ = [
     "EMPTY_ROOT",
     "ENTRY_BYTES",
+    "INDEX_BYTES",
     "INDEX_MAX",
     "KIND_MAP_HEAD",
     "KIND_STATEMENT",
@@ -39,10 +40,9 @@ KIND_MAP_HEAD: Final = 1
 #: A kind byte and the 36 bytes of a dag-cbor, sha2-256 CID.
 ENTRY_BYTES: Final = 37
 
-_SIZE_BYTES: Final = 6
-
-#: Places in a log are written in six bytes.
-INDEX_MAX: Final = (1 << 8 * _SIZE_BYTES) - 1
+#: Places in a log, and sizes of it, are written in six bytes.
+INDEX_BYTES: Final = 6
+INDEX_MAX: Final = (1 << 8 * INDEX_BYTES) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +130,18 @@ class Frontier:
         Raises:
             StoreCorruptError: the bytes contradict themselves.
         """
-        hashes = raw[_SIZE_BYTES:]
-        if len(raw) < _SIZE_BYTES or len(hashes) % HASH_BYTES:
+        hashes = raw[INDEX_BYTES:]
+        if len(raw) < INDEX_BYTES or len(hashes) % HASH_BYTES:
             raise StoreCorruptError(f"{len(raw)} bytes are no frontier of a log")
         return cls(
-            int.from_bytes(raw[:_SIZE_BYTES], "big"),
+            int.from_bytes(raw[:INDEX_BYTES], "big"),
             tuple(
                 hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)
             ),
         )
 
     def __bytes__(self) -> bytes:
-        return self.size.to_bytes(_SIZE_BYTES, "big") + b"".join(self.peaks)
+        return self.size.to_bytes(INDEX_BYTES, "big") + b"".join(self.peaks)
 
 
 def grown(frontier: bytes, leaf: bytes) -> tuple[int, bytes, bytes]:
@@ -154,8 +154,8 @@ def grown(frontier: bytes, leaf: bytes) -> tuple[int, bytes, bytes]:
     Raises:
         StoreCorruptError: the frontier contradicts itself.
     """
-    size, end = int.from_bytes(frontier[:_SIZE_BYTES], "big"), len(frontier)
-    if end != _SIZE_BYTES + size.bit_count() * HASH_BYTES:
+    size, end = int.from_bytes(frontier[:INDEX_BYTES], "big"), len(frontier)
+    if end != INDEX_BYTES + size.bit_count() * HASH_BYTES:
         raise StoreCorruptError(f"{end} bytes are no frontier of {size} entries")
     ended, node, full = leaf, leaf, size
     while full & 1:
@@ -163,5 +163,5 @@ def grown(frontier: bytes, leaf: bytes) -> tuple[int, bytes, bytes]:
         ended += node
         end -= HASH_BYTES
         full >>= 1
-    counted = (size + 1).to_bytes(_SIZE_BYTES, "big")
-    return size, counted + frontier[_SIZE_BYTES:end] + node, ended
+    counted = (size + 1).to_bytes(INDEX_BYTES, "big")
+    return size, counted + frontier[INDEX_BYTES:end] + node, ended

@@ -73,6 +73,14 @@ def test_every_node_of_the_tree_is_in_the_row_of_its_last_leaf(
         assert view.checkpoint().root == range_root(view.node, 0, 21)
 
 
+def test_rows_of_the_log_are_spelled_as_the_tables_say(store: Octostore) -> None:
+    grow(store, 3)
+    for index, (key, value) in enumerate(dump(store)["log"]):
+        assert tables.LOG.key.decode(key) == (index,)
+        raw, hashes = tables.LOG_VALUE.decode(value)
+        assert (len(raw), len(hashes)) == (37, 32 * (1 + (index == 1)))
+
+
 def test_a_statement_is_provable_as_soon_as_it_is_logged(store: Octostore) -> None:
     for size in range(1, 12):
         before = store.checkpoint()
