@@ -15,6 +15,7 @@ Making the claims is not measured.
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import resource
@@ -37,6 +38,7 @@ from benchmarks.limits import (
 )
 from benchmarks.workload import Delivery, Shape, deliveries
 from octostore import tables
+from octostore.cli import GARBAGE_AFTER
 from octostore.engines import ENGINES
 from octostore.store import Octostore
 
@@ -161,6 +163,7 @@ def main() -> None:
     parser.add_argument("--engine", choices=sorted(ENGINES), default="lmdb")
     parser.add_argument("--folder", type=Path, help="on the disk to be measured")
     given = parser.parse_args()
+    gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])  # as the command does
     sizes = []
     for claims in given.claims:
         shape = Shape(claims, given.per_statement, given.per_commit, given.thin)

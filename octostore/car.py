@@ -49,6 +49,9 @@ _CHUNK_BYTES: Final = 1 << 16
 #: What sections with a block of ours begin with: CIDv1, dag-cbor, sha2-256.
 _OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
 _OURS_BYTES: Final = len(_OURS) + 32
+
+#: If more than this is read ahead and no usual block is in it, the next is none.
+_SHORT_SECTION_BYTES: Final = 1 << 14
 _CIDV0_HEAD: Final = b"\x12\x20"
 _CIDV0_BYTES: Final = 34
 
@@ -114,57 +117,62 @@ class CarReader:
 
     def __iter__(self) -> Iterator[Block | Damaged]:
         for item in self.hashed():
-            if isinstance(item, Block | Damaged):
-                yield item
+            if isinstance(item, list):
+                for digest, block in item:
+                    yield Block(CID.of_block_digest(digest), block)
             else:
-                yield Block(CID(_OURS + item[0]), item[1])
+                yield item
 
-    def hashed(self) -> Iterator[Sound | Block | Damaged]:
-        """The same blocks; those of ours, of usual size and sound, as plain pairs.
+    def hashed(self) -> Iterator[list[Sound] | Block | Damaged]:
+        """The same blocks; those of ours, of usual size and sound, by the hundred.
 
-        A CAR of claims is thousands of small blocks, and a value for each CID
-        would cost as much as hashing the block.
+        A CAR of claims is thousands of small blocks: a value for each CID, and a
+        step of an iterator for each block, would cost as much as hashing them.
         """
         while True:
-            yield from self._usual()
+            while some := self._usual():
+                yield some
             at = self.offset
             length = self._length()
             if length is None:
                 return
             yield self._section(at, length)
 
-    def _usual(self) -> Iterator[Sound]:
-        """Blocks of ours of less than 16 KiB, up to the first section that is not."""
-        sha256 = hashlib.sha256
-        is_fresh = False
-        while True:
+    def _usual(self) -> list[Sound]:
+        """Blocks of ours of less than 16 KiB, up to the first section that is not.
+
+        At most those that were read ahead; none if the next section is not such.
+        """
+        found: list[Sound] = []
+        sha256, limit, ours = hashlib.sha256, self._block_bytes_max, _OURS
+        while not found:
             ahead, at = self._ahead, self._next
             end = len(ahead)
             while at + 2 < end:
-                low, high = ahead[at], ahead[at + 1]
-                begin = at + 1
-                if low >= 0x80:
+                size, begin = ahead[at], at + 1
+                if size >= 0x80:
+                    high = ahead[begin]
                     if not 0 < high < 0x80:
-                        return  # longer than two bytes can say, or a spare one
-                    low, begin = low & 0x7F | high << 7, at + 2
-                stop = begin + low
+                        break  # longer than two bytes can say, or a spare one
+                    size, begin = size & 0x7F | high << 7, at + 2
+                stop = begin + size
                 if stop > end:
                     break
                 block = ahead[begin + _OURS_BYTES : stop]
-                digest = ahead[begin + len(_OURS) : begin + _OURS_BYTES]
+                digest = ahead[begin + len(ours) : begin + _OURS_BYTES]
                 if (
-                    not ahead.startswith(_OURS, begin)
-                    or low < _OURS_BYTES
+                    not ahead.startswith(ours, begin)
+                    or size < _OURS_BYTES
                     or sha256(block).digest() != digest
-                    or len(block) > self._block_bytes_max
+                    or len(block) > limit
                 ):
-                    return
-                self._next = at = stop
-                is_fresh = False
-                yield digest, block
-            if is_fresh or not self._read_ahead():
-                return
-            is_fresh = True
+                    break
+                at = stop
+                found.append((digest, block))
+            self._next = at
+            if found or end - at > _SHORT_SECTION_BYTES or not self._read_ahead():
+                break
+        return found
 
     def _read_ahead(self) -> bool:
         """Forget what was taken, and read on; whether there was anything."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID
@@ -109,22 +109,21 @@ class _Door:
         """Lay all blocks down, hashed; returns those to take for statements."""
         absent = dict.fromkeys(roots)
         envelopes: dict[CID, None] = {}
-        items: Iterable[Sound | Item] = (
+        items: Iterable[list[Sound] | Item] = (
             delivery.hashed() if isinstance(delivery, CarReader) else delivery
         )
         root_digests = {cid.digest for cid in roots if tables.is_ours(cid)}
-        add, head = self._spool.add, _ENVELOPE_HEAD
         try:
             for item in items:
-                if type(item) is tuple and type(item[0]) is bytes:  # hashed, of ours
-                    digest, block = item
-                    add(digest, block)
-                    if block.startswith(head) or digest in root_digests:
+                if not isinstance(item, list):
+                    self._examine(item, absent, envelopes)
+                    continue
+                self._spool.add_all(item)
+                for digest, block in item:
+                    if block.startswith(_ENVELOPE_HEAD) or digest in root_digests:
                         cid = tables.our_cid(digest)
                         absent.pop(cid, None)
                         envelopes[cid] = None
-                    continue
-                self._examine(cast("Item", item), absent, envelopes)
         except CarError as error:
             self._malformed = str(error)
         if absent and self._malformed is None:

@@ -68,6 +68,23 @@ class Spool:
                 return
         self._write(digest, block)
 
+    def add_all(self, blocks: list[tuple[bytes, bytes]]) -> None:
+        """Lay blocks down that were hashed before, as `add` does one by one.
+
+        Raises:
+            CarError: more blocks than one delivery may have.
+            StoreFullError: no space.
+        """
+        size = self._memory_bytes + sum(len(block) for _, block in blocks)
+        count = len(self._memory) + len(blocks)
+        if self._file or size > SPOOL_MEMORY_BYTES or count > SPOOL_BLOCKS_MAX:
+            for digest, block in blocks:
+                self.add(digest, block)
+            return
+        self._memory_bytes = size
+        for digest, block in blocks:
+            self._memory.setdefault(digest, block)
+
     def find(self, digest: bytes) -> bytes | None:
         """The block, or None if it did not come.
 
