@@ -33,7 +33,8 @@ __all__ = ["Index", "append_entry"]
 _NOTHING: Final = b""
 _EMPTY: Final = bytes(Frontier())
 
-_DISCLOSED: Final = Known.PROGRAM | Known.INPUT
+#: As a plain number: a flag of `enum` costs more than the row it is found in.
+_DISCLOSED: Final = int(Known.PROGRAM | Known.INPUT)
 
 #: What stays known of invocations, results, programs and inputs; far more than one
 #: statement speaks of.

@@ -281,7 +281,7 @@ class _Door:
         return self._draft.view.get(tables.BLOCK_VALUE.decode(row)[0])
 
     def _keep_blocks(self, statement: Statement, needs: Needs) -> None:
-        self._draft.add_block(statement.envelope)
+        self._draft.add(statement.envelope_cid.digest, statement.envelope)
         for digest in needs.present:
             block = self._spool.find(digest)
             if block is not None:

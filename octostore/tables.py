@@ -222,10 +222,11 @@ _ISSUER: Final = _Part(32, lambda key: key.raw, PublicKey)
 class Struct(Generic[*_Ts]):
     """Parts one after the other; at most one of them is of no fixed size."""
 
-    __slots__ = ("_parts", "_size")
+    __slots__ = ("_encoders", "_parts", "_size")
 
     def __init__(self, *parts: _Part[Any]) -> None:
         self._parts = parts
+        self._encoders = [part.encode for part in parts]
         self._size = sum(part.size or 0 for part in parts)
 
     def encode(self, *values: *_Ts) -> bytes:
@@ -234,9 +235,8 @@ class Struct(Generic[*_Ts]):
 
     def prefix(self, *values: object) -> bytes:
         """What all rows begin with whose first parts are these."""
-        return b"".join(
-            part.encode(value) for part, value in zip(self._parts, values, strict=False)
-        )
+        encoders = zip(self._encoders, values, strict=False)
+        return b"".join([encode(value) for encode, value in encoders])
 
     def decode(self, raw: bytes) -> tuple[*_Ts]:
         """The values of these bytes.

@@ -146,7 +146,7 @@ class View:
     def frontier(self) -> Frontier:
         """What the log needs to grow."""
         raw = self.rows.get(tables.META.name, tables.FRONTIER)
-        return Frontier() if raw is None else Frontier.from_bytes(raw)
+        return Frontier() if raw is None else _frontier(raw)
 
     def checkpoint(self) -> Checkpoint:
         """Size and root of the log, or as of the size that is looked at.
@@ -333,3 +333,9 @@ def _logged(index: int, row: bytes) -> LoggedStatement:
     """What a row of `statements` says."""
     cid, issuer, issued_at_s = tables.STATEMENT_VALUE.decode(row)
     return LoggedStatement(index, cid, issuer, issued_at_s)
+
+
+@lru_cache(1)
+def _frontier(raw: bytes) -> Frontier:
+    """What a row of `meta` says; a writer asks twice for each statement."""
+    return Frontier.from_bytes(raw)
