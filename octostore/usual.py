@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 #: Such blocks have some 300 bytes; labels and paths may be long.
-_USUAL_BYTES: Final = 2048
+_USUAL_BYTES_MAX: Final = 2048
 
 #: Networks and platforms that stay checked; there are dozens.
 _WORDS_CACHED: Final = 1024
@@ -90,7 +90,7 @@ def read_claim(block: bytes) -> Claim | None:
 
 def _usual_fields(block: bytes) -> dict[str, Any] | None:
     """The fields of a usual claim, each held to the rules of `Claim`."""
-    value = peek(block) if len(block) <= _USUAL_BYTES else None
+    value = peek(block) if len(block) <= _USUAL_BYTES_MAX else None
     if type(value) is not dict or value.get("type") != "claim":
         return None
     find = value.get
@@ -114,7 +114,7 @@ def _usual_fields(block: bytes) -> dict[str, Any] | None:
 
 def usual_input(block: bytes) -> Given | None:
     """The input whose one encoding this is; None if it is not a usual one."""
-    value = peek(block) if len(block) <= _USUAL_BYTES else None
+    value = peek(block) if len(block) <= _USUAL_BYTES_MAX else None
     if type(value) is not dict or not value.keys() <= {"args", "argv", "files"}:
         return None
     if "args" in value and "argv" in value:
@@ -132,7 +132,7 @@ def usual_input(block: bytes) -> Given | None:
 
 def usual_result(block: bytes) -> tuple[bytes, ...] | None:
     """The outputs, as CIDs in bytes, of a usual result; None for any other block."""
-    value = peek(block) if len(block) <= _USUAL_BYTES else None
+    value = peek(block) if len(block) <= _USUAL_BYTES_MAX else None
     if type(value) is not dict or not value.keys() <= {"outputs", "exit"}:
         return None
     status, outputs = value.get("exit", 0), value.get("outputs")
