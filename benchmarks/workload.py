@@ -110,6 +110,8 @@ class _World:
     issuers: list[_Issuer] = field(init=False)
     #: Programs that were sent; there are few.
     sent: set[CID] = field(default_factory=set)
+    #: Invocations whose agreed result nobody has sent: the first claim disagreed.
+    unsent: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.issuers = [
@@ -166,7 +168,10 @@ class _World:
         if chance[8] % DISAGREES_IN == 0:
             reached[3] = other = _result(_hash(seed, "other", n))
             new[other[0]] = other[1]
-        elif is_new:
+            if is_new:
+                self.unsent.add(number)
+        elif is_new or number in self.unsent:
+            self.unsent.discard(number)
             new[reached[3][0]] = reached[3][1]
         if is_new:
             new.update(reached[:2])
