@@ -4,8 +4,8 @@
 
 Adapters ask nodes for what a form expects there; a node refuses anything else
 and says where, in the document's own spelling of the keys. Networks written in
-Go match keys without regard to ASCII case, so their nodes `fold`.
-Source: RFC 6901; Go's encoding/json; FORMATS 2.
+Go match keys without regard to case, so their nodes `fold`.
+Source: RFC 6901; Go's encoding/json, fold.go; ADR 0018.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ __all__ = ["ASCII_SPACE", "Node", "Struct", "escape", "folded", "kind_of", "word
 
 #: What is trimmed from words. Unicode's white space differs between languages.
 ASCII_SPACE = " \t\n\v\f\r"
+
+#: What is not ASCII and yet, to Go, a spelling of an ASCII letter: the long s and
+#: the Kelvin sign. No other character has an ASCII letter in its orbit of case.
+_GO_FOLDS = str.maketrans({"\u017f": "s", "\u212a": "k"})
 
 
 class _Absent:
@@ -44,7 +48,7 @@ def _shown(text: str) -> str:
 
 def word_of(text: str) -> str:
     """A word of a form: ASCII white space trimmed, ASCII case folded."""
-    return folded(text.strip(ASCII_SPACE))
+    return _lower(text.strip(ASCII_SPACE))
 
 
 def kind_of(value: object) -> str:
@@ -68,7 +72,7 @@ class Node:
     """One place in a document.
 
     It stands at a JSON pointer, `""` for the whole, or below another node by a key
-    or a position; `fold` says that keys below match without regard to ASCII case.
+    or a position; `fold` says that keys below match as Go's JSON matches them.
     """
 
     __slots__ = ("_at", "_place", "fold", "value")
@@ -280,8 +284,19 @@ def _all_folded(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def folded(key: str) -> str:
-    """A key as Go's JSON reads it, without regard to ASCII case."""
-    # Go folds ASCII only here: FORMATS 2. `str.lower` would fold the Kelvin sign.
+    """A key as Go's JSON reads it, without regard to case.
+
+    Every Go folds so: up to 1.20 `equalFoldRight` for names with an s or a k,
+    since 1.21 `foldName` by `unicode.SimpleFold`. Source: encoding/json/fold.go.
+    """
     if key.isascii():
         return key.lower()
-    return key.encode("utf-8", "surrogatepass").lower().decode("utf-8", "surrogatepass")
+    return _lower(key.translate(_GO_FOLDS))
+
+
+def _lower(text: str) -> str:
+    """A-Z as a-z, and nothing else: `str.lower` would fold the Kelvin sign too."""
+    if text.isascii():
+        return text.lower()
+    data = text.encode("utf-8", "surrogatepass")
+    return data.lower().decode("utf-8", "surrogatepass")

@@ -15,6 +15,7 @@ from octostore_server.forms.words import (
     Folded,
     Schema,
     any_case,
+    any_key,
     either,
     listed,
     mapped,
@@ -41,8 +42,8 @@ __all__ = [
 ]
 
 FOLDS: Final = (
-    "Keys match without regard to ASCII case; two spellings of one key in one map are"
-    " refused, which is not said here either.",
+    "Keys match without regard to case, as Go's do; two spellings of one key in one"
+    " map are refused, which is not said here either.",
     "Absent, null, empty text, list and map are alike.",
 )
 TEXTS: Final = listed(NUL_FREE)
@@ -146,8 +147,8 @@ def docker_params(
 def wrapped(forms: Folded, job: Schema, beside: str) -> Schema:
     """The job itself, or under `Job` with nothing of a job beside it."""
     forms.struct("Wrapper", {}, {"Job": job})
-    stray = {"propertyNames": {"not": {"pattern": f"^{any_case(beside)}$"}}}
+    stray = {"propertyNames": {"not": {"pattern": f"^{any_key(beside)}$"}}}
     no_job: Schema = {
-        "patternProperties": {f"^{any_case('Job')}$": {"not": {"type": "object"}}}
+        "patternProperties": {f"^{any_key('Job')}$": {"not": {"type": "object"}}}
     }
     return either({"allOf": [ref("Wrapper"), stray]}, {"allOf": [job, no_job]})

@@ -28,7 +28,7 @@ from octostore_server.forms.words import (
     TEXT,
     Folded,
     Schema,
-    any_case,
+    any_key,
     closed,
     either,
     listed,
@@ -187,7 +187,7 @@ def lilypad() -> dict[str, Any]:
     module = forms.struct(
         "Module", {"inputFiles": files, **dropped(*names)}, {"job": either(*jobs)}
     )
-    is_machine = f"^{any_case('machine')}$"
+    is_machine = f"^{any_key('machine')}$"
     machine: Schema = {
         "patternProperties": {is_machine: {"type": "object"}},
         "not": {"propertyNames": {"not": {"pattern": is_machine}}},

@@ -3,7 +3,7 @@
     struct("Network", {"Type": word("none", "full")})
     ->  {"type": "object", "properties": {"Type": ..}, "patternProperties": ..}
 
-Networks written in Go match keys without regard to ASCII case and take absent,
+Networks written in Go match keys without regard to case and take absent,
 null, "", [] and {} for one: `Folded` writes both out, so that its schemas need no
 reading before them. A schema never refuses what `canonicalize` accepts; what JSON
 Schema cannot say stands in `$comment`. Source: docs/spec/forms; JSON Schema 2020-12.
@@ -28,6 +28,7 @@ __all__ = [
     "Folded",
     "Schema",
     "any_case",
+    "any_key",
     "closed",
     "either",
     "listed",
@@ -108,6 +109,12 @@ def any_case(text: str) -> str:
     )
 
 
+def any_key(name: str) -> str:
+    """A pattern that matches a key as Go does: in any case, U+017F an s, U+212A a k."""
+    cased = any_case(name)
+    return cased.replace("[Ss]", "[Ss\u017f]").replace("[Kk]", "[Kk\u212a]")
+
+
 def word(*words: str) -> Schema:
     """One of these words, trimmed of ASCII space, in any case."""
     space = "[\\t-\\r ]*"
@@ -131,7 +138,7 @@ IPLD: Final[Schema] = either(
 
 @dataclass(slots=True)
 class Folded:
-    """Definitions of maps whose keys match without regard to ASCII case."""
+    """Definitions of maps whose keys match without regard to case, as Go's do."""
 
     definitions: dict[str, Schema] = field(default_factory=dict)
 
@@ -163,7 +170,7 @@ class Folded:
             "type": "object",
             "properties": properties,
             "patternProperties": {
-                f"^{any_case(key)}$": ref(f"{name}/properties/{key}")
+                f"^{any_key(key)}$": ref(f"{name}/properties/{key}")
                 for key in properties
             },
         }
@@ -179,7 +186,7 @@ def _or_empty(value: Schema) -> Schema:
 
 def _has(key: str) -> Schema:
     """Some key is this one, in whichever case."""
-    return {"not": {"propertyNames": {"not": {"pattern": f"^{any_case(key)}$"}}}}
+    return {"not": {"propertyNames": {"not": {"pattern": f"^{any_key(key)}$"}}}}
 
 
 def says(*names: str) -> Schema:
@@ -187,7 +194,7 @@ def says(*names: str) -> Schema:
     unsaid = {"enum": [*EMPTY["enum"], 0]}
     return either(
         *(
-            {"patternProperties": {f"^{any_case(name)}$": {"not": unsaid}}} | _has(name)
+            {"patternProperties": {f"^{any_key(name)}$": {"not": unsaid}}} | _has(name)
             for name in names
         )
     )

@@ -72,6 +72,21 @@ def put(path: str, cid: CID = FILE) -> Any:
     return ran(files={path: cid})
 
 
+def long_s() -> Any:
+    """`echo hi`, its keys with U+017F for s and U+212A for k."""
+    job = docker({"Parameters": ..., "Parameter\u017f": ["hi"]})
+    task = {key.replace("k", "\u212a"): item for key, item in job["Tasks"][0].items()}
+    rest = {key: item for key, item in job.items() if key != "Tasks"}
+    return {**rest, "Ta\u017f\u212as": [task]}
+
+
+def by_kelvin(job: Any) -> Any:
+    """A job that asks for a network by a key with U+212A for k."""
+    (task,) = job["Tasks"]
+    rest = {key: item for key, item in task.items() if key != "Network"}
+    return {"Tasks": [{**rest, "Networ\u212a": {"Type": "Full"}}]}
+
+
 def empties() -> None:
     """Go's five ways to say nothing."""
     case("docker", "the plain case", docker(), PLAIN, warnings=[INDEX])
@@ -245,9 +260,33 @@ def folding() -> None:
     )
     case(
         "the Kelvin sign",
-        "only ASCII folds: K (U+212A) is no k, and the field is unknown",
+        "Go folds K (U+212A) to k: a second spelling",
         {**docker(), "Tas\u212as": 1},
-        {**PLAIN, "warnings": [INDEX, "ignored-field"]},
+        refused("/Tas\u212as"),
+    )
+    case(
+        "the long s",
+        "Go folds \u017f (U+017F) to s, inside Params too: a second spelling",
+        docker({"Parameter\u017f": ["hi"]}),
+        refused(f"{PARAMS}/Parameter\u017f"),
+    )
+    case(
+        "the long s and the Kelvin sign, alone",
+        "one spelling is read, as Go reads it",
+        long_s(),
+        PLAIN,
+    )
+    case(
+        "a network by the Kelvin sign",
+        "Networ\u212a is the network that is asked for",
+        by_kelvin(docker()),
+        impure(OCI, ECHO, (f"{TASK}/Networ\u212a/Type", "network")),
+    )
+    case(
+        "names by the Kelvin sign",
+        "never folded: two variables",
+        docker(Env={"k": "1", "\u212a": "2"}),
+        ran(env={"k": "1", "\u212a": "2"}),
     )
     case(
         "names of variables",

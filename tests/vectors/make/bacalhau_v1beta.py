@@ -127,7 +127,7 @@ def versions() -> None:
     )
     case(
         "a Kelvin sign is no k",
-        "words fold ASCII only, as keys do",
+        "words fold ASCII only, unlike keys",
         beta(Engine="doc\u212aer"),
         refused("/Spec/Engine"),
     )

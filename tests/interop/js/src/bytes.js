@@ -1,4 +1,4 @@
-/** Bytes and characters, by ASCII rules only: nothing beyond ASCII folds. */
+/** Bytes and characters, by the rules of the text, never by those of a locale. */
 const utf8 = new TextEncoder();
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -17,6 +17,10 @@ export function fromUtf8(bytes) {
 }
 
 export const lower = (text) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+
+/** "Fields of a map": how names match in forms that fold. */
+export const fold = (name) =>
+  lower(name.replaceAll("\u017f", "s").replaceAll("\u212a", "k"));
 
 /** White space as homestar.md spells it out: space, U+0009-U+000D. */
 export const trim = (text) => text.replace(/^[ \t-\r]+/, "").replace(/[ \t-\r]+$/, "");

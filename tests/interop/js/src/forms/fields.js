@@ -1,5 +1,5 @@
 /** Fields of a map: invocation.md, "Fields of a map". */
-import { lower } from "../bytes.js";
+import { fold } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { below, isEmpty, isMap } from "../tree.js";
 
@@ -11,7 +11,7 @@ export class Fields {
     if (!isMap(map)) refuse(at, "no map");
     this.map = map;
     this.at = at;
-    this.fold = folds ? lower : (name) => name;
+    this.fold = folds ? fold : (name) => name;
     for (const key of map.keys()) {
       const name = this.fold(key);
       if (this.#byName.has(name)) refuse(below(at, key), "two spellings of one name");

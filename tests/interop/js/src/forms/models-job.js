@@ -1,5 +1,5 @@
 /** Bacalhau: models.Job, forms/bacalhau-job.md. */
-import { lower, trim } from "../bytes.js";
+import { fold, lower, trim } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { clean, liesBelow } from "../paths.js";
 import { Task } from "../task.js";
@@ -23,7 +23,7 @@ export function marks({ syntax, tree }) {
 
 /** A field by its folded name, without judging the map. */
 export function peek(map, name) {
-  const key = [...map.keys()].find((one) => lower(one) === lower(name));
+  const key = [...map.keys()].find((one) => fold(one) === fold(name));
   return key === undefined ? undefined : map.get(key);
 }
 
