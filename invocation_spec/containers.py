@@ -2,7 +2,8 @@
 
 Docker's rules, the same in every network that starts images: an entrypoint that
 is set drops the image's CMD; arguments alone replace the CMD and leave the
-entrypoint. Source: FORMATS 3; the OCI image configuration.
+entrypoint; an empty list clears the entrypoint and leaves the CMD. Source: moby
+daemon/commit.go merge; the OCI image configuration; ADR 0018.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from invocation_spec.node import Node
 from invocation_spec.reading import Reading, clean_at
 from invocation_spec.resolutions import ImageMeaning
 
-__all__ = ["Command", "command", "env_list", "working_directory"]
+__all__ = ["Command", "cleared_command", "command", "env_list", "working_directory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,24 @@ def command(
             at=at,
         )
     return _whole([*image.entrypoint, *image.cmd], at)
+
+
+def cleared_command(
+    parameters: list[str], image: ImageMeaning | None, at: str
+) -> Command | None:
+    """The command of an entrypoint that reaches Docker as an empty list.
+
+    None if it is the image's CMD alone, which nothing states: no field of an input
+    could leave that in force.
+
+    Raises:
+        DocumentError: nothing is left to run.
+    """
+    if parameters:
+        return _whole(parameters, at)
+    if image is None or image.cmd is None:
+        return None
+    return _whole([*image.cmd], at)
 
 
 def _whole(argv: list[str], at: str) -> Command:

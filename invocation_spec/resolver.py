@@ -37,6 +37,10 @@ _NAMED_TO_FILL: Json = {"cid": "<CID>", "name": "<file name>"}
 _DIGEST_TO_FILL: Json = "sha256:<64 hex digits>"
 
 
+def _with_cmd(digest: Json) -> Json:
+    return {"digest": digest, "cmd": ["<argument>"]}
+
+
 class Resolver:
     """References against one set of resolutions, findings as they come.
 
@@ -166,8 +170,12 @@ class Resolver:
         """What a `gftp:` URL gave; the hex in it is checked by nobody."""
         return self._named(url, at, "gftp")
 
-    def image(self, text: str, at: str) -> ImageMeaning | None:
+    def image(
+        self, text: str, at: str, *, cmd_due: bool = False
+    ) -> ImageMeaning | None:
         """The image that Docker understands by `text`, by digest.
+
+        `cmd_due` if its CMD, too, only a resolution can tell.
 
         Raises:
             DocumentError: the text is no image name.
@@ -181,7 +189,8 @@ class Resolver:
         if image.digest is not None:
             return self._pinned(CID.of_digest(image.digest), key, meaning, at)
         if meaning is None:
-            self.findings.leave_unresolved(at, key, "oci-tag", {key: _DIGEST_TO_FILL})
+            to_fill = _with_cmd(_DIGEST_TO_FILL) if cmd_due else _DIGEST_TO_FILL
+            self.findings.leave_unresolved(at, key, "oci-tag", {key: to_fill})
             return None
         self._warn_of_index(meaning, at)
         return meaning
@@ -202,6 +211,12 @@ class Resolver:
                 "digest-may-be-an-index",
                 "an index differs by platform; resolve it to the manifest of one",
             )
+
+    def leave_unstated(self, text: str, image: ImageMeaning, at: str) -> None:
+        """Note that the command is the CMD of an image, and that nothing states it."""
+        key = str(parse_image(text))
+        to_fill = _with_cmd(f"sha256:{image.digest.digest.hex()}")
+        self.findings.leave_unresolved(at, key, "oci-cmd", {key: to_fill})
 
     def package(self, package: GolemHash) -> PackageMeaning | None:
         """What a Golem package holds, by the resolutions."""

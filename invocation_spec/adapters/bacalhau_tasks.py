@@ -11,7 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from invocation_spec.cid import CID
-from invocation_spec.containers import command, env_list, working_directory
+from invocation_spec.containers import (
+    Command,
+    cleared_command,
+    command,
+    env_list,
+    working_directory,
+)
 from invocation_spec.errors import DocumentError
 from invocation_spec.model import (
     DEFAULT_ENTRY,
@@ -149,14 +155,31 @@ def merge_env(reading: Reading, node: Node, engine: Env) -> Env:
     return {**task, **engine}
 
 
-def read_docker(reading: Reading, params: Struct, env_node: Node, files: Files) -> None:
-    """The docker engine: an image, a command, an environment, a directory."""
+def read_docker(
+    reading: Reading,
+    params: Struct,
+    env_node: Node,
+    files: Files,
+    *,
+    clears: bool = True,
+) -> None:
+    """The docker engine: an image, a command, an environment, a directory.
+
+    `clears` says that the form hands an `Entrypoint` of `[]` on to Docker; structs
+    with `omitempty` lose it on the way.
+    """
     image_node = params["Image"]
     text = reading.literal(image_node)
-    image = None if text is None else reading.resolver.image(text, image_node.at)
+    node = params["Entrypoint"]
+    cleared = clears and node.value == []
+    image = None
+    if text is not None:
+        image = reading.resolver.image(
+            text, image_node.at, cmd_due=cleared and params["Parameters"].is_empty
+        )
     if image is not None:
         reading.program = OciProgram(image.digest)
-    entrypoint = reading.literals(params["Entrypoint"])
+    entrypoint = reading.literals(node)
     parameters = reading.literals(params["Parameters"])
     engine_env = _engine_env(reading, params["EnvironmentVariables"])
     env = merge_env(reading, env_node, engine_env)
@@ -165,9 +188,17 @@ def read_docker(reading: Reading, params: Struct, env_node: Node, files: Files) 
     complete = files.complete and (cwd is not None or cwd_node.is_empty)
     if entrypoint is None or parameters is None or env is None or not complete:
         return
-    if not entrypoint and image is None:
-        return  # the image's configuration may decide between argv and args
-    run = command(entrypoint, parameters, image, params["Entrypoint"].at)
+    run: Command | None
+    if cleared:
+        run = cleared_command(parameters, image, node.at)
+        if run is None and image is not None and text is not None:
+            reading.resolver.leave_unstated(text, image, node.at)
+    elif entrypoint or image is not None:
+        run = command(entrypoint, parameters, image, node.at)
+    else:
+        run = None  # the image's configuration may decide between argv and args
+    if run is None:
+        return
     reading.input = made(
         params.at,
         Input,

@@ -113,7 +113,9 @@ def read_v1alpha1(document: Document, resolutions: Resolutions) -> list[Reading]
         for item in spec["Contexts"].elements():
             _read_input(reading, item, files, landing)
         params = _docker(reading, spec["Docker" if nested else layout].struct())
-        read_docker(reading, params, Node(None, params.at, fold=True), files)
+        env = Node(None, params.at, fold=True)
+        # Flat layouts were written without `omitempty`: v0.2.4 pkg/model/job.go.
+        read_docker(reading, params, env, files, clears=not nested)
         read_outputs(reading, outputs, "Path")
     else:
         params = spec["Wasm"].struct()

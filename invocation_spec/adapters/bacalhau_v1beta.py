@@ -75,13 +75,15 @@ def read_v1beta(document: Document, resolutions: Resolutions) -> list[Reading]:
     files = Files()
     for item in spec["Inputs"].elements():
         _read_input(reading, item, files)
-    engine, params = _engine(spec, version)
+    engine, params, modern = _engine(spec, version)
     reading.form = f"{version} {engine}"
     contexts = spec["Contexts"].elements()
     if engine == "docker":
         for item in contexts:  # mounted like inputs: v0.3.12 to v0.3.22
             _read_input(reading, item, files)
-        read_docker(reading, params, Node(None, params.at, fold=True), files)
+        env = Node(None, params.at, fold=True)
+        # The old fields have `omitempty`: v1.0.3 pkg/model/job.go.
+        read_docker(reading, params, env, files, clears=modern)
         read_outputs(reading, spec["Outputs"], "Path")
     else:
         _read_wasm(reading, params, contexts, files)
@@ -102,8 +104,8 @@ def read_v1beta(document: Document, resolutions: Resolutions) -> list[Reading]:
     return [reading]
 
 
-def _engine(spec: Struct, version: str) -> tuple[str, Struct]:
-    """The engine's name and its parameters, in either version's spelling.
+def _engine(spec: Struct, version: str) -> tuple[str, Struct, bool]:
+    """The engine's name, its parameters, and whether they are an EngineSpec's.
 
     Where both stand the old one counts: v1.1.0 copies it over the new one, in
     pkg/requester/jobtransform/migrate_engine.go, and older servers know no other.
@@ -113,7 +115,7 @@ def _engine(spec: Struct, version: str) -> tuple[str, Struct]:
     if old.is_empty and not modern.is_empty:
         fields = modern.struct()
         kind = _kind(fields["Type"])
-        return kind, fields["Params"].struct()
+        return kind, fields["Params"].struct(), True
     kind = _kind(old)
     params = (spec["Docker"] if kind == "docker" else spec["Wasm"]).struct()
     parameters = params["Parameters"]
@@ -123,7 +125,7 @@ def _engine(spec: Struct, version: str) -> tuple[str, Struct]:
             " newer ones do not; append them to Entrypoint",
             at=parameters.at,
         )
-    return kind, params
+    return kind, params, False
 
 
 def _kind(node: Node) -> str:

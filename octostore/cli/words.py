@@ -12,6 +12,8 @@ __all__ = ["entries", "mend", "outcome_lines", "outcomes_json"]
 
 _MENDS = {
     "oci-tag": "is a tag, not a digest; pin it as IMAGE@sha256:<digest>",
+    "oci-cmd": "runs by its own CMD, for Entrypoint [] clears the image's; leave"
+    " Entrypoint out, or give Parameters",
     "url": "is a URL, whose bytes may change; use a CID",
     "url-name": "gives no file name by its path",
     "s3": "is an object without ChecksumSHA256; add it",

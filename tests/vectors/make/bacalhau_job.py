@@ -106,18 +106,49 @@ def empties() -> None:
             },
             PLAIN,
         )
-        case(
-            f"Entrypoint {name}",
-            "as absent: the image's entrypoint stays in force, Parameters replace CMD",
-            docker({"Entrypoint": empty}),
-            canonical(OCI, {"args": ["hi"]}),
-        )
+        if empty != []:
+            case(
+                f"Entrypoint {name}",
+                "as absent: the image's entrypoint stays in force, Parameters replace"
+                " CMD",
+                docker({"Entrypoint": empty}),
+                canonical(OCI, {"args": ["hi"]}),
+            )
         case(
             f"Network {name}",
             "as a spec that says nothing",
             docker(Network=empty),
             {**PLAIN, "warnings": [INDEX, NETWORK]},
         )
+    case(
+        "Entrypoint []",
+        "Docker clears the image's entrypoint: the parameters are the command",
+        docker({"Entrypoint": [], "Parameters": ["echo", "hi"]}),
+        PLAIN,
+    )
+    case(
+        "Entrypoint [] alone",
+        "the image's CMD alone, which nothing states",
+        docker({"Entrypoint": [], "Parameters": []}),
+        unresolved(
+            OCI, None, (f"{PARAMS}/Entrypoint", f"oci:docker.io/{IMAGE}", "oci-cmd")
+        ),
+    )
+    tag = "oci:docker.io/library/ubuntu:latest"
+    case(
+        "Entrypoint [] of a tag",
+        "the parameters are the command, whatever the image",
+        docker(
+            {"Image": "ubuntu", "Entrypoint": [], "Parameters": ["echo", "hi"]},
+        ),
+        unresolved(None, ECHO, (f"{PARAMS}/Image", tag, "oci-tag")),
+    )
+    case(
+        "Entrypoint [] of a tag, alone",
+        "the image's configuration may state its CMD",
+        docker({"Image": "ubuntu", "Entrypoint": [], "Parameters": []}),
+        unresolved(None, None, (f"{PARAMS}/Image", tag, "oci-tag")),
+    )
     case(
         "neither Entrypoint nor Parameters",
         "the image's own ENTRYPOINT and CMD: an empty input",
@@ -530,6 +561,35 @@ def configurations() -> None:
         none,
         canonical(OCI, {}),
         **stated(cmd=["echo", "hi"]),
+    )
+    alone = docker({"Entrypoint": [], "Parameters": ...})
+    case(
+        "Entrypoint [] and cmd stated",
+        "the image's CMD alone, whatever its entrypoint; without it there is no other",
+        alone,
+        {**PLAIN, "also": []},
+        **stated(entrypoint=["sh"], cmd=["echo", "hi"]),
+    )
+    case(
+        "Entrypoint [] and cmd not stated",
+        "nobody says what runs",
+        alone,
+        unresolved(OCI, None, (f"{PARAMS}/Entrypoint", key, "oci-cmd")),
+        resolutions={key: {"digest": f"sha256:{HEX}", "entrypoint": ["sh"]}},
+    )
+    case(
+        "Entrypoint [] and cmd []",
+        "nothing is left to run",
+        alone,
+        refused(f"{PARAMS}/Entrypoint"),
+        **stated(cmd=[]),
+    )
+    case(
+        "Entrypoint [] with Parameters, configuration stated",
+        "the parameters alone, whatever the image has",
+        docker({"Entrypoint": [], "Parameters": ["echo", "hi"]}),
+        PLAIN,
+        **stated(entrypoint=["sh"], cmd=["ls"]),
     )
     case(
         "entrypoint [] and args",

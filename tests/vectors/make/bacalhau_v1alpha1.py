@@ -159,6 +159,37 @@ def same(layout: Layout) -> None:
         canonical(OCI, ECHO, warnings=WARNS),
         family="container with a command",
     )
+    nothing = layout.job({layout.command: []})
+    stated = {f"oci:{IMAGE}": {"digest": f"sha256:{HEX}", "cmd": ["echo", "hi"]}}
+    if layout is NESTED:
+        case(
+            f"{name}-entrypoint-empty-list",
+            "omitempty loses it before Docker: the image's own entrypoint and command",
+            nothing,
+            canonical(OCI, {}),
+        )
+    else:
+        case(
+            f"{name}-entrypoint-empty-list",
+            "reaches Docker, and clears the image's: its CMD alone, not stated",
+            nothing,
+            unresolved(
+                OCI,
+                None,
+                (
+                    f"{layout.root}/{layout.docker}/{layout.command}",
+                    f"oci:docker.io/{IMAGE}",
+                    "oci-cmd",
+                ),
+            ),
+        )
+        case(
+            f"{name}-entrypoint-empty-list-cmd-stated",
+            "its CMD alone",
+            nothing,
+            canonical(OCI, ECHO),
+            resolutions=stated,
+        )
     case(
         f"{name}-full",
         "environment, directory and inputs are identity; the rest is not",

@@ -89,6 +89,49 @@ def versions() -> None:
         PLAIN,
     )
     case(
+        "Entrypoint []",
+        "the old fields leave it out on the way to Docker: as absent",
+        beta({"Entrypoint": []}),
+        canonical(OCI, {}),
+    )
+    case(
+        "Entrypoint [] in EngineSpec",
+        "reaches Docker, and clears the image's",
+        beta(
+            version="V1beta2",
+            Engine=...,
+            Docker=...,
+            EngineSpec={
+                "Type": "docker",
+                "Params": {
+                    "Image": IMAGE,
+                    "Entrypoint": [],
+                    "Parameters": ["echo", "hi"],
+                },
+            },
+        ),
+        PLAIN,
+    )
+    case(
+        "Entrypoint [] in EngineSpec, alone",
+        "the image's CMD alone, which nothing states",
+        beta(
+            version="V1beta2",
+            Engine=...,
+            Docker=...,
+            EngineSpec={"Type": "docker", "Params": {"Image": IMAGE, "Entrypoint": []}},
+        ),
+        unresolved(
+            OCI,
+            None,
+            (
+                "/Spec/EngineSpec/Params/Entrypoint",
+                f"oci:docker.io/{IMAGE}",
+                "oci-cmd",
+            ),
+        ),
+    )
+    case(
         "Parameters in V1beta2",
         "beside Entrypoint",
         beta({"Entrypoint": ["echo"], "Parameters": ["hi"]}, version="V1beta2"),

@@ -354,7 +354,7 @@ def images() -> None:
         {},
         {
             JOB_7: docker({"Entrypoint": ..., "Parameters": ...}),
-            JOB_1: docker({"Entrypoint": [], "Parameters": None}),
+            JOB_1: docker({"Entrypoint": None, "Parameters": []}),
             BETA: beta({"Entrypoint": ...}),
             UCAN: ucan_docker(entrypoint=[]),
         },

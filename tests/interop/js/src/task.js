@@ -80,4 +80,10 @@ export function containerCommand(entrypoint, parameters, image) {
   return cmd === undefined ? {} : argvOf([...ofImage, ...cmd]);
 }
 
+/** Of a cleared entrypoint; undefined where nothing states the image's CMD. */
+export function clearedCommand(parameters, image) {
+  if (parameters.length) return { argv: parameters };
+  return image?.cmd && argvOf(image.cmd);
+}
+
 const argvOf = (argv) => (argv.length ? { argv } : null);

@@ -4,7 +4,8 @@ import { ofImage } from "../contents.js";
 import { refuse } from "../errors.js";
 import { checkEnvName, checkText } from "../model.js";
 import { clean } from "../paths.js";
-import { containerCommand } from "../task.js";
+import { image as imageReference } from "../references.js";
+import { clearedCommand, containerCommand } from "../task.js";
 import { below, isMap } from "../tree.js";
 import { Fields } from "./fields.js";
 import { due, literal, text } from "./storage.js";
@@ -156,8 +157,12 @@ function allKnown({ files, placed, root }) {
 
 // Engines
 
-/** {image, entrypoint, parameters, cwd} are fields; env and landings are read. */
-export function docker(task, { image, entrypoint, parameters, cwd, env, landings }) {
+/**
+ * {image, entrypoint, parameters, cwd} are fields; env and landings are read.
+ * `clears`: an entrypoint of `[]` reaches Docker.
+ */
+export function docker(task, { clears, ...given }) {
+  const { image, entrypoint, parameters, cwd, env, landings } = given;
   task.kind = "oci";
   const named = literal(task, due(image), image.at);
   const found = named === null ? { cid: null } : ofImage(task, named, image.at);
@@ -168,8 +173,16 @@ export function docker(task, { image, entrypoint, parameters, cwd, env, landings
   if (folder && !folder.startsWith("/")) refuse(cwd.at, "a relative directory");
   const path = folder ? clean(folder, cwd.at) : undefined;
   const known = allKnown(landings);
+  const cleared = clears && Array.isArray(entrypoint.value) && !E?.length;
   const command =
-    E && P && (found.cid || E.length) && containerCommand(E, P, found.meaning);
+    E &&
+    P &&
+    (cleared
+      ? clearedCommand(P, found.meaning)
+      : (found.cid || E.length) && containerCommand(E, P, found.meaning));
+  if (cleared && P && command === undefined && found.cid) {
+    task.unresolved("oci-cmd", entrypoint.at, imageReference(named).reference);
+  }
   if (command === null && E && P) refuse(entrypoint.at, "an empty command");
   if (command && env && folder !== null && known) {
     task.input = { ...command, env, cwd: path, files: landings.files };

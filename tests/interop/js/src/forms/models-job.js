@@ -122,6 +122,7 @@ function docker(task, params, env, landings) {
   task.form = "models.Job docker";
   const ofEngine = shared.envOfList(task, params.get("EnvironmentVariables"));
   shared.docker(task, {
+    clears: true,
     image: params.get("Image"),
     entrypoint: params.get("Entrypoint"),
     parameters: params.get("Parameters"),

@@ -87,7 +87,7 @@ function readSpec(task, spec, { isNested, layout }) {
   spec.drop("publisher_name", "PublisherName", "Resources", "Timeout");
   spec.drop("Annotations", "DoNotTrack");
   spec.ignoreOthers(task);
-  if (isDocker) docker(task, shared.mapOf(code), landings);
+  if (isDocker) docker(task, shared.mapOf(code), landings, !isNested);
   else wasm(task, shared.mapOf(wasmField), { contexts, language, landings });
 }
 
@@ -125,9 +125,10 @@ function readInput(task, fields, landing, isModule = false) {
   });
 }
 
-function docker(task, params, landings) {
+function docker(task, params, landings, clears) {
   const env = shared.envOfList(task, params.one("EnvironmentVariables", "env"));
   shared.docker(task, {
+    clears,
     image: params.get("Image"),
     entrypoint: params.get("Entrypoint"),
     parameters: null,

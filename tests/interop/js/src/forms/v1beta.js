@@ -64,7 +64,7 @@ function readSpec(task, spec, isBeta1) {
     "ExecutionPlan",
   );
   spec.ignoreOthers(task);
-  if (name === "docker") docker(task, params, landings, isBeta1 && isOld);
+  if (name === "docker") docker(task, params, landings, { isBeta1, isOld });
   else wasm(task, params, landings, contexts);
   params.ignoreOthers(task);
 }
@@ -126,13 +126,14 @@ function storageSpec(task, fields, target) {
   return found;
 }
 
-function docker(task, params, landings, isWhole) {
+function docker(task, params, landings, { isBeta1, isOld }) {
   const parameters = params.get("Parameters");
-  if (isWhole && !parameters.empty) {
+  if (isBeta1 && isOld && !parameters.empty) {
     refuse(parameters.at, "parameters that older servers pass over");
   }
   const env = shared.envOfList(task, params.get("EnvironmentVariables"));
   shared.docker(task, {
+    clears: !isOld,
     image: params.get("Image"),
     entrypoint: params.get("Entrypoint"),
     parameters,
