@@ -22,6 +22,7 @@ from dataclasses import replace
 
 from invocation_spec.adapters.bacalhau_storage import Source, place
 from invocation_spec.adapters.bacalhau_tasks import (
+    Env,
     Module,
     merge_env,
     read_docker,
@@ -110,7 +111,7 @@ def _read_task(reading: Reading, node: Node) -> None:
         read_docker(reading, params, env_node, files)
         read_outputs(reading, task["ResultPaths"], "Path")
     elif kind == "wasm":
-        _read_wasm(reading, params, env_node, files)
+        _read_wasm(reading, params, task, files)
         # Bacalhau mounts a wasm output at its name: pkg/executor/wasm/executor.go.
         read_outputs(reading, task["ResultPaths"], "Name")
     else:
@@ -138,7 +139,8 @@ def _source(node: Node) -> tuple[Source, Struct]:
     return source, fields
 
 
-def _read_wasm(reading: Reading, params: Struct, env_node: Node, files: Files) -> None:
+def _read_wasm(reading: Reading, params: Struct, task: Struct, files: Files) -> None:
+    env_node = task["Env"]
     entry = params["EntryModule"]
     modules = params["ImportModules"].elements()
     if isinstance(entry.value, str) and entry.value:
@@ -151,11 +153,44 @@ def _read_wasm(reading: Reading, params: Struct, env_node: Node, files: Files) -
             files.drop(taken)
     else:
         reading.form = "models.Job wasm v1.1"
-        engine_env = task_env(reading, params["EnvironmentVariables"])
-        env = merge_env(reading, env_node, engine_env)
+        _refuse_aliases(task["InputSources"])
+        env = _env_of_two(reading, env_node, params["EnvironmentVariables"])
         main = _by_source(reading, entry)
         imports = [_by_source(reading, item) for item in modules]
     read_wasm(reading, params, main.code, imports, env, files)
+
+
+def _refuse_aliases(sources: Node) -> None:
+    """Refuse an alias of an input: from v1.3.1 to v1.6 a module may link by it.
+
+    Before, any source of IPFS or a URL was linked; since, none is. Source:
+    pkg/executor/wasm/loader.go loadModuleByName of v1.3.0, v1.3.1, v1.7.0.
+    """
+    for item in sources.elements():
+        alias = item.struct()["Alias"]
+        if not alias.is_empty:
+            raise DocumentError(
+                "names an input that versions of Bacalhau link as a module or do not;"
+                " write it under ImportModules, or remove the Alias",
+                at=alias.at,
+            )
+
+
+def _env_of_two(reading: Reading, node: Node, engine_node: Node) -> Env:
+    """The engine's variables, which alone count up to v1.6; the task's, from v1.7.
+
+    Source: pkg/executor/wasm/handler.go of v1.6.5 and v1.7.0,
+    pkg/orchestrator/transformer/wasm_legacy.go.
+    """
+    engine = task_env(reading, engine_node)
+    task = merge_env(reading, node, {})  # from v1.7 `env:NAME` is looked up
+    if task and engine is not None and task != engine:
+        raise DocumentError(
+            "differs from the engine's EnvironmentVariables; up to v1.6 those count,"
+            " from v1.7 these, so write the same in both or leave Env out",
+            at=node.at,
+        )
+    return None if task is None else engine
 
 
 def _by_path(reading: Reading, node: Node, files: Files) -> tuple[Module, str]:

@@ -1471,15 +1471,58 @@ def modules() -> None:
             "files": {"/in": V1},
         },
     )
-    fields = {
-        "InputSources": [source("ipfs", "/in", CID=V0)],
-        "Env": {"A": "1", "B": "1"},
-    }
+    env = {"A": "2", "B": "1"}
+    fields = {"InputSources": [source("ipfs", "/in", CID=V0)]}
+    params = {"Parameters": ["-v", ""], "EnvironmentVariables": env}
     case(
         "wasm v1.1, all of it",
-        "args without argv[0]; the engine's env overrides the task's",
-        wasm({"Parameters": ["-v", ""], "EnvironmentVariables": {"A": "2"}}, **fields),
+        "args without argv[0]; the env is the engine's",
+        wasm(params, **fields),
         whole,
+    )
+    case(
+        "wasm v1.1, env in both",
+        "alike, so that it is the same whichever counts",
+        wasm(params, Env=env, **fields),
+        whole,
+    )
+    for name, task, engine in (
+        ("another value", {"A": "1", "B": "1"}, env),
+        ("a variable more", {**env, "C": "1"}, env),
+        ("a variable less", {"A": "2"}, env),
+        ("none in the engine", env, {}),
+    ):
+        case(
+            f"wasm v1.1, env of the task: {name}",
+            "up to v1.6 the engine's counts, from v1.7 the task's: two computations",
+            wasm({"EnvironmentVariables": engine}, Env=task),
+            refused(f"{TASK}/Env"),
+        )
+    case(
+        "wasm v1.1, env:HOST in both",
+        "text to the engine up to v1.6, a value of the host from v1.7",
+        wasm({"EnvironmentVariables": {"A": "env:B"}}, Env={"A": "env:B"}),
+        impure(WASI, None, (f"{TASK}/Env/A", "host-env")),
+    )
+    aliased = {**source("inline", "/in", URL=data_url(DATA)), "Alias": "lib"}
+    case(
+        "wasm v1.1, alias of an input",
+        "from v1.3.1 to v1.6 a module may link by it, before and after it cannot",
+        wasm(InputSources=[aliased]),
+        refused(f"{SOURCE}/Alias"),
+    )
+    case(
+        "wasm v1.1, empty alias of an input",
+        "links nothing",
+        wasm(InputSources=[{**aliased, "Alias": ""}]),
+        canonical(WASI, {"files": {"/in": FILE}}),
+    )
+    main = source("inline", "/app/main.wasm", URL=data_url(MODULE))
+    case(
+        "wasm v1.7, alias of an input",
+        "modules link by path; the alias is nothing to them",
+        wasm_17(InputSources=[main, aliased]),
+        canonical(WASI, {"files": {"/in": FILE}}),
     )
     case(
         "wasm v1.7, all of it",

@@ -76,7 +76,10 @@ function readTask(task, fields) {
   if (!["docker", "wasm"].includes(name)) refuse(type.at, "no engine of this type");
   const params = shared.mapOf(engine.get("Params"));
   engine.ignoreOthers(task);
-  const env = shared.envOfMap(task, fields.get("Env"));
+  const envField = fields.get("Env");
+  const env = shared.envOfMap(task, envField);
+  const entry = params.get("EntryModule");
+  const isUpTo16 = name === "wasm" && !entry.empty && !isText(entry.value);
   const sources = shared.elements(fields.get("InputSources"));
   const results = fields.get("ResultPaths");
   shared.network(task, fields.get("Network"));
@@ -84,7 +87,8 @@ function readTask(task, fields) {
   fields.ignoreOthers(task);
   const landings = shared.landed(
     sources.map((source) => {
-      source.drop("Alias");
+      const alias = source.get("Alias");
+      if (isUpTo16 && !alias.empty) refuse(alias.at, "an alias that may link");
       return readInputSource(task, source, source.get("Target"));
     }),
   );
@@ -94,7 +98,7 @@ function readTask(task, fields) {
     ...(name === "docker" ? ["Path", "Name"] : ["Name", "Path"]),
   );
   if (name === "docker") docker(task, params, env, landings);
-  else wasm(task, params, env, landings);
+  else wasm(task, params, { env, at: envField.at }, landings);
 }
 
 /** `Source {Type, Params}`, and what of it no type reads. */
@@ -133,7 +137,7 @@ function docker(task, params, env, landings) {
   params.ignoreOthers(task);
 }
 
-function wasm(task, params, env, landings) {
+function wasm(task, params, { env, at }, landings) {
   const main = params.get("EntryModule");
   if (main.empty) refuse(main.at, "no module");
   const parts = {
@@ -155,10 +159,22 @@ function wasm(task, params, env, landings) {
     parts.main = code(main).code;
     parts.imports = shared.listOf(modules).map((field) => withAlias(task, field));
     const ofEngine = shared.envOfMap(task, params.get("EnvironmentVariables"));
-    parts.env = shared.mergedEnv(task, env, ofEngine);
+    parts.env = envOfTwo(task, env, ofEngine, at);
   }
   params.ignoreOthers(task);
   shared.wasm(task, { ...parts, landings });
+}
+
+/** Up to v1.6 the engine's variables; the task's are none or the same. */
+function envOfTwo(task, ofTask, ofEngine, at) {
+  const own = shared.mergedEnv(task, ofTask, []);
+  const engine = shared.mergedEnv(task, [], ofEngine);
+  if (own === null || engine === null) return null;
+  const isSame =
+    own.size === engine.size &&
+    [...own].every(([name, value]) => engine.get(name) === value);
+  if (own.size && !isSame) refuse(at, "variables that differ from the engine's");
+  return engine;
 }
 
 /** From v1.7: {code: cid | null, name: path | null}. */
