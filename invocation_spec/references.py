@@ -117,6 +117,8 @@ def _ipns(name: str, path: str) -> IpnsName:
 
 
 def _gateway(text: str) -> _Ipfs | None:
+    if "\\" in text:
+        return None  # and no URL either: `parse_url`
     try:
         url = ada_url.URL(text)
     except ValueError:
@@ -159,8 +161,8 @@ def parse_url(text: str) -> str:
     """A URL as WHATWG parses it, without its fragment.
 
     Raises:
-        EncodingError: it is no absolute URL with a host or path, or too long, as
-            written or with the escapes that parsing adds.
+        EncodingError: it is no absolute URL with a host or path, it has a backslash,
+            or it is too long, as written or with the escapes that parsing adds.
     """
     if len(text.encode()) > REFERENCE_BYTES_MAX:
         raise EncodingError(
@@ -171,6 +173,9 @@ def parse_url(text: str) -> str:
     except ValueError as error:
         raise EncodingError(f"{_shown(text)} is not a URL") from error
     href = str(url.href)
+    if "\\" in text and href.startswith(("http:", "https:")):
+        # WHATWG takes it for a `/`, Go and curl do not: two URLs in one text.
+        raise EncodingError(f"{_shown(text)} has a backslash; write / or %5C")
     if not href.partition(":")[2].startswith("//"):
         # `ipfs:Qm..` and `mailto:x`: opaque to WHATWG, and fetched by no network.
         raise EncodingError(f"{_shown(text)} has no // after its scheme")
@@ -324,22 +329,31 @@ def parse_golem_package(text: str) -> GolemHash | None:
 
 @dataclass(frozen=True, slots=True)
 class DataUrl:
-    """Bytes given inline, and the media type they are said to have."""
+    """Bytes given inline, and the media type they are said to have.
+
+    `media_type` is trimmed and in lower case; `written` is as it stands, which is
+    what Bacalhau compares.
+    """
 
     media_type: str
     data: bytes
+    written: str = ""
 
 
 def parse_data_url(text: str) -> DataUrl:
     """The bytes of a `data:` URL (RFC 2397); white space inside base64 is dropped.
 
     Raises:
-        EncodingError: no `data:` URL, or not base64 where it says so.
+        EncodingError: no `data:` URL, a quotation mark before its bytes, or not
+            base64 where it says so.
     """
     scheme, colon, rest = text.partition(":")
     head, comma, body = rest.partition(",")
     if scheme.lower() != "data" or not colon or not comma:
         raise EncodingError("not a data: URL with a comma before its bytes")
+    if '"' in head:
+        # To Go's dataurl a quoted parameter may hold the comma, to others not.
+        raise EncodingError('data: URL with a " before its comma; leave parameters out')
     if _BAD_ESCAPE.search(body):
         raise EncodingError("data: URL with a % that is no escape; write it as %25")
     media_type, *parameters = head.split(";")
@@ -351,7 +365,7 @@ def parse_data_url(text: str) -> DataUrl:
             data = base64.b64decode(padded, validate=True)
         except binascii.Error as error:
             raise EncodingError(f"data: URL is not base64: {error}") from error
-    return DataUrl(media_type.strip().lower(), data)
+    return DataUrl(media_type.strip().lower(), data, media_type)
 
 
 def _shown(text: str) -> str:

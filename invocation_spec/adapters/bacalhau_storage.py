@@ -83,7 +83,7 @@ def _inline(
         files.put(None, None, node.at)
         return None
     inline = made(node.at, parse_data_url, text)
-    if inline.media_type != "application/gzip":
+    if inline.written != "application/gzip":  # inline/storage.go compares it so
         cid = CID.of_bytes(inline.data)
         _put(files, target, cid, source)
         return cid

@@ -66,11 +66,11 @@ ENV_LIST: Final = listed(
 DIRECTORY: Final[Schema] = {"type": "string", "pattern": f"^/|{_TEMPLATE}"}
 WEB: Final[Schema] = {
     "type": "string",
-    "pattern": f"^{any_case('http')}[Ss]?://|{_TEMPLATE}",
+    "pattern": f"^{any_case('http')}[Ss]?://[^\\\\]*$|{_TEMPLATE}",
 }
 _DATA: Final[Schema] = {
     "type": "string",
-    "pattern": f"^{any_case('data')}:|{_TEMPLATE}",
+    "pattern": f'^{any_case("data")}:[^",]*,|{_TEMPLATE}',
 }
 _BY_CID: Final = ("ipfs", "filecoin", "filecoinunsealed", "estuary")
 _S3: Final = ("Key", "Endpoint", "VersionID")

@@ -784,6 +784,18 @@ def inputs() -> None:
         one("inline", URL="data:;base64,?"),
         refused(f"{at}/URL"),
     )
+    case(
+        "inline with a quoted parameter",
+        "Go's reader takes the comma inside the quotes for text of the parameter",
+        one("inline", URL='data:text/plain;a="x,y",hello'),
+        refused(f"{at}/URL"),
+    )
+    case(
+        "inline with a quotation mark among its bytes",
+        "is a byte like others",
+        one("inline", URL='data:,"'),
+        put("/inputs", raw(b'"')),
+    )
     case("inline without URL", "no bytes", one("inline"), refused(f"{at}/URL"))
     case(
         "host directory",
@@ -862,6 +874,23 @@ def archives() -> None:
                 "warnings": [INDEX, "archive"],
             },
         )
+    packed = gzip.compress(DATA, mtime=0)
+    for name, media_type in (
+        ("in another case", "application/GZIP"),
+        ("after white space", " application/gzip"),
+    ):
+        case(
+            f"gzip {name}",
+            "the media type is compared as it is written: the bytes are the file",
+            one(data_url(packed, media_type)),
+            put("/in", raw(packed)),
+        )
+    case(
+        "gzip with a parameter",
+        "is no part of the media type: an archive",
+        one(tar_gz(("a.csv", DATA)).replace("gzip;", "gzip;a=b;")),
+        put("/in/a.csv"),
+    )
     case(
         "gzip by another media type",
         "is not unpacked: the bytes are the file",
@@ -955,6 +984,17 @@ def downloads() -> None:
         one(f"https://dweb.link/ipfs/{V0}"),
         put(f"/in/{V0}", V1),
     )
+    for name, url_with in (
+        ("URL with \\ in its path", "https://example.org/d\\a.csv"),
+        ("URL with \\ in its query", "https://example.org/a.csv?x=\\"),
+        ("URL of a gateway with \\", f"https://dweb.link\\ipfs\\{V0}"),
+    ):
+        case(
+            name,
+            "a / to browsers, none to Go: two URLs in one text",
+            one(url_with),
+            refused(at),
+        )
     gateway = f"https://{V1}.ipfs.dweb.link/"
     case(
         "URL of a gateway without a name",
@@ -1404,6 +1444,7 @@ def resolutions() -> None:
         ("of no kind", "ubuntu", f"sha256:{HEX}", "/ubuntu"),
         ("no CID in its key", "ipfs:x", str(FILE), "/ipfs:x"),
         ("not a CID", "https://a.b/", "x", "/https:~1~1a.b~1"),
+        ("a URL with \\", "https://a.b\\c", str(FILE), "/https:~1~1a.b\\c"),
         ("a number", "https://a.b/", 1, "/https:~1~1a.b~1"),
         ("another spelling of s3", "S3://b/k", str(FILE), "/S3:~1~1b~1k"),
         (

@@ -56,7 +56,7 @@ export function bareCid(text) {
 
 /** The content or name of a gateway's URL; null for any other text. */
 export function gateway(text) {
-  if (!isHttp(text)) return null;
+  if (!isHttp(text) || text.includes("\\")) return null;
   const url = parseUrl(text);
   if (!url) return null;
   const found = gatewayParts(url);
@@ -109,6 +109,7 @@ export function normalUrl(text) {
   limited(text);
   const url = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text) ? parseUrl(text) : null;
   if (!url) fault("no URL");
+  if (/^https?:$/.test(url.protocol) && text.includes("\\")) fault("a backslash");
   url.hash = "";
   return limited(url.href);
 }
@@ -189,18 +190,20 @@ export function s3Reference({ bucket, key, endpoint, version }) {
 
 export const isData = (text) => /^data:/i.test(text);
 
-/** {type, bytes, cid} */
+/** {type, written, bytes, cid}; `written` is the media type as it stands. */
 export function dataUrl(text) {
   const comma = text.indexOf(",");
   if (!isData(text) || comma < 0) fault("no data: URL");
-  const parts = text.slice(5, comma).split(";");
+  const head = text.slice(5, comma);
+  if (head.includes('"')) fault('a " before the comma');
+  const parts = head.split(";");
   const type = lower(trim(parts[0]));
   const decoded = percentDecode(text.slice(comma + 1), () =>
     fault("a % without two hex digits"),
   );
   const isBase64 = parts.length > 1 && lower(trim(parts.at(-1))) === "base64";
   const bytes = isBase64 ? ofBase64(decoded) : decoded;
-  return { type, bytes, cid: rawOf(bytes) };
+  return { type, written: parts[0], bytes, cid: rawOf(bytes) };
 }
 
 function ofBase64(decoded) {

@@ -100,8 +100,8 @@ function inline({ task, params, isModule }) {
   const field = params.get("URL");
   const value = literal(task, due(field), field.at);
   if (value === null) return isModule ? { cid: null } : null;
-  const { type, bytes, cid } = placed(field.at, () => dataUrl(value));
-  if (type !== "application/gzip") return { name: "", cid };
+  const { written, bytes, cid } = placed(field.at, () => dataUrl(value));
+  if (written !== "application/gzip") return { name: "", cid };
   const files = filesOfArchive(bytes);
   const isOneFile = files?.length === 1 && !files[0].path.includes("/");
   if (!files || (isModule && !isOneFile)) {
