@@ -7,7 +7,8 @@
      {"terminate": {}}]
 
 What goes into the container and what runs there, in order, is the input. The
-rest is plumbing: transfers out, captures, networks between nodes, progress.
+rest is plumbing: transfers out, captures, progress. A network between nodes is one
+that the script asks for.
 Fields that the exe-unit does not know it drops, `env` among them.
 Source: ya-client model/src/activity/exe_script_command.rs; yagna
 exe-unit/src/exe_unit.rs (the order of commands), exe-unit/src/runtime/process.rs;
@@ -134,7 +135,9 @@ class _Reader:
         self.script.incomplete = True
 
     def deploy(self, fields: Struct) -> None:
-        fields.pass_over("net", "hosts", "hostname", "progress")
+        # Every network gives a host some name, so one that is set asks for nothing.
+        fields.pass_over("hostname", "progress")
+        self._find_networks(fields["net"], fields["hosts"])
         self._drop_env(fields["env"])
         volumes = fields["volumes"]
         if isinstance(volumes.value, list):
@@ -149,6 +152,16 @@ class _Reader:
         # provider keeps them, not a directory of its own.
         for path, item in paths:
             self.script.dirs.add(clean_at(path, item.at))
+
+    def _find_networks(self, net: Node, hosts: Node) -> None:
+        if net.elements():
+            self._reading.findings.call_impure(
+                net.at, "network", "joins a network with other nodes"
+            )
+        if any(hosts.entries()):
+            self._reading.findings.call_impure(
+                hosts.at, "network", "names other nodes, which a network reaches"
+            )
 
     def start(self, fields: Struct) -> None:
         for item in _list(fields["args"]):

@@ -42,11 +42,18 @@ def _commands() -> Schema:
         "minProperties": 1,
         "maxProperties": 1,
     }
-    dropped = dict.fromkeys(("net", "hosts", "hostname", "progress", "env"), ANYTHING)
+    dropped = dict.fromkeys(("hostname", "progress", "env"), ANYTHING)
     volumes = either(ref("empty"), listed(TEXT), mapped(kind))
     start = either(_NULL, listed({"const": "start-entrypoint"}))
     bodies: dict[str, Schema] = {
-        "deploy": _body({"volumes": volumes, **dropped}),
+        "deploy": _body(
+            {
+                "volumes": volumes,
+                "net": either(ref("empty"), {"type": "array"}),
+                "hosts": either(ref("empty"), {"type": "object"}),
+                **dropped,
+            }
+        ),
         "start": _body({"args": start}),
         "run": _body(
             {

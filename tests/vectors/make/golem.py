@@ -705,16 +705,15 @@ def scripts() -> Iterable[Row]:
     )
     yield plain(
         "plumbing",
-        "networks, hosts, volumes, progress, capture, sign, terminate and transfers"
-        " out change no input",
+        "a host's name, volumes, progress, capture, sign, terminate and transfers"
+        " out change no input; every network gives a host some name",
         bundle(
             [
                 {
                     "deploy": {
-                        "net": [
-                            {"id": "n", "ip": "192.168.0.0", "nodeIp": "192.168.0.2"}
-                        ],
-                        "hosts": {"db": "192.168.0.3"},
+                        "net": [],
+                        "hosts": {},
+                        "hostname": "worker",
                         "volumes": ["/golem/input", "/golem/output"],
                         "progress": {"updateInterval": "300ms"},
                     }
@@ -732,6 +731,30 @@ def scripts() -> Iterable[Row]:
             ]
         ),
     )
+    nets = [{"id": "n", "ip": "192.168.0.0/24", "nodeIp": "192.168.0.2"}]
+    hosts = {"db": "192.168.0.3"}
+    for name, asked in (
+        ("deploy: a network of nodes", {"net": nets}),
+        ("deploy: names of other nodes", {"hosts": hosts}),
+        ("deploy: a network and names in it", {"net": nets, "hosts": hosts}),
+    ):
+        yield plain(
+            name,
+            "what other nodes answer is in no document",
+            bundle([{"deploy": asked}, *WC[1:]]),
+            impure=[(f"/exeScript/0/deploy/{field}", "network") for field in asked],
+        )
+    for name, field, value in (
+        ("deploy: net as a map", "net", {"id": "n"}),
+        ("deploy: hosts as a list", "hosts", ["db"]),
+        ("deploy: hosts as text", "hosts", "db"),
+    ):
+        yield case(
+            name,
+            "exe_script_command.rs reads a list of networks, and a map of hosts",
+            bundle([{"deploy": {field: value}}, *WC[1:]]),
+            error_at=f"/exeScript/0/deploy/{field}",
+        )
     volumes = {"/a": {"host": {}}, "/b": {"ram": {"size": "1GiB"}}}
     yield plain(
         "volumes as a map",

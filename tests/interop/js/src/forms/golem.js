@@ -389,7 +389,13 @@ class Script {
 
   deploy(fields) {
     const volumes = fields.get("volumes");
-    fields.drop("net", "hosts", "hostname", "progress");
+    const [net, hosts] = [fields.get("net"), fields.get("hosts")];
+    if (!net.empty && !Array.isArray(net.value)) refuse(net.at, "no list");
+    if (!hosts.empty && !isMap(hosts.value)) refuse(hosts.at, "no map");
+    for (const asked of [net, hosts]) {
+      if (!asked.empty) this.task.impure("network", asked.at);
+    }
+    fields.drop("hostname", "progress");
     this.dropEnv(fields);
     if (volumes.empty) return;
     for (const [path, at] of volumePaths(volumes)) this.task.dirs.add(clean(path, at));
