@@ -86,8 +86,8 @@ def _outcome(form: Form, reading: Reading) -> Outcome:
     outcome = Outcome(
         network=form.network,
         form=reading.form,
-        program=reading.program,
-        input=reading.input,
+        program=None if reading.has_template_field else reading.program,
+        input=None if reading.has_template_field else reading.input,
         unresolved=tuple(findings.unresolved),
         impure=tuple(findings.impure),
         warnings=tuple(findings.warnings),

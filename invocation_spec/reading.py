@@ -41,7 +41,10 @@ def clean_at(path: str, at: str) -> str:
 
 @dataclass(slots=True)
 class Reading:
-    """What is known of one task: values when complete, findings when not."""
+    """What is known of one task: values when complete, findings when not.
+
+    With `has_template_field` neither part is complete, whatever was read of it.
+    """
 
     form: str
     resolver: Resolver
@@ -50,6 +53,7 @@ class Reading:
     aliases: dict[str, str] = field(default_factory=dict)
     dirs: tuple[str, ...] = ()
     result_names: dict[str, str] = field(default_factory=dict)
+    has_template_field: bool = False
 
     @classmethod
     def start(cls, form: str, resolutions: Resolutions) -> Reading:
@@ -82,9 +86,21 @@ class Reading:
         found = [self.literal(item) for item in node.elements()]
         return _whole(found)
 
-    def ignore(self, nodes: Iterable[Node]) -> None:
-        """Warn of fields that the network does not know and passes over."""
+    def ignore(self, nodes: Iterable[Node], *, templates: bool = True) -> None:
+        """Warn of fields that the network does not know and passes over.
+
+        With `templates`, a field whose name is an unrendered template makes the task
+        impure instead: once rendered it may be any field.
+        """
         for node in nodes:
+            if templates and "{{" in str(node.path[-1]):
+                self.findings.call_impure(
+                    node.at,
+                    "template",
+                    "a field whose name holds `{{`: render the template, then hash it",
+                )
+                self.has_template_field = True
+                continue
             self.findings.warn(
                 node.at, "ignored-field", "the network ignores this field, and so do we"
             )

@@ -125,7 +125,7 @@ class _Reader:
         fields = body.struct()
         if name in _READ:
             _READ[name](self, fields)
-        self._reading.ignore(fields.unknown())
+        self._reading.ignore(fields.unknown(), templates=False)
 
     def _miss_earlier_batch(self, at: str) -> None:
         # Batches of one activity share its file system: what an earlier one left

@@ -131,11 +131,12 @@ def _tell_inputs(
         reading.findings.warn(
             at, "input-defaulted", f"no input {name}; the template's default stands"
         )
-    reading.ignore(
+    unasked = (
         Node(value, f"/inputs/{escape(name)}")
         for name, value in inputs.items()
         if name not in rendered.asked
     )
+    reading.ignore(unasked, templates=False)
 
 
 def _read_rendered(

@@ -331,6 +331,19 @@ def folding() -> None:
         docker({"Privileged": True}, Colour="red"),
         {**PLAIN, "warnings": [INDEX, "ignored-field", "ignored-field"]},
     )
+    field = "{{if .Z}}EnvironmentVariables{{else}}Unused{{end}}"
+    case(
+        "template in the name of a field",
+        "rendered, it may be any field, so that neither part is known",
+        docker({field: ["A=b"]}),
+        impure(None, None, (f"{PARAMS}/{field}", "template")),
+    )
+    case(
+        "template in a name of what is dropped",
+        "what is dropped may hold anything",
+        docker(Meta={"{{.Name}}": "x"}),
+        {**PLAIN, "warnings": [INDEX]},
+    )
 
 
 def environment() -> None:

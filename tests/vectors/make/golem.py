@@ -755,6 +755,12 @@ def scripts() -> Iterable[Row]:
             bundle([{"deploy": {field: value}}, *WC[1:]]),
             error_at=f"/exeScript/0/deploy/{field}",
         )
+    yield plain(
+        "braces in the name of a field",
+        "Golem has no templates here; the exe-unit drops what it does not know",
+        bundle([*READY, run("/bin/wc", "-c", **{"{{if .A}}": 1})]),
+        warnings=[*SILENT, "ignored-field"],
+    )
     volumes = {"/a": {"host": {}}, "/b": {"ram": {"size": "1GiB"}}}
     yield plain(
         "volumes as a map",

@@ -225,6 +225,25 @@ def open_modules() -> None:
         module(beta({"Entrypoint": ["echo", "{{.Words}}"]})),
         impure(OCI, None, ("/job/Spec/Docker/Entrypoint/1", "template")),
     )
+    field = "{{if .Z}}EnvironmentVariables{{else}}Unused{{end}}"
+    case(
+        "module-field-not-rendered",
+        "with an input Z the job has a variable more",
+        module(beta({field: ["A=b"]})),
+        impure(None, None, (f"/job/Spec/Docker/{field}", "template")),
+    )
+    case(
+        "module-own-field-not-rendered",
+        "beside the job too: inputFiles, perhaps",
+        module(beta(), **{"{{.Field}}": {}}),
+        impure(None, None, ("/{{.Field}}", "template")),
+    )
+    case(
+        "bundle-unasked-input-with-braces",
+        "the name of an input that nothing asks for is no part of a module",
+        offer(template(SEED), **{"Seed": "7", "{{.A}}": "1"}),
+        canonical(OCI, with_env(SEED="7"), warnings=[INDEX, "ignored-field"]),
+    )
 
 
 def broken_modules() -> None:

@@ -38,8 +38,9 @@ export class Task {
   /** Program and input have CIDs as soon as each is complete. */
   result() {
     if (this.done) return this.done;
-    const program = this.program && programBlock(this.program);
-    const input = this.input && inputBlock(this.kind, this.input);
+    const known = !this.hasTemplateField;
+    const program = known && this.program ? programBlock(this.program) : null;
+    const input = known && this.input ? inputBlock(this.kind, this.input) : null;
     const canonical = this.outcome === "canonical";
     const invocation =
       canonical && program && input ? invocationBlock(program.cid, input.cid) : null;

@@ -1,7 +1,7 @@
 /** Fields of a map: invocation.md, "Fields of a map". */
 import { fold } from "../bytes.js";
 import { refuse } from "../errors.js";
-import { below, isEmpty, isMap } from "../tree.js";
+import { below, holdsTemplate, isEmpty, isMap } from "../tree.js";
 
 export class Fields {
   #byName = new Map();
@@ -52,8 +52,16 @@ export class Fields {
       .map(([, key]) => below(this.at, key));
   }
 
+  /** Only forms of Bacalhau and Lilypad ask: a name may be a template in them. */
   ignoreOthers(task) {
-    for (const at of this.others) task.warn("ignored-field", at);
+    for (const at of this.others) {
+      if (!holdsTemplate(at.slice(this.at.length))) {
+        task.warn("ignored-field", at);
+        continue;
+      }
+      task.impure("template", at);
+      task.hasTemplateField = true;
+    }
   }
 
   refuseOthers() {
