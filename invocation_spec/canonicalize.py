@@ -12,7 +12,7 @@ from dataclasses import replace
 from invocation_spec.adapters import FORMS, Form, recognised
 from invocation_spec.document import Document, read_document
 from invocation_spec.errors import DocumentError
-from invocation_spec.findings import Warned
+from invocation_spec.findings import FINDINGS_MAX, Warned
 from invocation_spec.outcome import Also, Outcome
 from invocation_spec.reading import Reading
 from invocation_spec.resolutions import Resolutions
@@ -47,12 +47,21 @@ def canonicalize(
     outcomes = [_outcome(form, reading) for reading in readings]
     replaced = {key for reading in readings for key in reading.resolver.replaced}
     if replaced:
-        before = form.read(document, given.without(replaced))
-        outcomes = [
-            _with_also(outcome, _outcome(form, reading), replaced)
-            for outcome, reading in zip(outcomes, before, strict=True)
-        ]
+        outcomes = _with_also(
+            outcomes, _before(form, document, given, replaced), replaced
+        )
     return tuple(_warned_of_unused(outcomes, given))
+
+
+def _before(
+    form: Form, document: Document, given: Resolutions, replaced: set[str]
+) -> list[Outcome]:
+    """The outcomes without the resolutions that replace; none where it is refused."""
+    try:
+        readings = form.read(document, given.without(replaced))
+    except DocumentError:
+        return []  # nobody can ask under an address that no document states
+    return [_outcome(form, reading) for reading in readings]
 
 
 def _form(document: Document, network: str | None) -> Form:
@@ -77,7 +86,15 @@ def _form(document: Document, network: str | None) -> Form:
         )
     if len(found) > 1:
         names = " or ".join(f"{form.network}: {form.name}" for form in found)
-        raise DocumentError(f"may be read as {names}; say which network it is for")
+        one_network = len({form.network for form in found}) == 1
+        raise DocumentError(
+            f"may be read as {names}; "
+            + (
+                "keep the fields of one of these forms, the network is the same"
+                if one_network
+                else "say which network it is for"
+            )
+        )
     return found[0]
 
 
@@ -102,23 +119,32 @@ def _outcome(form: Form, reading: Reading) -> Outcome:
     return outcome
 
 
-def _with_also(outcome: Outcome, before: Outcome, replaced: set[str]) -> Outcome:
-    now, then = outcome.invocation, before.invocation
-    if now is None or then is None or now == then:
-        return outcome
-    return replace(outcome, also=(Also(then.cid, tuple(sorted(replaced))),))
+def _with_also(
+    outcomes: list[Outcome], before: list[Outcome], replaced: set[str]
+) -> list[Outcome]:
+    without = tuple(sorted(replaced))
+    found = list(outcomes)
+    for index, (now, then) in enumerate(zip(outcomes, before, strict=False)):
+        if now.invocation is None or then.invocation is None:
+            continue
+        if now.invocation != then.invocation:
+            found[index] = replace(now, also=(Also(then.invocation.cid, without),))
+    return found
 
 
 def _warned_of_unused(outcomes: list[Outcome], given: Resolutions) -> list[Outcome]:
-    if not given.meanings:
-        return outcomes
     used = {key for outcome in outcomes for key in outcome.resolutions}
+    keys = sorted(set(given.meanings) - used)
+    # Told once: the resolutions are the document's, and tasks may be thousands.
+    count = len(keys) + sum(outcome.findings_count for outcome in outcomes)
+    if count > FINDINGS_MAX:
+        raise DocumentError(
+            f"{count} findings, {len(keys)} of them resolutions that nothing needs;"
+            f" at most {FINDINGS_MAX} in all"
+        )
     unused = tuple(
         Warned("", "unused-resolution", f"{key} stands nowhere in the document")
-        for key in sorted(set(given.meanings) - used)
+        for key in keys
     )
-    if not unused:
-        return outcomes
-    return [
-        replace(outcome, warnings=outcome.warnings + unused) for outcome in outcomes
-    ]
+    first, *others = outcomes
+    return [replace(first, warnings=first.warnings + unused), *others]

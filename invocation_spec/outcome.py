@@ -76,6 +76,11 @@ class Outcome:
         return "unresolved" if self.unresolved else "canonical"
 
     @property
+    def findings_count(self) -> int:
+        """How many findings there are, of all three kinds."""
+        return len(self.unresolved) + len(self.impure) + len(self.warnings)
+
+    @property
     def without_nonce(self) -> Invocation | None:
         """The invocation with its nonce dropped, if it is canonical and has one."""
         invocation = self.invocation

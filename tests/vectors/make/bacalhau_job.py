@@ -532,6 +532,41 @@ def images() -> None:
             }
         },
     )
+    gateway = f"https://ipfs.io/ipfs/{FILE}"
+    case(
+        "refused without what replaces",
+        "the URL gives no file name, and its CID lies at the module's path only where"
+        " the resolution says so; then nobody can ask without it, and also is empty",
+        {
+            "Tasks": [
+                {
+                    "Engine": {
+                        "Type": "wasm",
+                        "Params": {"EntryModule": "/app", "Entrypoint": "_start"},
+                    },
+                    "InputSources": [source("urlDownload", "/app", URL=gateway)],
+                    "Network": {"Type": "None"},
+                }
+            ]
+        },
+        {**canonical(WASI, {}), "also": []},
+        resolutions={gateway: {"cid": str(WASI["code"]), "name": "main.wasm"}},
+    )
+    case(
+        "two files at one path without what replaces",
+        "the resolution's name moves one of them away",
+        docker(
+            InputSources=[
+                source("urlDownload", "/in", URL=gateway),
+                source("inline", f"/in/{FILE}", URL=data_url(b"x")),
+            ]
+        ),
+        {
+            **ran(files={"/in/a.csv": raw(MODULE), f"/in/{FILE}": raw(b"x")}),
+            "also": [],
+        },
+        resolutions={gateway: {"cid": str(raw(MODULE)), "name": "a.csv"}},
+    )
 
 
 def configurations() -> None:
@@ -1450,6 +1485,20 @@ def resolutions() -> None:
         "a warning",
         docker(),
         {**PLAIN, "warnings": [INDEX, "unused-resolution"]},
+        resolutions={tag: f"sha256:{HEX}"},
+    )
+    index, count = "BACALHAU_PARTITION_INDEX", "BACALHAU_PARTITION_COUNT"
+    case(
+        "unused resolution of a job with partitions",
+        "told once, with the first",
+        {**docker(), "Count": 2},
+        several(
+            {
+                **ran(env={index: "0", count: "2"}),
+                "warnings": [INDEX, "unused-resolution"],
+            },
+            {**ran(env={index: "1", count: "2"}), "warnings": [INDEX]},
+        ),
         resolutions={tag: f"sha256:{HEX}"},
     )
     for name, key, value, at in (

@@ -41,9 +41,9 @@ export function canonicalize(bytes, resolutions = null, network = null) {
   const form = recognize(document, network);
   const tasks = form.read(document, () => table.reader());
   const results = tasks.map((task) => task.result());
-  limitFindings(results);
   addAlso(tasks, results, form, document, table);
   warnUnused(tasks, results, table);
+  limitFindings(results);
   return results;
 }
 
@@ -91,5 +91,5 @@ function warnUnused(tasks, results, table) {
   const used = new Set(tasks.flatMap((task) => [...task.resolutions.used.keys()]));
   const unused = table.references.filter((reference) => !used.has(reference));
   const warnings = unused.map(() => ({ at: "", kind: "unused-resolution" }));
-  for (const result of results) result.warnings = [...result.warnings, ...warnings];
+  results[0].warnings = [...results[0].warnings, ...warnings];
 }
