@@ -71,6 +71,12 @@ _FLOAT_11 = re.compile(
 _INT_12 = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT_12 = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
+#: Blank lines and comments, then perhaps the one directive that is read.
+_PROLOGUE = re.compile(
+    r"(?:[ \t]*+(?:#[^\r\n]*+)?+(?:\r\n|[\r\n]))*+"
+    r"(?:%YAML[ \t]++1\.[12](?:[ \t]++#[^\r\n]*+|[ \t]*+)(?=[\r\n]|\Z))?"
+)
+_DIRECTIVE = re.compile(r"(?:\A|(?<=[\r\n]))%[^\r\n]{0,80}")
 _BREAKS = re.compile("[\x85\u2028\u2029\ufeff]")
 _NOT_A_NUMBER = (".nan", ".NaN", ".NAN")
 
@@ -79,11 +85,12 @@ def read_yaml(text: str, *, depth_max: int) -> object:
     """The tree of the one document in `text`.
 
     Raises:
-        DocumentError: not YAML, more than one document, a tag, a key twice, a
-            key that is a collection, an alias inside its own anchor, too deep,
-            or more than `YAML_NODES_MAX` nodes.
+        DocumentError: not YAML, more than one document, a tag, a directive other
+            than the version, a key twice, a key that is a collection, an alias inside
+            its own anchor, too deep, or more than `YAML_NODES_MAX` nodes.
     """
     _check_breaks(text)
+    _check_directives(text)
     try:
         return _Composer(text, depth_max).document()
     except yaml.MarkedYAMLError as error:
@@ -109,6 +116,18 @@ def _check_breaks(text: str) -> None:
         raise DocumentError(
             f"U+{ord(found[0]):04X} at line {line}, which YAML 1.1 and YAML 1.2 read"
             " differently; write it as an escape inside double quotes"
+        )
+
+
+def _check_directives(text: str) -> None:
+    """Refuse directives but for one version: libyaml compares each with all others."""
+    prologue = _PROLOGUE.match(text)
+    found = _DIRECTIVE.search(text, prologue.end() if prologue else 0)
+    if found is not None:
+        line = len(re.findall("\r\n|[\r\n]", text[: found.start()])) + 1
+        raise DocumentError(
+            f"line {line} begins with %, found {_shown(found[0])}; no directive but one"
+            " `%YAML 1.1` or `%YAML 1.2` at the top is read, so remove or indent it"
         )
 
 

@@ -133,6 +133,14 @@ SHAPES: Mapping[str, Callable[[int], bytes]] = {
     },
     "many brackets": lambda size: b"[" * (size // 2) + b"]" * (size // 2),
     "YAML aliases": lambda size: b"a: &a [1, 2]\nb:\n" + b"- *a\n" * (size // 5),
+    "YAML directives": lambda size: (
+        b"".join(b"%%TAG !%d! x\n" % index for index in range(size // 16))
+        + b"---\na: 1"
+    ),
+    "YAML directives at the end": lambda size: (
+        b"a: 1\n...\n" + b"%TAG !a! x\n" * (size // 11) + b"---\nb: 1"
+    ),
+    "YAML comments": lambda size: b" # %\n" * (size // 5) + b"a: 1",
     "template actions": lambda size: (
         b'{"machine": {}, "job": {' + b"{{if .A}}{{end}}" * (size // 16) + b"}}"
     ),

@@ -18,7 +18,10 @@ import { DOCUMENT_DEPTH_MAX, integerOrFloat } from "./json.js";
 import { Ambiguous, below, DocMap } from "./tree.js";
 
 const NODES_MAX = 1000000;
+const CHARACTERS_MAX = 16777216;
 const NUMERAL_MAX = 400;
+const DIRECTIVE =
+  /^(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|[\r\n]))*%YAML[ \t]+1\.[12](?:[ \t]+#[^\r\n]*|[ \t]*)(?=[\r\n]|$)/;
 
 // The characters of YAML 1.1 (c-printable), without those the section refuses.
 const UNPRINTABLE =
@@ -26,6 +29,9 @@ const UNPRINTABLE =
 
 export function parseYaml(text) {
   if (UNPRINTABLE.test(text)) refuse("", "a character that YAML has not");
+  const rest = text.slice(DIRECTIVE.exec(text)?.[0].length ?? 0);
+  const lines = rest === text ? text.split(/[\r\n]/) : rest.split(/[\r\n]/).slice(1);
+  if (lines.some((line) => line.startsWith("%"))) refuse("", "a directive");
   const document = compose(text);
   return new Tree(text).value(document.contents, "", 0).value;
 }
@@ -66,6 +72,7 @@ function refuseTags(document) {
 class Tree {
   anchors = new Map();
   nodes = 0;
+  characters = 0;
 
   constructor(text) {
     this.text = text;
@@ -76,22 +83,26 @@ class Tree {
     if (isAlias(node)) return this.alias(node, at, depth);
     const entry = { open: true };
     if (node?.anchor) this.anchors.set(node.anchor, entry);
-    const before = this.nodes;
-    this.count(1, at);
+    const { nodes, characters } = this;
+    this.count(1, 0, at);
     Object.assign(entry, this.read(node, at, depth), { open: false });
-    entry.nodes = this.nodes - before;
+    if (entry.text !== undefined) this.count(0, [...entry.text].length, at);
+    entry.nodes = this.nodes - nodes;
+    entry.characters = this.characters - characters;
     return entry;
   }
 
-  count(nodes, at) {
+  count(nodes, characters, at) {
     this.nodes += nodes;
+    this.characters += characters;
     if (this.nodes > NODES_MAX) refuse(at, "more than 1000000 nodes");
+    if (this.characters > CHARACTERS_MAX) refuse(at, "too many characters");
   }
 
   alias(node, at, depth) {
     const entry = this.anchors.get(node.source);
     if (!entry || entry.open) refuse(at, "an alias before or inside its anchor");
-    this.count(entry.nodes, at);
+    this.count(entry.nodes, entry.characters, at);
     if (depth + entry.depth > DOCUMENT_DEPTH_MAX) {
       refuse(at, "deeper than 128 levels");
     }
