@@ -210,14 +210,16 @@ class _State:
         if missing:
             self.left.append(f"{_told(part)}, which has no default")
             return
-        given = [self.inputs[name] for name in names]
         if form is None:
-            self._write(json.dumps(given[0], ensure_ascii=False))
-        else:
-            values = iter(given)
-            self._write(
-                _VERB.sub(lambda verb: "%" if verb[1] == "%" else next(values), form)
-            )
+            self._write(json.dumps(self.inputs[names[0]], ensure_ascii=False))
+            return
+        at = 0  # each piece is measured before it is kept: values may be long and many
+        values = iter(names)
+        for verb in _VERB.finditer(form):
+            self._write(form[at : verb.start()])
+            self._write("%" if verb[1] == "%" else self.inputs[next(values)])
+            at = verb.end()
+        self._write(form[at:])
 
     def _write(self, text: str) -> None:
         if not self.taken:
