@@ -27,7 +27,22 @@ from invocation_spec.model import DEFAULT_ENTRY, Input, OciProgram, Program
 from invocation_spec.node import escape
 from invocation_spec.outcome import Outcome
 
-__all__ = ["ABSENT", "Absent", "Difference", "Explanation", "Side", "explain"]
+__all__ = [
+    "ABSENT",
+    "DIFFERENCES_MAX",
+    "DIFFERENCES_PLACES_MAX",
+    "Absent",
+    "Difference",
+    "Explanation",
+    "Side",
+    "explain",
+]
+
+#: Differences that are listed; who has more reads the first ones, if any.
+DIFFERENCES_MAX: Final = 1000
+
+#: Characters of their places: below one long key each repeats it.
+DIFFERENCES_PLACES_MAX: Final = 1 << 20
 
 
 class Absent(Enum):
@@ -87,11 +102,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Two outcomes side by side, and where their complete parts differ."""
+    """Two outcomes side by side, and where their complete parts differ.
+
+    `left_out` is how many differences there are beyond those listed, `links_alone`
+    whether all are CIDs that may mean the same.
+    """
 
     a: Outcome
     b: Outcome
     differences: tuple[Difference, ...]
+    left_out: int = 0
+    links_alone: bool = False
 
     @property
     def same(self) -> bool | None:
@@ -106,7 +127,7 @@ class Explanation:
         return tuple(self._notes())
 
     def _notes(self) -> Iterator[str]:
-        if self.differences and all(item.hint for item in self.differences):
+        if self.links_alone:
             yield "they agree but for CIDs that may mean the same: check, then link"
         if self._but_for_nonce():
             yield "they agree but for the nonce, which makes each its own run"
@@ -123,30 +144,46 @@ class Explanation:
             yield "they wait for the same references: resolved alike, they may meet"
 
     def _but_for_nonce(self) -> bool:
-        return bool(self.differences) and all(
-            item.path == ("input", "nonce") for item in self.differences
-        )
+        return [item.path for item in self.differences] == [("input", "nonce")]
 
     def to_json(self) -> dict[str, Json]:
-        """`{same, differences, notes, outcomes: {a, b}}`."""
+        """`{same, differences, left_out, notes, outcomes: {a, b}}`."""
         return {
             "same": self.same,
             "differences": [item.to_json() for item in self.differences],
+            "left_out": self.left_out,
             "notes": list(self.notes),
             "outcomes": {"a": self.a.to_json(), "b": self.b.to_json()},
         }
 
 
 def explain(a: Outcome, b: Outcome) -> Explanation:
-    """Where the canonical forms of two outcomes differ, as far as both have them."""
-    found: list[Difference] = []
+    """Where the canonical forms of two outcomes differ, as far as both have them.
+
+    At most `DIFFERENCES_MAX` are listed, and no more once their places have
+    `DIFFERENCES_PLACES_MAX` characters; the others are counted.
+    """
+    listed: list[Difference] = []
+    characters = left_out = 0
+    links_alone = True
+    for item in _differences(a, b):
+        links_alone = links_alone and item.hint is not None
+        if len(listed) < DIFFERENCES_MAX and characters < DIFFERENCES_PLACES_MAX:
+            characters += sum(len(str(part)) for part in item.path)
+            listed.append(item)
+        else:
+            left_out += 1
+    alone = bool(listed) and links_alone
+    return Explanation(a, b, tuple(listed), left_out, alone)
+
+
+def _differences(a: Outcome, b: Outcome) -> Iterator[Difference]:
     if a.program is not None and b.program is not None:
         images = isinstance(a.program, OciProgram) and isinstance(b.program, OciProgram)
         sides = _program(a.program), _program(b.program)
-        found += _compare(("program",), *sides, images=images)
+        yield from _compare(("program",), *sides, images=images)
     if a.input is not None and b.input is not None:
-        found += _compare(("input",), _input(a.input), _input(b.input))
-    return Explanation(a, b, tuple(found))
+        yield from _compare(("input",), _input(a.input), _input(b.input))
 
 
 def _program(program: Program) -> Ipld:

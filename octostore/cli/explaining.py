@@ -138,9 +138,10 @@ def _lines(item: Explanation, first: str, second: str) -> Iterable[str]:
     width = max((len(difference.words) for difference in shown), default=0)
     for difference in shown:
         yield from _difference(difference, width)
-    if len(item.differences) > len(shown):
-        more = len(item.differences) - len(shown)
-        yield f"  and {more} more differences; --json has all"
+    more = len(item.differences) - len(shown) + item.left_out
+    if more:
+        listed = f"the first {len(item.differences)}" if item.left_out else "all"
+        yield f"  and {more} more differences; --json has {listed}"
     for name, outcome in (("A", item.a), ("B", item.b)):
         yield from _findings(name, outcome)
     for note in item.notes:

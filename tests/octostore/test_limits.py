@@ -61,6 +61,7 @@ CODE: dict[str, dict[str, Any]] = {
     "document": {
         "document_bytes_max": document.DOCUMENT_BYTES_MAX,
         "yaml_nodes_max": yamltext.YAML_NODES_MAX,
+        "yaml_characters_max": yamltext.YAML_CHARACTERS_MAX,
         "reference_bytes_max": references.REFERENCE_BYTES_MAX,
         "resolutions_max": resolutions.RESOLUTIONS_MAX,
         "findings_max": findings.FINDINGS_MAX,
@@ -68,6 +69,7 @@ CODE: dict[str, dict[str, Any]] = {
         "property_name_max": golem_terms.PROPERTY_NAME_MAX,
         "tasks_max": pipeline.TASKS_MAX,
         "count_max": bacalhau_job.COUNT_MAX,
+        "partitions_bytes_max": bacalhau_job.PARTITIONS_BYTES_MAX,
         "archive_bytes_max": archive.ARCHIVE_BYTES_MAX,
         "archive_entries_max": archive.ARCHIVE_ENTRIES_MAX,
         "gateways": list(references.GATEWAYS),

@@ -1818,6 +1818,36 @@ def words() -> None:
             yaml(f"[echo, '{word}']").replace(f"'{word}'", word),
             canonical(OCI, {"argv": ["echo", word]}),
         )
+    for name, before in (
+        ("a version", "%YAML 1.1\n---\n"),
+        ("the other version", "# a comment\n\n%YAML 1.2 # and another\n---\n"),
+    ):
+        case(
+            f"YAML with {name}",
+            "whichever is stated: both tables read every scalar",
+            before + yaml(),
+            PLAIN,
+        )
+    for name, document in (
+        ("two versions", "%YAML 1.1\n%YAML 1.1\n---\n" + yaml()),
+        ("a version to come", "%YAML 2.0\n---\n" + yaml()),
+        ("a directive for tags", "%TAG !a! tag:example.org:\n---\n" + yaml()),
+        ("a directive of its own", "%ANY x\n---\n" + yaml()),
+        ("a directive after it", yaml() + "\n%TAG !a! x\n---\n"),
+        ("a directive behind its end", yaml() + "\n...\n%TAG !a! x\n---\n"),
+    ):
+        case(
+            f"YAML: {name}",
+            "no reader of jobs needs it, and a parser compares each with all others",
+            document,
+            refused(),
+        )
+    case(
+        "YAML: % at the beginning of a line inside quotes",
+        "the line is looked at, not what it stands in; inside quotes \\x25 is the same",
+        yaml('["echo", "a\n%b"]'),
+        refused(),
+    )
     case(
         "YAML -0",
         "refused wherever it stands, as in JSON",

@@ -413,6 +413,18 @@ def manifests() -> Iterable[Row]:
             impure=[(out, "network")],
             warnings=[],
         )
+    for size, refusal in ((1024, {}), (1025, {"error_at": ...})):
+        for name, properties in (
+            ("flat", {"a." + "b" * (size - 2): 1}),
+            ("nested", {"a": {"b" * (size - 2): 1}}),
+        ):
+            make = case if refusal else plain
+            yield make(
+                f"a property name of {size} characters, {name}",
+                "names in use have some dozen; nested ones repeat what stands above",
+                bundle(demand={**demand(), **properties}),
+                **refusal,
+            )
     yield case(
         "manifest: a map",
         "yagna reads text there and refuses a map",

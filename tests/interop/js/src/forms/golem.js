@@ -20,6 +20,7 @@ import { Fields } from "./fields.js";
 
 const SHA3_BITS = { 56: 224, 64: 256, 96: 384, 128: 512 };
 const FAMILIES = { vm: "vm", "vm-nvidia": "vm", wasmtime: "wasmtime" };
+const PROPERTY_NAME_MAX = 1024;
 const PAYLOAD = "golem.srv.comp.payload";
 
 export const network = "golem";
@@ -74,6 +75,7 @@ function flatten(map, at, prefix = "", out = new Map()) {
       continue;
     }
     if (out.has(name)) refuse(place, "a property by two spellings");
+    if ([...name].length > PROPERTY_NAME_MAX) refuse(place, "a name too long");
     out.set(name, { value, at: place });
   }
   return out;

@@ -9,6 +9,7 @@ import { Fields } from "./fields.js";
 import { due, literal, PARAMETERS, readSource, text } from "./storage.js";
 
 const COUNT_MAX = 10000n;
+const PARTITIONS_BYTES_MAX = 67108864;
 
 export const network = "bacalhau";
 
@@ -44,7 +45,7 @@ export function read({ tree }, resolutions) {
   if (list.length !== 1) refuse(tasks.at, "not exactly one task");
   job.ignoreOthers(task);
   readTask(task, list[0]);
-  return partitions(task, count);
+  return partitions(task, count, job.get("Count").at);
 }
 
 function countOf({ value, at, empty }) {
@@ -55,8 +56,11 @@ function countOf({ value, at, empty }) {
   return Number(value) || 1;
 }
 
-function partitions(task, count) {
+function partitions(task, count, at) {
   if (count === 1) return [task];
+  const size = task.result().input?.bytes.length ?? 0;
+  task.done = undefined;
+  if (count * size > PARTITIONS_BYTES_MAX) refuse(at, "too much in all partitions");
   return Array.from({ length: count }, (_, i) => {
     const one = Object.assign(Object.create(Object.getPrototypeOf(task)), task);
     if (task.input) {
