@@ -22,13 +22,26 @@ from invocation_spec.cid import CID
 from invocation_spec.errors import EncodingError
 from invocation_spec.paths import clean
 
-__all__ = ["ARCHIVE_BYTES_MAX", "ARCHIVE_ENTRIES_MAX", "NotPlainError", "unpack"]
+__all__ = [
+    "ARCHIVES_BYTES_MAX",
+    "ARCHIVE_BYTES_MAX",
+    "ARCHIVE_ENTRIES_MAX",
+    "Archives",
+    "NotPlainError",
+    "unpack",
+]
 
 #: Bytes after unpacking; a gzip bomb makes a thousand of one.
 ARCHIVE_BYTES_MAX = 64 << 20
 
+#: Bytes of all archives of one document after unpacking: some 200 bombs fit in one.
+ARCHIVES_BYTES_MAX = 256 << 20
+
 #: Entries of one archive.
 ARCHIVE_ENTRIES_MAX = 65_536
+
+#: Bytes that deflate makes of one, at most.
+_GROWTH_MAX = 1032
 
 _BLOCK = 512
 _FILE, _OLD_FILE, _DIRECTORY = b"0", b"\0", b"5"
@@ -44,6 +57,42 @@ class NotPlainError(Exception):
     """The archive holds more than regular files in directories."""
 
 
+class Archives:
+    """The archives of one document, measured together."""
+
+    __slots__ = ("_bytes",)
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    def unpack(self, data: bytes) -> dict[str, CID]:
+        """As `unpack`.
+
+        An archive that is no whole gzip, or unpacks to too much, counts as what it
+        might have come to, for the work is done by then.
+
+        Raises:
+            NotPlainError: as `unpack`.
+            EncodingError: the archives so far unpack to more than
+                `ARCHIVES_BYTES_MAX`.
+        """
+        try:
+            tar = _inflate(data)
+        except NotPlainError:
+            self._count(min(_GROWTH_MAX * len(data), ARCHIVE_BYTES_MAX))
+            raise
+        self._count(len(tar))
+        return _files(tar)
+
+    def _count(self, size_bytes: int) -> None:
+        self._bytes += size_bytes
+        if self._bytes > ARCHIVES_BYTES_MAX:
+            raise EncodingError(
+                f"the archives up to here unpack to more than {ARCHIVES_BYTES_MAX}"
+                " bytes; give large ones by CID"
+            )
+
+
 def unpack(data: bytes) -> dict[str, CID]:
     """The CIDs of an archive's files by their clean relative path.
 
@@ -52,9 +101,13 @@ def unpack(data: bytes) -> dict[str, CID]:
             directory, that has `..` in its name or one that is not UTF-8, or a
             directory without a file, which no map of files can say.
     """
+    return _files(_inflate(data))
+
+
+def _files(tar: bytes) -> dict[str, CID]:
     files: dict[str, CID] = {}
     directories: set[str] = set()
-    for entries, entry in enumerate(_entries(_inflate(data)), 1):
+    for entries, entry in enumerate(_entries(tar), 1):
         if entries > ARCHIVE_ENTRIES_MAX:
             raise NotPlainError(f"more than {ARCHIVE_ENTRIES_MAX} entries")
         name = _relative(entry.name)
@@ -132,7 +185,7 @@ def _entries(tar: bytes) -> Iterator[_Entry]:
                 f"{_shown(name)} is neither a regular file nor a directory"
             )
         yield _Entry(name, kind, data)
-    if said or at + _BLOCK > len(tar) or any(tar[at:]):
+    if said or at + _BLOCK > len(tar) or tar.count(0, at) != len(tar) - at:
         raise NotPlainError("does not end with an empty block")
 
 

@@ -12,9 +12,15 @@ from dataclasses import replace
 from invocation_spec.adapters import FORMS, Form, recognised
 from invocation_spec.document import Document, read_document
 from invocation_spec.errors import DocumentError
-from invocation_spec.findings import FINDINGS_MAX, Warned
+from invocation_spec.findings import (
+    FINDINGS_MAX,
+    TOLD_CHARACTERS_MAX,
+    Warned,
+    characters_of,
+)
 from invocation_spec.outcome import Also, Outcome
 from invocation_spec.reading import Reading
+from invocation_spec.references import REFERENCE_BYTES_MAX
 from invocation_spec.resolutions import Resolutions
 
 __all__ = ["NETWORKS", "canonicalize"]
@@ -45,6 +51,7 @@ def canonicalize(
     form = _form(document, network)
     readings = form.read(document, given)
     outcomes = [_outcome(form, reading) for reading in readings]
+    _check_told(outcomes)
     replaced = {key for reading in readings for key in reading.resolver.replaced}
     if replaced:
         outcomes = _with_also(
@@ -117,6 +124,31 @@ def _outcome(form: Form, reading: Reading) -> Outcome:
     whole = outcome.program is not None and outcome.input is not None
     assert outcome.name != "canonical" or whole, reading.form  # noqa: S101
     return outcome
+
+
+def _check_told(outcomes: list[Outcome]) -> None:
+    """Refuse what would be told at too great a length, tasks by tasks."""
+    for outcome in outcomes:
+        for name, alias in outcome.aliases.items():
+            if len(alias.encode()) > REFERENCE_BYTES_MAX:
+                raise DocumentError(
+                    f"the {name} has {len(alias.encode())} bytes; at most"
+                    f" {REFERENCE_BYTES_MAX}"
+                )
+    # Partitions share one map of resolutions, which is measured once.
+    used = {id(outcome.resolutions): outcome.resolutions for outcome in outcomes}
+    sizes = {key: characters_of(dict(item)) for key, item in used.items()}
+    count = sum(
+        outcome.findings_characters
+        + sum(map(len, outcome.aliases.values()))
+        + sizes[id(outcome.resolutions)]
+        for outcome in outcomes
+    )
+    if count > TOLD_CHARACTERS_MAX:
+        raise DocumentError(
+            f"{len(outcomes)} tasks of which {count} characters would be told: places,"
+            f" references, aliases, resolutions; at most {TOLD_CHARACTERS_MAX} in all"
+        )
 
 
 def _with_also(

@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from invocation_spec.errors import DocumentError
+from invocation_spec.references import REFERENCE_BYTES_MAX
 
 __all__ = [
     "FINDINGS_MAX",
-    "PLACES_CHARACTERS_MAX",
+    "TOLD_CHARACTERS_MAX",
     "Findings",
     "Impure",
     "Json",
     "Unresolved",
     "Warned",
+    "characters_of",
 ]
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
@@ -28,10 +30,21 @@ Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 #: Findings of one document; a larger one is broken, not unlucky.
 FINDINGS_MAX = 100_000
 
+#: Characters of what is told of one document beside its blocks: places, references,
+#: aliases, resolutions. A place repeats each key above it, which may be as long as a
+#: document; ten thousand partitions repeat all of them.
+TOLD_CHARACTERS_MAX = 64 << 20
 
-#: Characters of the places of all findings: below one key each repeats it, and it may
-#: be as long as a document.
-PLACES_CHARACTERS_MAX = 64 << 20
+
+def characters_of(value: Json) -> int:
+    """Characters of the texts and keys of a value, one more for each."""
+    if isinstance(value, str):
+        return len(value) + 1
+    if isinstance(value, list):
+        return sum(map(characters_of, value))
+    if isinstance(value, dict):
+        return sum(len(key) + 1 + characters_of(item) for key, item in value.items())
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +103,7 @@ class Findings:
     unresolved: list[Unresolved] = field(default_factory=list)
     impure: list[Impure] = field(default_factory=list)
     warnings: list[Warned] = field(default_factory=list)
-    _places_characters: int = 0
+    _characters: int = 0
 
     def leave_unresolved(
         self,
@@ -100,7 +113,13 @@ class Findings:
         settle: Mapping[str, Json] | None = None,
     ) -> None:
         """Note a reference that has no content address yet."""
-        self._count(at)
+        if len(reference.encode()) > REFERENCE_BYTES_MAX:
+            raise DocumentError(
+                f"a reference of {len(reference.encode())} bytes; at most"
+                f" {REFERENCE_BYTES_MAX}",
+                at=at,
+            )
+        self._count(at, reference)
         self.unresolved.append(Unresolved(at, reference, kind, settle or {}))
 
     def call_impure(self, at: str, kind: str, reason: str) -> None:
@@ -118,13 +137,13 @@ class Findings:
         """How many there are, of all three kinds."""
         return len(self.unresolved) + len(self.impure) + len(self.warnings)
 
-    def _count(self, at: str) -> None:
+    def _count(self, at: str, reference: str = "") -> None:
         if self.count >= FINDINGS_MAX:
             raise DocumentError(f"more than {FINDINGS_MAX} findings", at=at)
-        self._places_characters += len(at)
-        if self._places_characters > PLACES_CHARACTERS_MAX:
+        self._characters += len(at) + len(reference)
+        if self._characters > TOLD_CHARACTERS_MAX:
             raise DocumentError(
-                f"findings whose places have more than {PLACES_CHARACTERS_MAX}"
-                " characters in all; use shorter keys",
+                f"findings whose places and references have more than"
+                f" {TOLD_CHARACTERS_MAX} characters in all; use shorter keys",
                 at=at,
             )

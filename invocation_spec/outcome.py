@@ -81,6 +81,15 @@ class Outcome:
         return len(self.unresolved) + len(self.impure) + len(self.warnings)
 
     @property
+    def findings_characters(self) -> int:
+        """Characters of their places and references."""
+        return (
+            sum(len(item.at) + len(item.reference) for item in self.unresolved)
+            + sum(len(item.at) for item in self.impure)
+            + sum(len(item.at) for item in self.warnings)
+        )
+
+    @property
     def without_nonce(self) -> Invocation | None:
         """The invocation with its nonce dropped, if it is canonical and has one."""
         invocation = self.invocation

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
+from invocation_spec.archive import Archives
 from invocation_spec.cid import CID
 from invocation_spec.errors import DocumentError, EncodingError
 from invocation_spec.findings import Findings
@@ -54,6 +55,7 @@ class Reading:
     dirs: tuple[str, ...] = ()
     result_names: dict[str, str] = field(default_factory=dict)
     has_template_field: bool = False
+    archives: Archives = field(default_factory=Archives)
 
     @classmethod
     def start(cls, form: str, resolutions: Resolutions) -> Reading:

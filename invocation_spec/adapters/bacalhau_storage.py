@@ -18,7 +18,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from invocation_spec.archive import NotPlainError, unpack
+from invocation_spec.archive import NotPlainError
 from invocation_spec.cid import CID
 from invocation_spec.errors import DocumentError
 from invocation_spec.node import Node, Struct
@@ -88,7 +88,7 @@ def _inline(
         _put(files, target, cid, source)
         return cid
     try:
-        entries = unpack(inline.data)
+        entries = made(node.at, reading.archives.unpack, inline.data)
         if source.target.is_empty:
             return _only(entries)
     except NotPlainError as error:

@@ -6,7 +6,10 @@ the tree of the document and what it is rendered to, and none for what was once 
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import time
 import tracemalloc
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,6 +17,7 @@ from typing import TypeVar
 import pytest
 
 from invocation_spec import DocumentError, Resolutions, canonicalize, explain
+from invocation_spec.archive import ARCHIVE_BYTES_MAX
 from invocation_spec.explain import DIFFERENCES_MAX, DIFFERENCES_PLACES_MAX
 
 _MIB = 1 << 20
@@ -46,6 +50,76 @@ def test_a_template_is_measured_before_it_is_filled_in() -> None:
     error, held = most_bytes(lambda: refusal(document))
     assert "rendered template" in error.reason
     assert held < 32 * _MIB
+
+
+def mounted(*urls: str) -> bytes:
+    engine = {"Type": "docker", "Params": {"Image": _IMAGE, "Entrypoint": ["a"]}}
+    sources = [
+        {"Target": f"/in/{at}", "Source": {"Type": "inline", "Params": {"URL": url}}}
+        for at, url in enumerate(urls)
+    ]
+    task = {"Engine": engine, "InputSources": sources, "Network": {"Type": "None"}}
+    return json.dumps({"Tasks": [task]}).encode()
+
+
+def packed(data: bytes) -> str:
+    return "data:application/gzip;base64," + base64.b64encode(data).decode()
+
+
+def test_archives_of_one_document_are_measured_together() -> None:
+    whole = packed(gzip.compress(bytes(ARCHIVE_BYTES_MAX), 9))
+    start = time.process_time()
+    (found,) = canonicalize(mounted(*[whole] * 4))
+    assert [row.kind for row in found.unresolved] == ["archive"] * 4
+    error = refusal(mounted(*[whole] * 180))
+    assert error.at == "/Tasks/0/InputSources/4/Source/Params/URL"
+    assert time.process_time() - start < 20
+
+
+def test_broken_archives_count_with_what_they_might_have_come_to() -> None:
+    bomb = gzip.compress(bytes(ARCHIVE_BYTES_MAX + 1), 9)
+    broken = packed(gzip.compress(bytes(ARCHIVE_BYTES_MAX), 9)[:-8] + bytes(8))
+    assert len(bomb) * 1032 >= ARCHIVE_BYTES_MAX
+    for archive in (packed(bomb), broken):
+        error = refusal(mounted(*[archive] * 20))
+        assert "unpack to more than" in error.reason
+        assert error.at == "/Tasks/0/InputSources/4/Source/Params/URL"
+    (found,) = canonicalize(mounted(*[packed(b"no gzip")] * 2000))
+    assert len(found.unresolved) == 2000
+
+
+@pytest.mark.parametrize("field", ["ID", "reference", "resolution"])
+def test_what_partitions_repeat_is_measured_first(field: str) -> None:
+    long = "x" * 8000
+    image, more, resolutions = _IMAGE, {}, Resolutions.none()
+    if field == "ID":
+        more = {"ID": long}
+    elif field == "reference":
+        image = f"e.org/{long}"
+    else:
+        resolutions = Resolutions.of(
+            {f"oci:{_IMAGE}": {"digest": "sha256:" + 64 * "b", "workdir": long}}
+        )
+    engine = {"Type": "docker", "Params": {"Image": image, "Entrypoint": ["a"]}}
+    job = {"Tasks": [{"Engine": engine}], "Count": 8000, **more}
+    assert len(canonicalize(json.dumps(job).encode(), resolutions)) == 8000
+    job["Count"] = 9000
+    error, held = most_bytes(lambda: refusal(json.dumps(job).encode(), resolutions))
+    assert "would be told" in error.reason
+    assert held < 64 * _MIB
+
+
+@pytest.mark.parametrize("field", ["ID", "Repo"])
+def test_names_and_references_have_a_length(field: str) -> None:
+    source = {"Type": "repoClone", "Params": {"Repo": "x" * 8193}}
+    engine = {"Type": "docker", "Params": {"Image": _IMAGE, "Entrypoint": ["a"]}}
+    task: dict[str, object] = {"Engine": engine}
+    job: dict[str, object] = {"Tasks": [task]}
+    if field == "ID":
+        job["ID"] = "x" * 8193
+    else:
+        task["InputSources"] = [{"Target": "/in", "Source": source}]
+    assert "8193 bytes; at most 8192" in refusal(json.dumps(job).encode()).reason
 
 
 def call(*args: object) -> bytes:

@@ -27,7 +27,7 @@ from invocation_spec.errors import (
     EncodingError,
     OctostoreError,
 )
-from invocation_spec.findings import FINDINGS_MAX, PLACES_CHARACTERS_MAX, Findings
+from invocation_spec.findings import FINDINGS_MAX, TOLD_CHARACTERS_MAX, Findings
 from invocation_spec.model import ITEMS_MAX, NONCE_BYTES_MAX, TEXT_BYTES_MAX, Input
 from invocation_spec.node import Node
 from octostore import car
@@ -271,8 +271,8 @@ LIMITS = [
         counted=False,
     ),
     Limit(
-        "invocation_spec.findings.PLACES_CHARACTERS_MAX",
-        PLACES_CHARACTERS_MAX,
+        "invocation_spec.findings.TOLD_CHARACTERS_MAX",
+        TOLD_CHARACTERS_MAX,
         lambda n: Findings().warn("a" * n, "dropped", "b"),
         DocumentError,
         counted=False,

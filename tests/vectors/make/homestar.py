@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 import dag_cbor
-from multiformats import multibase
+from multiformats import CID, multibase
 
 from tests.vectors.make.cases import (
     CODE,
@@ -833,6 +833,57 @@ def homestar_templates() -> None:
     )
 
 
+#: Characters that may be told of one document.
+TOLD_MAX = 67108864
+FAN, DEPTH = 16, 3
+
+
+def fans() -> tuple[str, list[Any]]:
+    """Aliases that make thousands of warnings: as YAML, and the values they give."""
+    values: list[Any] = [{"a": DATA}]
+    texts = [f'&a0 {{a: {{"/": {DATA}}}}}']
+    for depth in range(1, DEPTH + 1):
+        texts.append(f"&a{depth} [{', '.join([f'*a{depth - 1}'] * FAN)}]")
+        values.append([values[-1]] * FAN)
+    return ", ".join(texts), values
+
+
+def warned(value: Any, at: str) -> list[str]:
+    """The places of maps of one key over a link."""
+    if isinstance(value, dict):
+        (key, below), *_ = value.items()
+        found = [at] if isinstance(below, CID) else []
+        return found + warned(below, f"{at}/{key}")
+    if isinstance(value, list):
+        return [
+            place
+            for index, item in enumerate(value)
+            for place in warned(item, f"{at}/{index}")
+        ]
+    return []
+
+
+def homestar_bounds() -> None:
+    """Places that repeat one long key: as much as may be told, and more."""
+    yaml, values = fans()
+    told = sum(map(len, warned([*values, {"": values[-1]}], "/input/args")))
+    length = (TOLD_MAX - told) // FAN**DEPTH
+    for name, key in (("most", "k" * length), ("more", "k" * (length + 1))):
+        document = (
+            f"rsc: {RSC}\nop: wasm/run\ninput:\n  func: f\n"
+            f"  args: [{yaml}, {{? {key} : *a{DEPTH}}}]\n"
+        )
+        args = [*values, {key: values[-1]}]
+        expected = canonical({**ADD_ONE, "function": "f"}, {"args": args})
+        del expected["blocks"]
+        case(
+            f"told-{name}",
+            "a place repeats each key above it; at most 67108864 characters are told",
+            document,
+            expected if name == "most" else refused(),
+        )
+
+
 def homestar() -> None:
     """All of them."""
     homestar_forms()
@@ -841,6 +892,7 @@ def homestar() -> None:
     homestar_promises()
     homestar_nonces()
     homestar_templates()
+    homestar_bounds()
     write("homestar.json")
 
 

@@ -12,13 +12,21 @@ const unsayable = (reason) => {
   throw new Unsayable(reason);
 };
 
-/** [{path: "a/b", bytes}], or null where not all of the section holds. */
-export function filesOfArchive(bytes) {
+/**
+ * [{path: "a/b", bytes}], or null where not all of the section holds. `count` is
+ * told what the archive counts with.
+ */
+export function filesOfArchive(bytes, count) {
+  let size = Math.min(1032 * bytes.length, BYTES_MAX);
   try {
-    return untar(gunzip(bytes));
+    const tar = gunzip(bytes);
+    size = tar.length;
+    return untar(tar);
   } catch (error) {
     if (error instanceof Unsayable) return null;
     throw error;
+  } finally {
+    count(size);
   }
 }
 

@@ -1,4 +1,5 @@
 /** From a document and resolutions to outcomes: invocation.md. */
+import { utf8Length } from "./bytes.js";
 import { readDocument } from "./documents.js";
 import { Refused, refuse } from "./errors.js";
 import * as golem from "./forms/golem.js";
@@ -29,6 +30,8 @@ const FORMS = [
 ];
 const NETWORKS = ["bacalhau", "lilypad", "ipvm", "golem", "octostore"];
 const FINDINGS_MAX = 100000;
+const TOLD_CHARACTERS_MAX = 67108864;
+const REFERENCE_BYTES_MAX = 8192;
 
 /**
  * The outcomes of a document, one per task. `resolutions` is the JSON text of
@@ -41,6 +44,7 @@ export function canonicalize(bytes, resolutions = null, network = null) {
   const form = recognize(document, network);
   const tasks = form.read(document, () => table.reader());
   const results = tasks.map((task) => task.result());
+  limitTold(tasks);
   addAlso(tasks, results, form, document, table);
   warnUnused(tasks, results, table);
   limitFindings(results);
@@ -55,6 +59,42 @@ function recognize(document, network) {
   );
   if (found.length !== 1) refuse("", found.length ? "several forms" : "no form");
   return found[0];
+}
+
+function limitTold(tasks) {
+  let told = 0;
+  const sizes = new Map();
+  for (const task of tasks) {
+    const { unresolvedFindings, impureFindings, warnings, aliases } = task;
+    for (const { at, reference = "" } of [
+      ...unresolvedFindings,
+      ...impureFindings,
+      ...warnings,
+    ]) {
+      if (utf8Length(reference) > REFERENCE_BYTES_MAX) refuse(at, "a long reference");
+      told += characters(at) + characters(reference);
+    }
+    for (const alias of Object.values(aliases)) {
+      if (utf8Length(alias) > REFERENCE_BYTES_MAX) refuse("", "a long alias");
+      told += characters(alias);
+    }
+    const { used } = task.resolutions;
+    if (!sizes.has(used)) {
+      const entries = [...used].map(([reference, { value }]) => [reference, value]);
+      sizes.set(used, sizeOf(new Map(entries)));
+    }
+    told += sizes.get(used);
+  }
+  if (told > TOLD_CHARACTERS_MAX) refuse("", "too much to tell");
+}
+
+const characters = (text) => [...text].length;
+
+/** Characters of texts and keys, one more for each of them. */
+function sizeOf(value) {
+  if (typeof value === "string") return characters(value) + 1;
+  const parts = Array.isArray(value) ? value : value instanceof Map ? [...value.keys(), ...value.values()] : [];
+  return parts.reduce((sum, part) => sum + sizeOf(part), 0);
 }
 
 function limitFindings(results) {

@@ -8,6 +8,7 @@ import { clean, join } from "../paths.js";
 import { bareCid, dataUrl, ipfsReference, isHttp, s3Reference } from "../references.js";
 import { holdsTemplate, isText } from "../tree.js";
 
+const ARCHIVES_BYTES_MAX = 268435456;
 const ARCHIVE = "data:application/gzip";
 
 export function text(field) {
@@ -102,7 +103,10 @@ function inline({ task, params, isModule }) {
   if (value === null) return isModule ? { cid: null } : null;
   const { written, bytes, cid } = placed(field.at, () => dataUrl(value));
   if (written !== "application/gzip") return { name: "", cid };
-  const files = filesOfArchive(bytes);
+  const files = filesOfArchive(bytes, (size) => {
+    task.unpacked = (task.unpacked ?? 0) + size;
+  });
+  if (task.unpacked > ARCHIVES_BYTES_MAX) refuse(field.at, "too much in archives");
   const isOneFile = files?.length === 1 && !files[0].path.includes("/");
   if (!files || (isModule && !isOneFile)) {
     task.unresolved("archive", field.at, ARCHIVE);
