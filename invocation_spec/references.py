@@ -103,6 +103,8 @@ def parse_ipfs(text: str) -> _Ipfs | None:
 
 
 def _ipfs(name: str, path: str) -> _Ipfs:
+    if not name:
+        raise CidError("an IPFS reference that names no content; write a CID into it")
     try:
         cid = CID.parse(name)
     except MutableNameError:

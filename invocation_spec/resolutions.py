@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias, cast
-from urllib.parse import unquote, unquote_plus
+from urllib.parse import unquote
 
 from invocation_spec.cid import CID, SHA3_BY_BYTES
 from invocation_spec.document import Tree, read_document
@@ -36,6 +36,7 @@ __all__ = [
     "Meaning",
     "PackageMeaning",
     "Resolutions",
+    "says_file",
 ]
 
 #: Entries of one resolutions document.
@@ -135,10 +136,27 @@ class Resolutions:
         return json.dumps(dict(self.source), sort_keys=True, ensure_ascii=False)
 
 
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
 _S3 = re.compile(
     r"s3://(?P<bucket>[^/?#]+)/(?P<key>[^?#]+)"
     r"(?:\?endpoint=(?P<endpoint>[^&]+))?(?:[?&]versionId=(?P<version>[^&]+))?"
 )
+
+
+def says_file(reference: str) -> bool:
+    """Whether a resolutions document can say what a URL gives, as a key of its own.
+
+    Not where it begins like another kind of key (`oci://h/x`) and is none, or has
+    another spelling as one.
+    """
+    if not reference.startswith(tuple(_KINDS)):
+        return True
+    try:
+        normal, meaning = _entry(reference, Node(str(CID.of_bytes(b""))))
+    except (DocumentError, EncodingError, CidError):
+        return False
+    return normal == reference and isinstance(meaning, FileMeaning)
 
 
 def _entry(key: str, node: Node) -> tuple[str, Meaning]:
@@ -185,12 +203,23 @@ def _s3(key: str, node: Node) -> tuple[str, Meaning]:
     if match is None:
         raise EncodingError("expected s3://BUCKET/KEY?endpoint=&versionId=, in order")
     normal = s3_reference(
-        unquote(match["bucket"]),
-        unquote(match["key"]),
-        endpoint=unquote_plus(match["endpoint"] or ""),
-        version_id=unquote_plus(match["version"] or ""),
+        _decoded(match["bucket"]),
+        _decoded(match["key"]),
+        endpoint=_decoded((match["endpoint"] or "").replace("+", " ")),
+        version_id=_decoded((match["version"] or "").replace("+", " ")),
     )
     return normal, _file(node)
+
+
+def _decoded(text: str) -> str:
+    if _BAD_ESCAPE.search(text):
+        raise EncodingError("a % that is no escape; write it as %25")
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError as error:
+        raise EncodingError(
+            "escapes of bytes that are not UTF-8, which no key of S3 has"
+        ) from error
 
 
 def _ipfs(key: str, node: Node) -> tuple[str, Meaning]:

@@ -26,6 +26,7 @@ from invocation_spec.resolutions import (
     Meaning,
     PackageMeaning,
     Resolutions,
+    says_file,
 )
 
 __all__ = ["Resolver"]
@@ -34,6 +35,7 @@ _M = TypeVar("_M", bound=Meaning)
 
 _CID_TO_FILL: Json = "<CID>"
 _NAMED_TO_FILL: Json = {"cid": "<CID>", "name": "<file name>"}
+_DOWNLOAD = "an http or https URL"
 _DIGEST_TO_FILL: Json = "sha256:<64 hex digits>"
 
 
@@ -83,7 +85,8 @@ class Resolver:
             return self._ipfs(found, at)
         if isinstance(found, IpnsName):
             return self._named(str(found), at, "ipns")
-        meaning = self.url(text, at)
+        expected = "a CID, ipfs://CID or a URL" if bare else "ipfs://CID or a URL"
+        meaning = self._url(text, at, _CID_TO_FILL, expected)
         return None if meaning is None else meaning.cid
 
     def _ipfs(self, found: IpfsPath, at: str) -> CID | None:
@@ -97,14 +100,6 @@ class Resolver:
             self.findings.leave_unresolved(at, key, kind, {key: _CID_TO_FILL})
             return None
         return meaning.cid
-
-    def url(self, text: str, at: str) -> FileMeaning | None:
-        """What a URL gives, by the resolutions.
-
-        Raises:
-            DocumentError: the text is no URL.
-        """
-        return self._url(text, at, _CID_TO_FILL)
 
     def download(self, text: str, at: str, *, named: bool) -> FileMeaning | None:
         """What a download gives and is called; `named` if only a resolution can tell.
@@ -121,8 +116,8 @@ class Resolver:
             raise DocumentError(error.reason, at=at) from error
         if found is None:
             to_fill = _NAMED_TO_FILL if named else _CID_TO_FILL
-            return self._url(text, at, to_fill)
-        key = self._key(text, at)
+            return self._url(text, at, to_fill, _DOWNLOAD)
+        key = self._key(text, at, _DOWNLOAD)
         meaning = self._find(key, FileMeaning)
         if meaning is not None:
             if isinstance(found, IpfsPath) and meaning.cid != found.cid:
@@ -133,23 +128,26 @@ class Resolver:
 
     def leave_unnamed(self, text: str, at: str) -> None:
         """Note a download whose bytes are known, but not its file name."""
-        key = self._key(text, at)
+        key = self._key(text, at, _DOWNLOAD)
         self.findings.leave_unresolved(at, key, "url-name", {key: _NAMED_TO_FILL})
 
-    def _key(self, text: str, at: str) -> str:
+    def _key(self, text: str, at: str, expected: str) -> str:
         try:
             return parse_url(text)
         except EncodingError as error:
             raise DocumentError(
-                f"{error.reason}; expected a CID, ipfs://CID or a URL", at=at
+                f"{error.reason}; expected {expected}", at=at
             ) from error
 
-    def _url(self, text: str, at: str, to_fill: Json) -> FileMeaning | None:
-        key = self._key(text, at)
+    def _url(
+        self, text: str, at: str, to_fill: Json, expected: str
+    ) -> FileMeaning | None:
+        key = self._key(text, at, expected)
         meaning = self._find(key, FileMeaning)
         if meaning is not None:
             return meaning
-        self.findings.leave_unresolved(at, key, "url", {key: to_fill})
+        settle = {key: to_fill} if says_file(key) else {}
+        self.findings.leave_unresolved(at, key, "url", settle)
         if is_gateway_like(key):
             self.findings.warn(
                 at,

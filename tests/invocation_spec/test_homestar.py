@@ -21,6 +21,7 @@ from invocation_spec import (
 )
 from invocation_spec.adapters.homestar_ids import (
     hashed_instruction,
+    hashed_task,
     native_cid,
 )
 from invocation_spec.adapters.pipeline import TASKS_MAX, in_order
@@ -95,11 +96,14 @@ def _check_without_resource(
     with pytest.raises(DocumentError) as refused:
         canonicalize(path.read_bytes())
     assert refused.value.at == "/workflow/tasks/0/run/rsc"
+    assert "names no content" in refused.value.reason
     tree: Any = dagjson.decode(read_document(path.read_bytes()).tree)
     (task,) = tree["workflow"]["tasks"]
     assert hashed_instruction(task["run"]) == task["run"]
     assert [str(native_cid(task["run"]))] == instructions
-    assert [str(native_cid(tree["workflow"]))] == workflow
+    hashed = hashed_task(task, task["run"])
+    assert hashed is not None
+    assert [str(native_cid({"tasks": [hashed]}))] == workflow
 
 
 def test_the_awaits_of_the_index_are_found_or_left_unresolved(

@@ -1509,6 +1509,8 @@ def resolutions() -> None:
         ("a URL with \\", "https://a.b\\c", str(FILE), "/https:~1~1a.b\\c"),
         ("a number", "https://a.b/", 1, "/https:~1~1a.b~1"),
         ("another spelling of s3", "S3://b/k", str(FILE), "/S3:~1~1b~1k"),
+        ("S3 with bytes that are no text", "s3://b/%ff", str(FILE), "/s3:~1~1b~1%ff"),
+        ("S3 with no escape", "s3://b/a%z", str(FILE), "/s3:~1~1b~1a%z"),
         (
             "an unknown field",
             "https://a.b/",

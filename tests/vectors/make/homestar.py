@@ -391,6 +391,44 @@ def literal(args: str) -> str:
     return text(run(["HERE"])).replace('"HERE"', args)
 
 
+def homestar_schemes() -> None:
+    """URLs that begin like keys of resolutions."""
+    one = {"args": [1]}
+    for scheme, url, settled in (
+        ("oci", "oci://h/x", refused()),
+        ("golem", "golem://q", refused()),
+        ("s3", "s3://b/k", canonical(ADD_ONE, one)),
+        (
+            "s3-in-another-spelling",
+            "s3://b/a+b",
+            {
+                **unresolved(None, one, ("/rsc", "s3://b/a+b", "url")),
+                "warnings": ["unused-resolution"],
+            },
+        ),
+        ("gftp", "gftp://h/x", canonical(ADD_ONE, one)),
+    ):
+        case(
+            f"url-{scheme}",
+            "a URL; what begins like another kind of key is settled only as one",
+            run(rsc=url),
+            unresolved(None, one, ("/rsc", url, "url")),
+        )
+        case(
+            f"url-{scheme}-resolved",
+            "by a key that is of its kind and normal, else not at all",
+            run(rsc=url),
+            settled,
+            resolutions={url: str(CODE)},
+        )
+    case(
+        "rsc-without-a-cid",
+        "ipfs:// names no content; Homestar hashes it, and there is nothing to run",
+        run(rsc="ipfs://"),
+        refused("/rsc"),
+    )
+
+
 def homestar_arguments() -> None:
     """Values: what is kept apart, what is read alike, what is refused."""
     case(
@@ -888,6 +926,7 @@ def homestar() -> None:
     """All of them."""
     homestar_forms()
     homestar_resources()
+    homestar_schemes()
     homestar_arguments()
     homestar_promises()
     homestar_nonces()
