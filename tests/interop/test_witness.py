@@ -31,7 +31,7 @@ from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
 from octostore.tlog.merkle import EMPTY_ROOT
 from octostore.tlog.note import VerifierKey
 from tests.octostore.test_log_export import fill
-from tests.octostore.test_log_rows import append_head
+from tests.octostore.test_log_rows import grow
 
 pytestmark = pytest.mark.slow
 
@@ -145,7 +145,7 @@ def test_a_witness_of_others_refuses_another_history(
             # A second store with the same key, as a restored copy would be.
             other = LogKey(twin.path, log.signer)
             other.resume(bytes(SignedCheckpoint.sign(EMPTY, log.signer)))
-            append_head(twin)
+            grow(twin, 1)
             with pytest.raises(ProofError, match="signed 9 entries of this log"):
                 witnessed(twin, other, key, remote.add_checkpoint)
             fill(twin, 12)
