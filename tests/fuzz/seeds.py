@@ -18,6 +18,7 @@ __all__ = [
     "documents",
     "given_resolutions",
     "resolutions",
+    "texts",
     "whole_documents",
 ]
 
@@ -116,3 +117,8 @@ def blocks(file: str) -> Seeds:
             for case in _cases(file)
         ]
     )
+
+
+def texts(file: str, member: str) -> Seeds:
+    """The texts of other vectors, by the member of a case that holds them."""
+    return _unique([case[member].encode() for case in _cases(file) if member in case])

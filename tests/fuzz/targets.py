@@ -38,9 +38,23 @@ from invocation_spec.document import Tree, read_document
 from invocation_spec.model import check_fit, program_from_block
 from invocation_spec.second_opinion import disagreement
 from octostore.car import Block, CarReader
-from octostore.errors import CarError, RecordError, SignatureError, StatementError
+from octostore.errors import (
+    CarError,
+    NoteError,
+    ProofError,
+    RecordError,
+    SignatureError,
+    StatementError,
+)
+from octostore.keys import SecretKey
+from octostore.log_proof import verify_proof
 from octostore.records import parse_record
 from octostore.statement import ReceivedStatement
+from octostore.tlog.checkpoint import LogCheckpoint
+from octostore.tlog.note import KeyType, Note, VerifierKey, verify_note
+from octostore.tlog.proof import TlogProof
+from octostore.tlog.tiles import Tile
+from octostore.tlog.witness import AddCheckpoint
 from tests.fuzz.seeds import (
     ADAPTERS,
     Seeds,
@@ -49,6 +63,7 @@ from tests.fuzz.seeds import (
     documents,
     given_resolutions,
     resolutions,
+    texts,
     whole_documents,
 )
 
@@ -297,6 +312,60 @@ def _read_car(data: bytes) -> None:
     assert reader.offset == len(data)
 
 
+def _read_note(data: bytes) -> None:
+    """A note is written as it was read, and so is a checkpoint in it."""
+    try:
+        found = Note.from_bytes(data)
+        assert bytes(found) == data, "two spellings of one note"
+        verify_note(found, _KEYS)
+        tree = LogCheckpoint.parse(found.text)
+    except NoteError as error:
+        _check_reason(error)
+        return
+    assert str(tree) == found.text, "two spellings of one checkpoint"
+
+
+def _read_vkey(data: bytes) -> None:
+    try:
+        found = VerifierKey.parse(data.decode("utf-8", "replace"))
+    except NoteError as error:
+        _check_reason(error)
+        return
+    assert VerifierKey.parse(str(found)) == found
+
+
+def _read_tlog_text(data: bytes) -> None:
+    """Proofs and requests to witnesses: written as they were read."""
+    for kind in (TlogProof, AddCheckpoint):
+        try:
+            found = kind.from_bytes(data)
+        except NoteError as error:
+            _check_reason(error)
+            continue
+        assert bytes(found) == data, "two spellings of one text"
+        if isinstance(found, TlogProof):
+            with suppress(OctostoreError):
+                verify_proof(found, _KEYS[0], _KEYS)
+                raise AssertionError("nobody signed this")
+
+
+def _read_tile(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
+    try:
+        found = Tile.parse(text)
+    except ProofError as error:
+        _check_reason(error)
+        return
+    assert found.path == text, "two paths of one tile"
+
+
+#: Keys that nobody has.
+_KEYS = (
+    VerifierKey("octostore.example/log", SecretKey.from_seed(b"7" * 32).public),
+    VerifierKey("w", SecretKey.from_seed(b"8" * 32).public, KeyType.COSIGNATURE),
+)
+
+
 TARGETS = {
     target.name: target
     for target in (
@@ -320,5 +389,10 @@ TARGETS = {
         Target("statement", _receive, partial(blocks, "statements.json")),
         Target("record", _parse_record, partial(blocks, "records.json")),
         Target("car", _read_car, partial(blocks, "car.json")),
+        Target("note", _read_note, partial(texts, "note.json", "note")),
+        Target("vkey", _read_vkey, partial(texts, "note.json", "vkey")),
+        Target("tlog-proof", _read_tlog_text, partial(texts, "tlog.json", "text")),
+        Target("tlog-request", _read_tlog_text, partial(texts, "tlog.json", "body")),
+        Target("tile", _read_tile, partial(texts, "tlog.json", "path")),
     )
 }

@@ -36,6 +36,7 @@ from octostore.tlog.tiles import (
     split_hashes,
     tiles_of,
 )
+from octostore.tlog.witness import AddCheckpoint
 
 ROWS = json.loads((Path(__file__).parents[2] / "vectors" / "tlog.json").read_text())
 
@@ -110,6 +111,27 @@ def test_vectors_of_proofs(row: dict[str, Any]) -> None:
     signed = proof.verify(raw(row["leaf"]), log, witnesses)
     assert signed.checkpoint.size == row["size"]
     assert [str(item.by) for item in signed.cosigned] == row["cosigned_by"]
+
+
+@pytest.mark.parametrize("row", rows("request"))
+def test_vectors_of_requests_to_witnesses(row: dict[str, Any]) -> None:
+    body = row["body"].encode()
+    if not row["valid"]:
+        with pytest.raises(NoteError):
+            AddCheckpoint.from_bytes(body)
+        return
+    found = AddCheckpoint.from_bytes(body)
+    assert (found.old, found.path) == (row["old"], tuple(map(raw, row["proof"])))
+    assert bytes(found) == body
+    assert SignedCheckpoint.open(
+        found.checkpoint, VerifierKey.parse(row_log())
+    ).checkpoint.size
+
+
+def row_log() -> str:
+    """The log of all rows."""
+    vkey: str = next(row["vkey"] for row in ROWS if row["kind"] == "proof")
+    return vkey
 
 
 @given(st.integers(ENTRIES, LEVEL_MAX), st.integers(0, 1 << 40), st.integers(1, 256))

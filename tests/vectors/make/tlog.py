@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tests.vectors.make.merkle import ENTRIES, b64, leaf, path, root
+from tests.vectors.make.merkle import (
+    ENTRIES,
+    b64,
+    consistency,
+    leaf,
+    path,
+    root,
+)
 from tests.vectors.make.note import LOG, NAME, TIME_S, W1, WITNESS, cosigned, signed
 from tests.vectors.make.rows import OTHER_SEED, SEED, Row
 
@@ -16,6 +23,7 @@ def tlog() -> Iterable[Row]:
     yield from _bundles()
     yield from _checkpoints()
     yield from _proofs()
+    yield from _requests()
 
 
 def _paths() -> Iterator[Row]:
@@ -251,3 +259,41 @@ def _proofs() -> Iterator[Row]:
         ("carriage returns", "lines end with U+000A", good.replace("\n", "\r\n")),
     ):
         yield row(name, why, changed, valid=False)
+
+
+def _requests() -> Iterator[Row]:
+    text = text_of(13)
+    note = f"{text}\n{signed(NAME, SEED, text)}"
+    hashes = [b64(item) for item in consistency(6, ENTRIES)]
+
+    def body(old: str, lines: list[str], parted: str = "\n\n") -> str:
+        return "\n".join([f"old {old}", *lines]) + parted + note
+
+    def row(name: str, why: str, text: str, **more: object) -> Row:
+        return {
+            "name": f"add-checkpoint: {name}",
+            "why": why,
+            "kind": "request",
+            "body": text,
+            "valid": True,
+        } | more
+
+    yield row(
+        "from a size that was signed",
+        "old size, proof, checkpoint",
+        body("6", hashes),
+        old=6,
+        proof=hashes,
+    )
+    first = body("0", [])
+    yield row("the first", "the empty tree needs no proof", first, old=0, proof=[])
+    for name, why, bad in (
+        ("a leading zero", "one spelling", body("06", hashes)),
+        ("no old size", "where to go on from", body("", hashes)),
+        ("another first line", "old, a space, a size", "new" + body("6", hashes)[3:]),
+        ("64 hashes", "at most 63", body("6", hashes[:1] * 64)),
+        ("31 bytes of a hash", "32", body("6", [b64(bytes(31))])),
+        ("a hash in hex", "base64", body("6", ["ab" * 32])),
+        ("no empty line", "proof and checkpoint are parted", body("6", [], "\n")[:40]),
+    ):
+        yield row(name, why, bad, valid=False)
