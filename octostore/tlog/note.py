@@ -208,7 +208,7 @@ class VerifierKey:
             NoteError: it is no vkey, its id is another key's, or its type is not
                 read here.
         """
-        parts = vkey.strip().split("+", 2)
+        parts = vkey.split("+", 2)
         if len(parts) != 3:
             raise NoteError(
                 f"{vkey[:80]!r} is no verifier key; expected name+id+key, as"

@@ -326,12 +326,13 @@ def _read_note(data: bytes) -> None:
 
 
 def _read_vkey(data: bytes) -> None:
+    text = data.decode("utf-8", "replace")
     try:
-        found = VerifierKey.parse(data.decode("utf-8", "replace"))
+        found = VerifierKey.parse(text)
     except NoteError as error:
         _check_reason(error)
         return
-    assert VerifierKey.parse(str(found)) == found
+    assert str(found) == text, "two spellings of one key"
 
 
 def _read_tlog_text(data: bytes) -> None:

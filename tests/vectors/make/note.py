@@ -88,6 +88,8 @@ def _keys() -> Iterator[Row]:
         ),
         ("of two parts", "three parts", f"{name}+{id_}"),
         ("that is empty", "no key", ""),
+        ("with an end of line", "nothing is trimmed", f"{LOG}\n"),
+        ("with a space before", "nothing is trimmed", f" {LOG}"),
     ):
         yield {
             "name": f"vkey {what}",
