@@ -43,6 +43,12 @@ def verify_command(
         list[str] | None,
         typer.Option(metavar="VKEY", help="A witness that must have signed too."),
     ] = None,
+    quorum: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K", min=1, help="K of the witnesses are enough; default all."
+        ),
+    ] = None,
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
@@ -58,7 +64,8 @@ def verify_command(
         head = stream.read(len(PROOF_HEAD))
         if head == PROOF_HEAD.encode():
             rest = stream.read(PROOF_BYTES_MAX + 1)
-            _verify_logged(head + rest, log, witness or [], store, as_json=as_json)
+            asked = _asked(witness or [], quorum)
+            _verify_logged(head + rest, log, asked, store, as_json=as_json)
         else:
             whole = io.BufferedReader(_Rest(head, stream))
             _verify_equivocation(whole, as_json=as_json)
@@ -96,16 +103,14 @@ def _verify_equivocation(stream: BinaryIO, *, as_json: bool) -> None:
 def _verify_logged(
     raw: bytes,
     log: str | None,
-    witnesses: list[str],
+    quorum: Quorum,
     store: Path | None,
     *,
     as_json: bool,
 ) -> None:
     proof = TlogProof.from_bytes(raw)
     key, how = _key(proof, log, store)
-    asked = [witness_key(text) for text in witnesses]
-    quorum = Quorum(tuple(dict.fromkeys(asked)), len(set(asked)))
-    proven = verify_proof(proof, key, asked)
+    proven = verify_proof(proof, key, quorum.witnesses)
     quorum.check(proven.signed)
     if as_json:
         print_json(_json(proven, how))
@@ -146,6 +151,13 @@ def _key(
             " it with `octostore log key`)"
         )
     return own, f"the key of the log in {path}"
+
+
+def _asked(witnesses: list[str], least: int | None) -> Quorum:
+    keys = tuple(dict.fromkeys(witness_key(text) for text in witnesses))
+    if least is not None and least > len(keys):
+        raise UsageError(f"--quorum {least} of {len(keys)}; name each with --witness")
+    return Quorum(keys, len(keys) if least is None else least)
 
 
 def witness_key(text: str) -> VerifierKey:

@@ -139,6 +139,11 @@ def test_a_witness_that_is_asked_for_must_have_signed(
     said = json.loads(out(capsys, "verify", "witnessed", "--witness", vkey, "--json"))
     assert said["witnesses"] == [{"name": "w.example", "time_s": 1_669_075_200}]
     assert "w.example" in out(capsys, "verify", "witnessed", "--witness", vkey)
+    other = Signer("o.example", SecretKey.from_seed(b"o" * 32), KeyType.COSIGNATURE)
+    both = ["--witness", vkey, "--witness", str(other.verifier)]
+    assert run(["verify", "witnessed", *both]) == 5
+    assert run(["verify", "witnessed", *both, "--quorum", "1"]) == 0
+    assert run(["verify", "witnessed", *both, "--quorum", "3"]) == 2
     assert run(["verify", "alone", "--witness", vkey]) == 5
     assert run(["verify", "witnessed", "--witness", str(key.verifier)]) == 2
     assert run(["verify", "witnessed", "--log", vkey]) == 2
