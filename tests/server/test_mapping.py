@@ -12,6 +12,7 @@ import pytest
 from octostore.answer import Asked
 from octostore.client import Remote
 from octostore.completeness import WholeProof
+from octostore.engine import Changes
 from octostore.errors import NotFoundError, StoreFullError
 from octostore.map.heads import last_head
 from octostore.store import Octostore
@@ -119,16 +120,16 @@ def test_a_disk_that_fails_is_told_and_tried_again(
     """The engine refuses one batch, as a full disk makes it."""
     fill(store)
     engine = store._engine
-    failed: list[object] = []
-    whole = engine.commit
+    failed: list[Changes] = []
+    whole = engine.apply
 
-    def commit(batch: object) -> None:
+    def apply(changes: Changes) -> None:
         if not failed:
-            failed.append(batch)
+            failed.append(changes)
             raise StoreFullError("no space left; free some and try again")
-        whole(batch)  # type: ignore[arg-type] # as it came
+        whole(changes)
 
-    monkeypatch.setattr(engine, "commit", commit)
+    monkeypatch.setattr(engine, "apply", apply)
     with caplog.at_level(logging.ERROR, "uvicorn.error"):
         with mapping(store, 3600):
             pass
