@@ -18,10 +18,26 @@ from invocation_spec.document import Tree
 from invocation_spec.errors import DocumentError
 from invocation_spec.yamltext import Ambiguous, AmbiguousKey
 
-__all__ = ["ASCII_SPACE", "Node", "Struct", "escape", "folded", "kind_of", "word_of"]
+__all__ = [
+    "ASCII_SPACE",
+    "UNICODE_SPACE",
+    "Node",
+    "Struct",
+    "escape",
+    "folded",
+    "kind_of",
+    "word_of",
+]
 
-#: What is trimmed from words. Unicode's white space differs between languages.
+#: What is trimmed from words.
 ASCII_SPACE = " \t\n\v\f\r"
+
+#: What Go's strings.TrimSpace and Rust's char::is_whitespace take, written out:
+#: Python's `str.strip` takes U+001C-U+001F too.
+UNICODE_SPACE = (
+    f"{ASCII_SPACE}\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
+    "\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 
 #: What is not ASCII and yet, to Go, a spelling of an ASCII letter: the long s and
 #: the Kelvin sign. No other character has an ASCII letter in its orbit of case.

@@ -124,13 +124,15 @@ def _whole(found: list[str | None]) -> list[str] | None:
 class Files:
     """The input files of one task by path; a path twice is refused."""
 
-    __slots__ = ("_at", "_cids", "_somewhere", "_sorted")
+    __slots__ = ("_at", "_cids", "_modules", "_sorted", "somewhere")
 
     def __init__(self) -> None:
         self._sorted: list[str] = []
         self._cids: dict[str, CID] = {}
         self._at: dict[str, str] = {}
-        self._somewhere = False
+        self._modules: dict[str, list[str]] = {}
+        #: Whether something lands where nobody knows yet.
+        self.somewhere = False
 
     def put(self, path: str | None, cid: CID | None, at: str) -> None:
         """Note a file; None stands for what is not known yet.
@@ -139,7 +141,7 @@ class Files:
             DocumentError: something stands at the path already, or it is no path.
         """
         if path is None:
-            self._somewhere = True
+            self.somewhere = True
             return
         path = clean_at(path, at)
         if path in self._at:
@@ -154,13 +156,27 @@ class Files:
         """The file at a clean path, if it is there and known."""
         return self._cids.get(path)
 
-    def below(self, path: str) -> list[str]:
-        """The first two paths of files inside the directory at a clean path."""
-        if len(self._sorted) != len(self._at):
-            self._sorted = sorted(self._at)
+    def is_directory(self, path: str) -> bool:
+        """Whether a file lies inside the directory at a clean path."""
+        self._index()
         inside = f"{path.rstrip('/')}/"
         at = bisect_left(self._sorted, inside)
-        return [name for name in self._sorted[at : at + 2] if name.startswith(inside)]
+        return any(name.startswith(inside) for name in self._sorted[at : at + 1])
+
+    def modules_in(self, path: str) -> list[str]:
+        """The files directly in a directory whose names end in `.wasm`."""
+        self._index()
+        return self._modules.get(path.rstrip("/"), [])
+
+    def _index(self) -> None:
+        if len(self._sorted) == len(self._at):
+            return
+        self._sorted = sorted(self._at)
+        self._modules = {}
+        for name in self._sorted:
+            if name.endswith(".wasm") and not self.is_directory(name):
+                folder = name.rpartition("/")[0]
+                self._modules.setdefault(folder, []).append(name)
 
     def drop(self, path: str) -> None:
         """Take a file out: a module, which is no input."""
@@ -168,14 +184,14 @@ class Files:
         self._sorted = []
         self._cids.pop(path, None)
 
-    def may_hold(self, path: str) -> bool:
-        """Whether something stands at the path, or might once all is known."""
-        return path in self._at or self._somewhere
+    def holds(self, path: str) -> bool:
+        """Whether something stands at a clean path."""
+        return path in self._at
 
     @property
     def complete(self) -> bool:
         """Whether each file has its path and its content."""
-        return len(self._cids) == len(self._at) and not self._somewhere
+        return len(self._cids) == len(self._at) and not self.somewhere
 
     @property
     def by_path(self) -> Mapping[str, CID]:

@@ -36,7 +36,7 @@ from invocation_spec.adapters.bacalhau_tasks import (
 from invocation_spec.document import Document
 from invocation_spec.errors import DocumentError
 from invocation_spec.findings import FINDINGS_MAX
-from invocation_spec.node import Node, Struct
+from invocation_spec.node import UNICODE_SPACE, Node, Struct
 from invocation_spec.reading import Files, Reading, clean_at, made
 from invocation_spec.resolutions import Resolutions
 
@@ -135,8 +135,16 @@ def _read_sources(reading: Reading, sources: Node, files: Files) -> None:
 def _source(node: Node) -> tuple[Source, Struct]:
     fields = node.struct()
     inner = fields["Source"].struct()
-    source = Source(inner["Type"], inner["Params"].struct(), fields["Target"])
-    return source, fields
+    target = _trimmed(fields["Target"])
+    return Source(inner["Type"], inner["Params"].struct(), target), fields
+
+
+def _trimmed(node: Node) -> Node:
+    """The text here as strings.TrimSpace leaves it: InputSource.Normalize."""
+    if not isinstance(node.value, str):
+        return node
+    text = node.value.strip(UNICODE_SPACE)
+    return node if text == node.value else Node(text, node.at, node.fold)
 
 
 def _read_wasm(reading: Reading, params: Struct, task: Struct, files: Files) -> None:
@@ -194,25 +202,28 @@ def _env_of_two(reading: Reading, node: Node, engine_node: Node) -> Env:
 
 
 def _by_path(reading: Reading, node: Node, files: Files) -> tuple[Module, str]:
-    """The module at a target path, and the file that it is.
+    """The module at a target path, and the file that it is; "" if none is known.
 
-    That may be the one file below the target, where a source lands as a directory:
+    Of a directory that is the one .wasm directly in it, whatever else it holds:
     pkg/executor/wasm/loader.go resolveModulePath.
     """
     text = reading.literal(node)
     if text is None:
         return Module(None), ""
     path = clean_at(text, node.at)
-    below = files.below(path)
-    if len(below) == 1 and below[0].endswith(".wasm"):
-        return Module(files.find(below[0]), path), below[0]
-    if below or not files.may_hold(path):
+    if files.is_directory(path):
+        found = files.modules_in(path)
+    else:
+        found = [path] if files.holds(path) else []
+    if len(found) == 1:
+        return Module(files.find(found[0]), path), found[0]
+    if found or not files.somewhere:
         raise DocumentError(
             f"{path} is no module; expected the target of an input source that is"
-            " one file, which from v1.7 a module is",
+            " one file, or a directory with one .wasm in it, as from v1.7 a module is",
             at=node.at,
         )
-    return Module(files.find(path), path), path
+    return Module(None, path), ""
 
 
 def _by_source(reading: Reading, node: Node) -> Module:

@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias
 from invocation_spec.archive import NotPlainError
 from invocation_spec.cid import CID
 from invocation_spec.errors import DocumentError
-from invocation_spec.node import Node, Struct
+from invocation_spec.node import UNICODE_SPACE, Node, Struct
 from invocation_spec.paths import base_name, join
 from invocation_spec.reading import Files, Reading, clean_at, made
 from invocation_spec.references import parse_data_url, s3_reference, url_name
@@ -199,7 +199,7 @@ def _several(params: Struct, key: str) -> str:
     """Why the key may name more than one object, or lands nobody knows where."""
     if not params["Partition"].is_empty:
         return "s3-partition"
-    if not params["Filter"].is_empty or "*" in key or key != key.strip():
+    if not params["Filter"].is_empty or "*" in key or key != key.strip(UNICODE_SPACE):
         return "s3-prefix"
     return "s3-prefix" if base_name(key) in ("", ".", "..") else ""
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from invocation_spec.adapters.golem_terms import Family, Terms, find
 from invocation_spec.document import read_document
 from invocation_spec.errors import DocumentError
-from invocation_spec.node import ASCII_SPACE, Node
+from invocation_spec.node import ASCII_SPACE, UNICODE_SPACE, Node
 from invocation_spec.reading import Reading, made
 from invocation_spec.references import GolemHash, parse_golem_package
 
@@ -94,6 +94,10 @@ def _parse(text: str, at: str) -> Package:
     return Package(found, at)
 
 
+#: As Rust's split_whitespace: yagna utils/manifest-utils/src/util.rs.
+_NO_SPACE = str.maketrans("", "", UNICODE_SPACE)
+
+
 def _manifest(node: Node) -> Node:
     """The manifest: base64 as demands carry it, or the JSON text itself.
 
@@ -101,7 +105,7 @@ def _manifest(node: Node) -> Node:
     """
     text = node.text()
     try:
-        plain = base64.b64decode("".join(text.split()), validate=True)
+        plain = base64.b64decode(text.translate(_NO_SPACE), validate=True)
     except ValueError:
         quoted = text.lstrip(ASCII_SPACE).startswith('"')
         plain = _unquoted(text, node.at) if quoted else text.encode()

@@ -1135,6 +1135,18 @@ def buckets() -> None:
             open_(f"s3://b/{spelled}", "s3-prefix"),
         )
     case(
+        "S3 key with white space of Unicode",
+        "strings.TrimSpace of Go takes it, so the key may be another's prefix",
+        one(Key="d/a.csv\u3000", ChecksumSHA256=SUM),
+        open_("s3://b/d/a.csv%E3%80%80", "s3-prefix"),
+    )
+    case(
+        "S3 key with U+001C",
+        "no white space to Go",
+        one(Key="d/a.csv\x1c", ChecksumSHA256=SUM),
+        put("/in/a.csv\x1c"),
+    )
+    case(
         "S3 with a filter",
         "a pattern over a listing",
         one(Filter=".*", ChecksumSHA256=SUM),
@@ -1179,6 +1191,26 @@ def paths() -> None:
             at(target),
             put("/in/a"),
         )
+    case(
+        "target in white space",
+        "trimmed as Go trims it: ASCII, U+0085, U+00A0, U+1680, U+2000, U+3000",
+        docker(
+            InputSources=[source("ipfs", "\u3000\t/in\x85\xa0\u1680\u2000 ", CID=V0)]
+        ),
+        put("/in", V1),
+    )
+    case(
+        "target with U+001C",
+        "and U+FEFF, which others call white space, and Go does not",
+        docker(InputSources=[source("ipfs", "/in\x1c\ufeff", CID=V0)]),
+        put("/in\x1c\ufeff", V1),
+    )
+    case(
+        "target of white space",
+        "is none",
+        docker(InputSources=[source("ipfs", " \u3000", CID=V0)]),
+        refused(f"{SOURCE}/Target"),
+    )
     case(
         "target climbs",
         "above the root",
@@ -1749,6 +1781,59 @@ def modules() -> None:
         ),
         plain,
         resolutions={url: str(raw(MODULE))},
+    )
+    main = source("inline", "/app/main.wasm", URL=data_url(MODULE))
+    data = source("inline", "/app/a.csv", URL=data_url(DATA))
+    deeper = source("inline", "/app/x/main.wasm", URL=data_url(MODULE))
+    other = source("inline", "/app/b.wasm", URL=data_url(LIBRARY))
+    unknown = source("inline", "{{.At}}", URL=data_url(MODULE))
+    entry = {"EntryModule": "/app"}
+    case(
+        "wasm v1.7, one .wasm beside a file",
+        "the one directly in the directory is the module, the rest are files",
+        wasm_17(entry, InputSources=[main, data, deeper]),
+        canonical(
+            WASI, {"files": {"/app/a.csv": FILE, "/app/x/main.wasm": raw(MODULE)}}
+        ),
+    )
+    case(
+        "wasm v1.7, .wasm deeper",
+        "is not looked for there",
+        wasm_17(entry, InputSources=[deeper]),
+        refused(f"{PARAMS}/EntryModule"),
+    )
+    case(
+        "wasm v1.7, two .wasm",
+        "which of them?",
+        wasm_17(entry, InputSources=[main, other]),
+        refused(f"{PARAMS}/EntryModule"),
+    )
+    case(
+        "wasm v1.7, .WASM",
+        "another name to Go",
+        wasm_17(
+            entry,
+            InputSources=[source("inline", "/app/main.WASM", URL=data_url(MODULE))],
+        ),
+        refused(f"{PARAMS}/EntryModule"),
+    )
+    case(
+        "wasm v1.7, a directory called .wasm",
+        "is no module; the file beside it is",
+        wasm_17(
+            entry,
+            InputSources=[
+                main,
+                source("inline", "/app/d.wasm/a.csv", URL=data_url(DATA)),
+            ],
+        ),
+        canonical(WASI, {"files": {"/app/d.wasm/a.csv": FILE}}),
+    )
+    case(
+        "wasm v1.7, no .wasm yet",
+        "what lands nobody knows where may be the module",
+        wasm_17(entry, InputSources=[data, unknown]),
+        impure(None, None, (f"{SOURCE[:-1]}1/Target", "template")),
     )
     case(
         "module of no source",

@@ -289,6 +289,21 @@ def manifests() -> Iterable[Row]:
         ),
     )
     yield plain(
+        "manifest: base64 with white space of Unicode",
+        "split_whitespace of Rust takes it",
+        bundle(
+            demand={
+                "golem.srv.comp.payload": "\u3000" + coded(payload(entry())) + "\x85"
+            }
+        ),
+    )
+    yield case(
+        "manifest: base64 with U+001C",
+        "no white space to Rust",
+        bundle(demand={"golem.srv.comp.payload": coded(payload(entry())) + "\x1c"}),
+        error_at=...,
+    )
+    yield plain(
         "manifest: raw JSON",
         "an SDK whose is_base64 is always true sends it so; its meaning is plain",
         bundle(demand={"golem.srv.comp.payload": json.dumps(payload(entry()))}),

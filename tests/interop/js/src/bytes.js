@@ -22,6 +22,16 @@ export const lower = (text) => text.replace(/[A-Z]/g, (letter) => letter.toLower
 export const fold = (name) =>
   lower(name.replaceAll("\u017f", "s").replaceAll("\u212a", "k"));
 
+const SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+const AT_START = new RegExp(`^[${SPACE}]+`);
+const AT_END = new RegExp(`[${SPACE}]+$`);
+
+/** Without white space of Unicode, "Conventions", at its ends. */
+export const trimUnicode = (text) => text.replace(AT_START, "").replace(AT_END, "");
+
+/** Without any of it. */
+export const unspaced = (text) => text.replace(new RegExp(`[${SPACE}]`, "g"), "");
+
 /** White space as homestar.md spells it out: space, U+0009-U+000D. */
 export const trim = (text) => text.replace(/^[ \t-\r]+/, "").replace(/[ \t-\r]+$/, "");
 

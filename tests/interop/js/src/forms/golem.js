@@ -1,5 +1,5 @@
 /** Golem: bundles, forms/golem.md. */
-import { fromBase64, fromHex, fromUtf8, lower, percentDecode, trim } from "../bytes.js";
+import { fromBase64, fromHex, fromUtf8, lower, percentDecode, trim, unspaced } from "../bytes.js";
 import { rawOfSha3 } from "../cid.js";
 import { ofReference } from "../contents.js";
 import { placed, refuse } from "../errors.js";
@@ -259,7 +259,7 @@ function parseText(text, at) {
 }
 
 function manifestTree({ value, at }) {
-  const bytes = fromBase64(value.replace(/[\t-\r ]/g, ""));
+  const bytes = fromBase64(unspaced(value));
   const text = bytes && fromUtf8(bytes);
   if (text) {
     try {

@@ -1,9 +1,9 @@
 /** Bacalhau: models.Job, forms/bacalhau-job.md. */
-import { fold, lower, trim } from "../bytes.js";
+import { fold, lower, trim, trimUnicode } from "../bytes.js";
 import { refuse } from "../errors.js";
 import { clean, liesBelow } from "../paths.js";
 import { Task } from "../task.js";
-import { isMap, isText, isTree } from "../tree.js";
+import { isEmpty, isMap, isText, isTree } from "../tree.js";
 import * as shared from "./bacalhau.js";
 import { Fields } from "./fields.js";
 import { due, literal, PARAMETERS, readSource, text } from "./storage.js";
@@ -93,7 +93,7 @@ function readTask(task, fields) {
     sources.map((source) => {
       const alias = source.get("Alias");
       if (isUpTo16 && !alias.empty) refuse(alias.at, "an alias that may link");
-      return readInputSource(task, source, source.get("Target"));
+      return readInputSource(task, source, trimmed(source.get("Target")));
     }),
   );
   shared.outputs(
@@ -104,6 +104,11 @@ function readTask(task, fields) {
   if (name === "docker") docker(task, params, env, landings);
   else wasm(task, params, { env, at: envField.at }, landings);
 }
+
+const trimmed = ({ value, at }) => {
+  const text = isText(value) ? trimUnicode(value) : value;
+  return { value: text, at, empty: isEmpty(text) };
+};
 
 /** `Source {Type, Params}`, and what of it no type reads. */
 function readInputSource(task, source, target) {
@@ -187,15 +192,25 @@ function moduleAt(task, { value, at }, { files: all, placed }, left) {
   const written = literal(task, value, at);
   if (written === null) return { code: null, name: null };
   const path = clean(written, at);
-  const inside = [...all.keys()].filter((file) => liesBelow(file, path));
-  let found;
-  if (inside.length === 1 && inside[0].endsWith(".wasm")) found = inside[0];
-  else if (inside.length > 0) refuse(at, "no one module below it");
-  else if (all.has(path)) found = path;
-  else if (placed) refuse(at, "no module there");
-  else return { code: null, name: path };
-  left.delete(found);
-  return { code: all.get(found), name: path };
+  const files = [...all.keys()];
+  const found = modulesAt(path, files);
+  if (found.length > 1 || (!found.length && placed)) refuse(at, "no one module there");
+  if (!found.length) return { code: null, name: path };
+  left.delete(found[0]);
+  return { code: all.get(found[0]), name: path };
+}
+
+function modulesAt(path, files) {
+  const isFolder = (top) => files.some((file) => liesBelow(file, top));
+  if (!isFolder(path)) return files.filter((file) => file === path);
+  const start = path === "/" ? path : `${path}/`;
+  return files.filter(
+    (file) =>
+      file.startsWith(start) &&
+      !file.slice(start.length).includes("/") &&
+      file.endsWith(".wasm") &&
+      !isFolder(file),
+  );
 }
 
 /** Up to v1.6: an input source by itself. */

@@ -1,5 +1,5 @@
 /** What a job of Bacalhau brings in: forms/bacalhau-job.md, "Storage". */
-import { fromBase64, lower, trim } from "../bytes.js";
+import { fromBase64, lower, trim, trimUnicode } from "../bytes.js";
 import { rawOf, rawOfDigest } from "../cid.js";
 import { ofDownload, ofReference, ofUrl } from "../contents.js";
 import { filesOfArchive } from "../archive.js";
@@ -153,7 +153,7 @@ function s3({ task, s3: params, checksum, isModule }) {
   );
   const base = path.split("/").at(-1);
   if (!partition.empty) return unsaid(task, "s3-partition", key.at, reference);
-  const several = !filter.empty || path.includes("*") || trim(path) !== path;
+  const several = !filter.empty || path.includes("*") || trimUnicode(path) !== path;
   if (several || ["", ".", ".."].includes(base)) {
     return unsaid(task, "s3-prefix", key.at, reference);
   }
