@@ -16,13 +16,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from invocation_spec.errors import OctostoreError
-from octostore.chain import RESTORED_AFTER_S
 from octostore.durable import locked_folder, replace_file
 from octostore.errors import KeyFileError, LogStateError, NotFoundError, StoreError
 from octostore.keyfile import read_key, write_key
@@ -38,10 +38,15 @@ from octostore.tlog.note import (
     check_name,
 )
 
-__all__ = ["ROLE", "LogKey", "default_origin"]
+__all__ = ["RESTORED_AFTER_S", "ROLE", "LogKey", "default_origin"]
 
 #: The member of a key file that says it is a log's, and names the log.
 ROLE: Final = "log"
+
+#: A state touched so long after it was made, or before, was copied or restored. That
+#: of a chain allows less, for a chain can begin anew; here a disk that starves for
+#: some seconds would stop the log until somebody resumes it.
+RESTORED_AFTER_S: Final = 60
 
 _NAME: Final = "log.key"
 
@@ -231,13 +236,19 @@ class LogKey:
         """The newest checkpoint that was signed; whoever asks holds the lock."""
         path = self._state_path
         try:
-            with path.open("rb") as file:
+            # No link, which could lead to the state of a copy; and a pipe would be
+            # waited for.
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            with os.fdopen(os.open(path, flags), "rb") as file:
                 status = os.fstat(file.fileno())
-                text = file.read(_STATE_BYTES_MAX)
+                is_file = stat.S_ISREG(status.st_mode)
+                text = file.read(_STATE_BYTES_MAX) if is_file else b""
         except FileNotFoundError as error:
             raise LogStateError(f"is not there; {_RESUME}", at=str(path)) from error
         except OSError as error:
-            raise LogStateError(f"not read: {error.strerror}", at=str(path)) from error
+            raise LogStateError(
+                f"not read: {error.strerror}; {_RESUME}", at=str(path)
+            ) from error
         try:
             content = json.loads(text)
             raw = content["checkpoint"].encode()
@@ -254,9 +265,10 @@ class LogKey:
             raise LogStateError(
                 f"no checkpoint that this key signed; {_RESUME}", at=str(path)
             ) from error
-        touched_after_ns = status.st_ctime_ns - written_ns
-        is_copy = inode != status.st_ino or touched_after_ns > RESTORED_AFTER_S * 10**9
-        if is_copy and not or_restored:
+        is_late = abs(status.st_ctime_ns - written_ns) > RESTORED_AFTER_S * 10**9
+        # A second name is a way for a second store, as a link is.
+        is_copy = inode != status.st_ino or status.st_nlink != 1
+        if (is_copy or is_late) and not or_restored:
             raise LogStateError(
                 f"was copied or restored, and may not be the newest; {_RESUME}",
                 at=str(path),

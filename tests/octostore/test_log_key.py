@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import stat
@@ -21,7 +22,7 @@ from octostore.errors import (
 )
 from octostore.keyfile import KeyFile
 from octostore.keys import SecretKey
-from octostore.log_key import LogKey, default_origin
+from octostore.log_key import RESTORED_AFTER_S, LogKey, default_origin
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
 from octostore.tlog.merkle import consistency_proof, verify_consistency
@@ -177,7 +178,13 @@ def test_a_backup_has_no_key_of_the_log(
     assert not list((tmp_path / "backup").glob("log.key*"))
 
 
-@pytest.mark.parametrize("damage", ["gone", "empty", "of another", "copied", "long"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("gone", "empty", "of another", "copied", "long", "linked", "two names"),
+        *("touched late", "a pipe"),
+    ],
+)
 def test_a_state_that_says_nothing_signs_nothing_until_it_is_resumed(
     store: Octostore, path: Path, tmp_path: Path, damage: str
 ) -> None:
@@ -198,6 +205,18 @@ def test_a_state_that_says_nothing_signs_nothing_until_it_is_resumed(
         state.unlink()
         (tmp_path / "blocker").write_bytes(b"")  # so that another inode is taken
         shutil.copy(tmp_path / "copy", state)
+    elif damage == "linked":
+        state.rename(tmp_path / "elsewhere")
+        state.symlink_to(tmp_path / "elsewhere")
+    elif damage == "two names":
+        (tmp_path / "second").hardlink_to(state)
+    elif damage == "touched late":
+        content = json.loads(state.read_text())
+        content["written_ns"] -= (RESTORED_AFTER_S + 1) * 10**9
+        state.write_text(json.dumps(content))
+    elif damage == "a pipe":
+        state.unlink()
+        os.mkfifo(state)
     else:
         state.write_bytes(b" " * (2 << 20))
     for _ in range(2):
