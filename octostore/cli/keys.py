@@ -53,7 +53,7 @@ def new_command(
 
 @app.command("show")
 def show_command(file: _File, as_json: AsJson = False) -> None:
-    """Print the DID of a key file; of a witness, the vkey that others verify with.
+    """Print the DID of a key file, or the vkey of a witness.
 
     Example: octostore key show bristol.key
     """

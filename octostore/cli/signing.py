@@ -160,7 +160,7 @@ def witness_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a witness sign the newest checkpoint, and keep what it signed.
+    """Let a witness sign the newest checkpoint, and keep it.
 
     The checkpoint and its proofs carry the signature until the log grows.
 
