@@ -16,7 +16,7 @@ that finds every run of it. Source: FORMATS 7; docs/spec/map.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from functools import lru_cache
@@ -29,12 +29,14 @@ __all__ = [
     "PAIRS_MAX",
     "Topic",
     "claim_key",
+    "claim_part",
     "codes_of",
     "component",
     "invocation_claims",
     "invocation_keys",
     "key",
     "places",
+    "shown_keys",
 ]
 
 #: Keys of topic 5 that one invocation may have for the codes that it imports; the
@@ -85,9 +87,13 @@ def key(topic: Topic, *cids: CID) -> bytes:
 
 def claim_key(program: CID, input: CID, statement: CID, record: CID) -> bytes:
     """The key of a claim at one place; a statement is named by its signed part."""
+    return key(Topic.CLAIMS, program, input) + claim_part(statement, record)
+
+
+def claim_part(statement: CID, record: CID) -> bytes:
+    """What the key of a claim ends with."""
     # Neither a statement nor, most often, its record is seen again.
-    last = hashlib.sha256(statement.raw).digest() + hashlib.sha256(record.raw).digest()
-    return key(Topic.CLAIMS, program, input) + last
+    return hashlib.sha256(statement.raw).digest() + hashlib.sha256(record.raw).digest()
 
 
 def invocation_claims(
@@ -123,24 +129,27 @@ def invocation_keys(
     invocation: Invocation, program: Program | None, input: Input | None
 ) -> Iterator[bytes]:
     """All keys but those of claims; what no claim discloses is None."""
-    for at in places(invocation, input):
-        yield key(Topic.INPUT, at, invocation.program)
-        yield key(Topic.INVOCATION, Invocation(invocation.program, at).cid)
-        for code in () if program is None else codes_of(program):
-            yield key(Topic.CODE, code, at, invocation.program)
-    if input is None:
-        return
-    for data in input.data:
-        yield key(Topic.DATA, data, invocation.program, invocation.input)
-    if program is not None:
-        yield from _pairs(invocation, codes_of(program), input.data)
+    codes = () if program is None else codes_of(program)
+    data = () if input is None else input.data
+    return shown_keys(invocation, places(invocation, input), codes, data)
 
 
-def _pairs(
-    invocation: Invocation, codes: tuple[CID, ...], data: Iterable[CID]
+def shown_keys(
+    invocation: Invocation,
+    at: Iterable[CID],
+    codes: Sequence[CID],
+    data: Sequence[CID],
 ) -> Iterator[bytes]:
-    data = tuple(data)
+    """The same of an invocation at these places, with what is disclosed of it."""
+    program, input = invocation.program, invocation.input
+    for place in at:
+        yield key(Topic.INPUT, place, program)
+        yield key(Topic.INVOCATION, Invocation(program, place).cid)
+        for code in codes:
+            yield key(Topic.CODE, code, place, program)
+    for item in data:
+        yield key(Topic.DATA, item, program, input)
     paired = codes if len(codes) * len(data) <= PAIRS_MAX else codes[:1]
     for code in paired:
         for item in data:
-            yield key(Topic.PAIR, code, item, invocation.program, invocation.input)
+            yield key(Topic.PAIR, code, item, program, input)

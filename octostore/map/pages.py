@@ -12,7 +12,7 @@ set of keys alone, whatever came first. Source: docs/spec/map.md; ADR 16.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Final
@@ -50,8 +50,8 @@ class _Page:
     hashes: dict[int, bytes]
 
     @property
-    def row(self) -> Row:
-        """The page as a row of `map_nodes`."""
+    def row(self) -> tuple[bytes, bytes]:
+        """The page as key and value of `map_nodes`."""
         symbols = sorted(self.hashes)
         bitmap = sum(1 << symbol for symbol in symbols)
         value = (
@@ -60,7 +60,7 @@ class _Page:
             + bitmap.to_bytes(2, "big")
             + b"".join(self.hashes[symbol] for symbol in symbols)
         )
-        return Row(tables.MAP_NODES.name, _name(self.path, self.start), value)
+        return _name(self.path, self.start), value
 
     @property
     def hash(self) -> bytes:
@@ -70,9 +70,10 @@ class _Page:
 
     def fold(self, symbols: Sequence[int]) -> bytes:
         """The hash of the part behind these symbols, which stand side by side."""
+        base = 4 * self.depth + 4
         return fold(
             [self.hashes[symbol] for symbol in symbols],
-            [self.parting(a, b) for a, b in pairwise(symbols)],
+            [base - (a ^ b).bit_length() for a, b in pairwise(symbols)],
         )
 
     def parting(self, a: int, b: int) -> int:
@@ -99,27 +100,25 @@ class MapTrie:
             raw = self._rows.get(tables.MAP_NODES.name, name)
         return None if raw is None else _page(raw, key, start)
 
-    def put(self, page: _Page) -> None:
-        """Lay a page over what is there."""
-        _, name, value = page.row
-        assert value is not None  # noqa: S101 - a page is never taken away
+    def put(self, page: _Page) -> bytes:
+        """Lay a page over what is there; returns its hash."""
+        name, value = page.row
         self.changed[name] = value
+        return page.hash
 
     def keys(self, key: bytes, nibbles: int) -> list[bytes]:
         """All keys that begin with these nibbles of `key`, in order."""
-        return list(self.scan(key, nibbles))
-
-    def scan(self, key: bytes, nibbles: int) -> Iterator[bytes]:
-        """The same, one after the other."""
-        prefix, is_half = key[: nibbles // 2], nibbles % 2
-        after = b""
-        if is_half:  # no key is so short, so none is left out
-            after = prefix + bytes((key[nibbles // 2] & 0xF0,))
-        half = len(prefix)
+        prefix = key[: nibbles // 2]
+        if not nibbles % 2:
+            return [found for found, _ in self._rows.scan(tables.MAP_KEYS.name, prefix)]
+        keys: list[bytes] = []
+        half, symbol = len(prefix), key[nibbles // 2] & 0xF0
+        after = prefix + bytes((symbol,))  # no key is so short, so none is left out
         for found, _ in self._rows.scan(tables.MAP_KEYS.name, prefix, after=after):
-            if is_half and found[half] >> 4 != key[half] >> 4:
-                return
-            yield found
+            if found[half] & 0xF0 != symbol:
+                break
+            keys.append(found)
+        return keys
 
     @property
     def root(self) -> bytes:
@@ -179,10 +178,12 @@ def _grow(trie: MapTrie, start: int, new: Sequence[bytes]) -> bytes:
         page.start = depth + 1
         trie.put(page)
         page = _Page(start, depth, _path(page.path, depth), {symbol: page.hash})
-    for symbol, group in groupby(new, lambda key: _nibble(key, depth)):
-        page.hashes[symbol] = _grow(trie, depth + 1, list(group))
-    trie.put(page)
-    return page.hash
+    if len(new) == 1:  # as it is for most pages that most keys lead to
+        page.hashes[_nibble(new[0], depth)] = _grow(trie, depth + 1, new)
+    else:
+        for symbol, group in groupby(new, lambda key: _nibble(key, depth)):
+            page.hashes[symbol] = _grow(trie, depth + 1, list(group))
+    return trie.put(page)
 
 
 def _build(trie: MapTrie, start: int, keys: Sequence[bytes]) -> bytes:
@@ -193,8 +194,7 @@ def _build(trie: MapTrie, start: int, keys: Sequence[bytes]) -> bytes:
     page = _Page(start, depth, _path(keys[0], depth), {})
     for symbol, group in groupby(keys, lambda key: _nibble(key, depth)):
         page.hashes[symbol] = _build(trie, depth + 1, list(group))
-    trie.put(page)
-    return page.hash
+    return trie.put(page)
 
 
 class _Maker:

@@ -28,16 +28,16 @@ from octostore.map.questions import Question, Way, sides, ways
 from octostore.map.trie import (
     EMPTY,
     HASH_BYTES,
+    KEY_BYTES_MAX,
     bit,
-    fold,
     inner_hash,
     leaf_hash,
     parting,
+    root_of,
 )
 
 __all__ = [
     "ITEMS_MAX",
-    "KEY_BYTES_MAX",
     "KNOWN_MAX",
     "PATH_MAX",
     "MapProof",
@@ -47,8 +47,6 @@ __all__ = [
 
 _TAG: Final = "octostore/map-proof@1"
 
-#: Longest key of the map: a topic and four hashes.
-KEY_BYTES_MAX: Final = 1 + 4 * HASH_BYTES
 _DEPTH_MAX: Final = 8 * KEY_BYTES_MAX - 1
 
 #: Items of one proof: a page of 10,000 keys with all that lies between takes 20,000.
@@ -262,10 +260,7 @@ class _Opening:
             if not known:
                 raise _wrong(at, "known keys, where none is known")
             self._answer(at, known, alive)
-            return fold(
-                [leaf_hash(key) for key in known],
-                [parting(known[n], known[n + 1]) for n in range(len(known) - 1)],
-            )
+            return root_of(known)
         if known:
             if item in known:
                 raise _wrong(at, "a known key, which is to be left out")

@@ -19,6 +19,7 @@ from typing import Final
 __all__ = [
     "EMPTY",
     "HASH_BYTES",
+    "KEY_BYTES_MAX",
     "bit",
     "fold",
     "inner_hash",
@@ -31,6 +32,14 @@ HASH_BYTES: Final = 32
 
 _LEAF: Final = b"\x10"
 _INNER: Final = b"\x11"
+
+#: Longest key: a topic and four hashes.
+KEY_BYTES_MAX: Final = 1 + 4 * HASH_BYTES
+
+#: What inner nodes of each depth begin with.
+_INNERS: Final = tuple(
+    _INNER + depth.to_bytes(2, "big") for depth in range(8 * KEY_BYTES_MAX)
+)
 
 #: The root of a map without keys.
 EMPTY: Final = hashlib.sha256(b"\x12").digest()
@@ -45,7 +54,7 @@ def leaf_hash(key: bytes) -> bytes:
 
 def inner_hash(depth: int, left: bytes, right: bytes) -> bytes:
     """sha256 of 0x11, the bit at which its keys part, and both sides."""
-    return _sha256(_INNER + depth.to_bytes(2, "big") + left + right).digest()
+    return _sha256(_INNERS[depth] + left + right).digest()
 
 
 def bit(key: bytes, depth: int) -> int:
@@ -67,15 +76,17 @@ def fold(hashes: Sequence[bytes], depths: Sequence[int]) -> bytes:
     """
     stack = [hashes[0]]
     open_at: list[int] = []
-    for depth, subtree in zip(depths, hashes[1:], strict=True):
+    # The innermost loop of every update: `inner_hash` is written out.
+    for subtree, depth in zip(hashes[1:], depths, strict=True):
         while open_at and open_at[-1] > depth:
             right = stack.pop()
-            stack[-1] = inner_hash(open_at.pop(), stack[-1], right)
+            head = _INNERS[open_at.pop()]
+            stack[-1] = _sha256(head + stack[-1] + right).digest()
         open_at.append(depth)
         stack.append(subtree)
     while open_at:
         right = stack.pop()
-        stack[-1] = inner_hash(open_at.pop(), stack[-1], right)
+        stack[-1] = _sha256(_INNERS[open_at.pop()] + stack[-1] + right).digest()
     return stack[0]
 
 
@@ -83,6 +94,13 @@ def root_of(keys: Sequence[bytes]) -> bytes:
     """The root of keys that are sorted and distinct."""
     if not keys:
         return EMPTY
-    return fold(
-        [leaf_hash(key) for key in keys], [parting(a, b) for a, b in pairwise(keys)]
-    )
+    return fold([_sha256(_LEAF + key).digest() for key in keys], _partings(keys))
+
+
+def _partings(keys: Sequence[bytes]) -> list[int]:
+    """Where each key parts from the next."""
+    bits = 8 * len(keys[0])
+    if any(8 * len(key) != bits for key in keys):
+        return [parting(a, b) for a, b in pairwise(keys)]
+    numbers = [int.from_bytes(key, "big") for key in keys]
+    return [bits - (a ^ b).bit_length() for a, b in pairwise(numbers)]

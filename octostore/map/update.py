@@ -17,21 +17,32 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Final, NamedTuple
 
-from invocation_spec import dagcbor
 from invocation_spec.cid import CID
 from invocation_spec.errors import EncodingError
-from invocation_spec.model import Input, Invocation, Program, program_from_block
+from invocation_spec.model import Invocation
 from octostore import tables
+from octostore.closure import Closure
 from octostore.draft import Draft
 from octostore.engine import Engine, Row
+from octostore.errors import RecordError, StoreCorruptError
 from octostore.log import KIND_STATEMENT
 from octostore.map.head import MapHead
 from octostore.map.heads import LoggedHead, append_head, covered, last_head
-from octostore.map.keys import invocation_claims, invocation_keys
+from octostore.map.keys import (
+    Topic,
+    claim_part,
+    codes_of,
+    key,
+    places,
+    shown_keys,
+)
 from octostore.map.pages import grow
+from octostore.records import Claim, parse_record
 from octostore.tables import Known
+from octostore.usual import usual_claim
 from octostore.view import View
 
 __all__ = ["BATCH_CLAIMS", "DISCLOSED", "derive", "update"]
@@ -121,31 +132,35 @@ def _next(view: View, end: int) -> _Batch | None:
 
 
 def _write(draft: Draft, batch: _Batch) -> None:
-    for table, key, value in batch.rows:
+    for table, name, value in batch.rows:
         assert value is not None  # noqa: S101 - the map only grows
-        draft.put(table, key, value)
+        draft.put(table, name, value)
     state = tables.MAP_STATE_VALUE.encode(batch.size, batch.root)
     draft.put(tables.MAP_STATE.name, tables.MAP_NOW, state)
 
 
 @dataclass(slots=True)
 class _Ran:
-    """An invocation of the batch: what its claims disclose, and which they are."""
+    """An invocation of the batch: what its claims disclose, and how their keys end."""
 
-    number: int
-    invocation: Invocation
+    digest: bytes
     before: Known | None
     now: Known
-    claims: list[tuple[CID, CID]] = field(default_factory=list)
+    claims: list[bytes] = field(default_factory=list)
 
 
 class _Reader:
-    """Reads valid claims of the log, and gathers the keys of a batch."""
+    """Reads valid claims of the log, and gathers the keys of a batch.
+
+    Blocks and rows are read many at once, and usual claims without their values.
+    """
 
     def __init__(self, view: View, start: int) -> None:
         self._view = view
         self._start = start
-        self._ran: dict[int, _Ran] = {}
+        self._closure = Closure(view.find_digest)
+        self._nos: dict[bytes, bytes] = {}
+        self._ran: dict[bytes, _Ran] = {}
         self.count = 0
 
     def read(self, index: int) -> None:
@@ -154,16 +169,26 @@ class _Reader:
         Raises:
             StoreCorruptError: a block that the indexes name is not there.
         """
+        get_many = self._view.rows.get_many
         _, statement = self._view.envelope(index)
-        for record in statement.part.records:
-            found = self._claim(index, record)
-            if found is None:
+        part = sha256(statement.cid.raw).digest()
+        spoken = self._spoken_of(record.digest for record in statement.part.records)
+        new = {item.invocation for item in spoken if item.invocation not in self._nos}
+        self._nos |= get_many(tables.AT.name, new)
+        place = tables.no_of(index)
+        keys = [
+            self._nos.get(item.invocation, b"") + place + item.no for item in spoken
+        ]
+        valid = get_many(tables.CLAIMS.name, keys)
+        for item, row in zip(spoken, keys, strict=True):
+            if row not in valid:
                 continue
-            ran, withheld = found
+            ran = self._ran_of(item.invocation)
             for name, flag in DISCLOSED:
-                if name not in withheld:
+                if name not in item.withheld:
                     ran.now |= flag
-            ran.claims.append((statement.cid, record))
+            record = sha256(CID.of_block_digest(item.record).raw).digest()
+            ran.claims.append(part + record)
             self.count += 1
 
     def finish(self) -> tuple[set[bytes], list[Row]]:
@@ -171,64 +196,97 @@ class _Reader:
         keys: set[bytes] = set()
         flags: list[Row] = []
         for ran in self._ran.values():
-            program = self._program(ran) if Known.PROGRAM in ran.now else None
-            input = self._input(ran) if Known.INPUT in ran.now else None
-            claims: Iterable[tuple[CID, CID]] = ran.claims
-            if ran.now != ran.before:
-                keys.update(invocation_keys(ran.invocation, program, input))
-                name = tables.MAP_RAN.key.encode(ran.number)
-                flags.append(Row(tables.MAP_RAN.name, name, bytes((ran.now,))))
-                if ran.before is not None and input is not None and input.nonce:
-                    claims = [*self._earlier(ran), *claims]
-            keys.update(invocation_claims(ran.invocation, input, claims))
+            program, input = map(CID.of_block_digest, self._closure.ends(ran.digest))
+            invocation = Invocation(program, input)
+            at: tuple[CID, ...] = (input,)
+            is_new = ran.now != ran.before
+            if is_new:
+                at, more = self._shown(invocation, ran)
+                keys.update(more)
+                number = self._nos[ran.digest]
+                flags.append(Row(tables.MAP_RAN.name, number, bytes((ran.now,))))
+            elif Known.NONCED in ran.now:
+                at = places(invocation, self._closure.input(input.digest))
+            claims: Iterable[bytes] = ran.claims
+            if is_new and ran.before is not None and len(at) > 1:
+                claims = [*self._earlier(ran), *claims]
+            for place in at:
+                prefix = key(Topic.CLAIMS, program, place)
+                keys.update(prefix + item for item in claims)
         return keys, flags
 
-    def _claim(self, index: int, record: CID) -> tuple[_Ran, Sequence[object]] | None:
-        """The invocation of a valid claim and what is withheld; None if it is none.
+    def _shown(
+        self, invocation: Invocation, ran: _Ran
+    ) -> tuple[tuple[CID, ...], Iterator[bytes]]:
+        """Places and keys of an invocation, by what its claims disclose now."""
+        at: tuple[CID, ...] = (invocation.input,)
+        codes: Sequence[CID] = ()
+        data: Sequence[CID] = ()
+        if Known.PROGRAM in ran.now:
+            codes = codes_of(self._closure.program(invocation.program.digest))
+        if Known.INPUT in ran.now:
+            given = self._closure.given(invocation.input.digest)
+            data = tuple(map(CID, given.data))
+            if "nonce" in given.fields:
+                ran.now |= Known.NONCED
+                at = places(invocation, self._closure.input(invocation.input.digest))
+        return at, shown_keys(invocation, at, codes, data)
 
-        The index of claims has the valid ones, so little is looked at here.
-        """
-        number = self._view.number(record)
-        if number is None:
-            return None
-        try:
-            claim = dagcbor.decode(self._view.get(record))
-        except EncodingError:
-            return None
-        if not isinstance(claim, dict):
-            return None
-        invocation = claim.get("invocation")
-        at = self._view.number(invocation) if isinstance(invocation, CID) else None
-        if at is None:
-            return None
-        key = tables.CLAIMS.key.encode(at, index, number)
-        if self._view.rows.get(tables.CLAIMS.name, key) is None:
-            return None
-        withheld = claim.get("withheld", ())
-        assert isinstance(withheld, Sequence)  # noqa: S101 - it is valid
-        return self._ran_of(at), withheld
+    def _spoken_of(self, records: Iterable[bytes]) -> list[_Spoken]:
+        """What each record that may be a claim speaks of, by their digests."""
+        get_many = self._view.rows.get_many
+        nos = get_many(tables.AT.name, records)
+        blocks = get_many(tables.BLOCKS.name, nos.values())
+        found: list[_Spoken] = []
+        for record, no in nos.items():
+            block = blocks.get(no, b"")
+            if sha256(block).digest() != record:
+                raise StoreCorruptError(
+                    "a block has changed on the disk",
+                    at=str(CID.of_block_digest(record)),
+                )
+            usual = usual_claim(block)
+            if usual is not None:
+                found.append(_Spoken(record, no, usual.invocation, ()))
+                continue
+            claim = _claim(block)
+            if claim is not None:
+                invocation = claim.invocation.digest
+                found.append(_Spoken(record, no, invocation, claim.withheld))
+        return found
 
-    def _ran_of(self, number: int) -> _Ran:
+    def _ran_of(self, digest: bytes) -> _Ran:
         """The invocation as the map has it so far, and what this batch adds."""
-        ran = self._ran.get(number)
+        ran = self._ran.get(digest)
         if ran is None:
-            key = tables.MAP_RAN.key.encode(number)
-            row = self._view.rows.get(tables.MAP_RAN.name, key)
+            row = self._view.rows.get(tables.MAP_RAN.name, self._nos[digest])
             before = None if row is None else Known(row[0])
-            invocation = Invocation.from_block(self._view.block(number))
-            ran = _Ran(number, invocation, before, before or Known.NOTHING)
-            self._ran[number] = ran
+            ran = _Ran(digest, before, before or Known.NOTHING)
+            self._ran[digest] = ran
         return ran
 
-    def _earlier(self, ran: _Ran) -> Iterator[tuple[CID, CID]]:
+    def _earlier(self, ran: _Ran) -> Iterator[bytes]:
         """Claims of the invocation that are in the map already."""
-        for claim in self._view.claims_of(ran.number):
+        (number,) = tables.NUMBER.decode(self._nos[ran.digest])
+        for claim in self._view.claims_of(number):
             if claim.statement.index >= self._start:
                 return
-            yield claim.statement.cid, claim.cid
+            yield claim_part(claim.statement.cid, claim.cid)
 
-    def _program(self, ran: _Ran) -> Program:
-        return program_from_block(self._view.get(ran.invocation.program))
 
-    def _input(self, ran: _Ran) -> Input:
-        return Input.from_block(self._view.get(ran.invocation.input))
+class _Spoken(NamedTuple):
+    """A record that may be a claim: its digest and number, and its invocation."""
+
+    record: bytes
+    no: bytes
+    invocation: bytes
+    withheld: tuple[str, ...]
+
+
+def _claim(block: bytes) -> Claim | None:
+    """The claim of this block, valid or not; None if it is no claim."""
+    try:
+        record = parse_record(block)
+    except (EncodingError, RecordError):
+        return None
+    return record if isinstance(record, Claim) else None

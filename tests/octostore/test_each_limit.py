@@ -39,7 +39,7 @@ from octostore.errors import (
     StatementError,
 )
 from octostore.keys import Did
-from octostore.map import head, proof
+from octostore.map import head, proof, trie
 from octostore.map.questions import Question
 from octostore.map.trie import EMPTY
 from octostore.records import Claim, Profile, Revocation, issuers, shape
@@ -180,8 +180,8 @@ LIMITS = [
         ProofError,
     ),
     Limit(
-        "octostore.map.proof.KEY_BYTES_MAX",
-        proof.KEY_BYTES_MAX,
+        "octostore.map.trie.KEY_BYTES_MAX",
+        trie.KEY_BYTES_MAX,
         lambda n: proof.MapProof((bytes(n),)),
         ProofError,
         words="no hash and no key",

@@ -32,7 +32,7 @@ from invocation_spec.cid import CID
 from octostore import ingest, keys, result, statement, tables
 from octostore.map import head as map_head
 from octostore.map import keys as map_keys
-from octostore.map import proof as map_proof
+from octostore.map import trie as map_trie
 from octostore.records import claim, commitment, failure, issuers, link, shape
 from octostore.records import resolutions as meanings
 from octostore.store import Octostore
@@ -82,7 +82,7 @@ CODE: dict[str, dict[str, Any]] = {
     "map": {
         "rules": map_head.RULES,
         "pairs_max": map_keys.PAIRS_MAX,
-        "key_bytes_max": map_proof.KEY_BYTES_MAX,
+        "key_bytes_max": map_trie.KEY_BYTES_MAX,
         "integer_max": map_head.INTEGER_MAX,
     },
     "record": {
