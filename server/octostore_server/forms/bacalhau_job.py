@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from invocation_spec.node import UNICODE_SPACE
 from octostore_server.forms.bacalhau import (
     ENV,
     FOLDS,
@@ -22,6 +23,7 @@ from octostore_server.forms.words import (
     NUL_FREE,
     TEXT,
     Folded,
+    Schema,
     either,
     listed,
     ref,
@@ -30,6 +32,9 @@ from octostore_server.forms.words import (
 )
 
 __all__ = ["job"]
+
+#: Something else than the white space that targets are trimmed of.
+_NOT_BLANK: Final[Schema] = {"pattern": f"[^{UNICODE_SPACE}]"}
 
 
 def job() -> dict[str, Any]:
@@ -47,11 +52,9 @@ def job() -> dict[str, Any]:
             )
         )
     source = either(*sources)
-    forms.struct(
-        "InputSource",
-        {"Alias": ANYTHING},
-        {"Source": source, "Target": NUL_FREE},
-    )
+    landing = {"Source": source, "Target": {"allOf": [NUL_FREE, _NOT_BLANK]}}
+    named = forms.struct("InputSource", {"Alias": ANYTHING}, landing)
+    nameless = forms.struct("NamelessSource", {}, landing, empty=["Alias"])
     forms.struct("Module", {"Alias": NUL_FREE, "Target": ANYTHING}, {"Source": source})
     by_path = forms.struct(
         "WasmByPath",
@@ -73,19 +76,21 @@ def job() -> dict[str, Any]:
         {"EntryModule": ref("Module")},
     )
     tasks = []
-    for engine, given, place in (
-        ("docker", docker_params(forms), "Path"),
-        ("wasm", either(by_path, by_source), "Name"),
+    for name, given, place, source in (
+        ("docker", docker_params(forms), "Path", named),
+        ("wasm", by_path, "Name", named),
+        ("wasm-old", by_source, "Name", nameless),
     ):
+        engine = name.partition("-")[0]
         whole = forms.struct(
-            f"Engine-{engine}", {}, {"Type": word(engine), "Params": given}
+            f"Engine-{name}", {}, {"Type": word(engine), "Params": given}
         )
         tasks.append(
             forms.struct(
-                f"Task-{engine}",
+                f"Task-{name}",
                 {
                     "Env": ENV,
-                    "InputSources": listed(ref("InputSource")),
+                    "InputSources": listed(source),
                     "ResultPaths": outputs(forms, place, *OLD_NAMES),
                     "Network": network(forms),
                     **dropped("Name", "Publisher", "Meta", "Resources", "Timeouts"),
