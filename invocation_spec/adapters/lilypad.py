@@ -154,8 +154,39 @@ def _read_rendered(
     for reading in readings:
         reading.form = f"{form} {reading.form}"
         _read_files(reading, module)
+        _tell_versions(reading, module["job"].struct()["Spec"].struct())
         reading.ignore(module.unknown())
     return readings
+
+
+def _tell_versions(reading: Reading, spec: Struct) -> None:
+    """Warn of what a node reads otherwise since v2.11.0, or does not read at all.
+
+    It builds a models.Job for docker of the image, the entrypoint, the environment,
+    the network and the outputs, and of nothing else.
+    Source: lilypad pkg/executor/bacalhau/client.go translateJob.
+    """
+    dropped = [spec["Inputs"], spec["Contexts"], spec["EngineSpec"]]
+    engine = spec["Engine"]
+    if not engine.is_empty and engine.word() == "wasm":
+        dropped.append(engine)
+    elif not engine.is_empty:
+        docker = spec["Docker"].struct()
+        dropped += [docker["WorkingDirectory"], docker["Parameters"]]
+        if docker["Entrypoint"].value == []:
+            reading.findings.warn(
+                docker["Entrypoint"].at,
+                "version-dependent",
+                "[] is as absent to nodes before v2.11.0, and clears the image's"
+                " entrypoint since; leave it out",
+            )
+    for node in dropped:
+        if not node.is_empty:
+            reading.findings.warn(
+                node.at,
+                "version-dependent",
+                "nodes since v2.11.0 pass over it and run a docker job without it",
+            )
 
 
 def _read_files(reading: Reading, module: Struct) -> None:

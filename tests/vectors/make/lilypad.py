@@ -17,6 +17,8 @@ from tests.vectors.make.bacalhau_terms import (
     INDEX,
     NETWORK,
     OCI,
+    V0,
+    V1,
     WASI,
     beta,
     beta_wasm,
@@ -34,6 +36,7 @@ TAG = "oci:docker.io/example/tool:v1"
 URL = "https://example.org/d/a.csv"
 ENV = "/job/Spec/Docker/EnvironmentVariables"
 DEFAULTED = "input-defaulted"
+VERSIONS = "version-dependent"
 MACHINE = {"gpu": 0, "cpu": 1000, "ram": 100}
 
 
@@ -145,14 +148,14 @@ def modules() -> None:
         "module-wasm",
         "both engines of V1beta",
         module(beta_wasm()),
-        canonical(WASI, {}),
+        canonical(WASI, {}, warnings=[VERSIONS]),
         family="module alone",
     )
     case(
         "module-wasm-without-entry-point",
         "as in V1beta",
         module(beta_wasm({"EntryPoint": ""})),
-        canonical(WASI, {}, warnings=[ENTRY]),
+        canonical(WASI, {}, warnings=[ENTRY, VERSIONS]),
     )
     case(
         "module-network-by-default",
@@ -166,8 +169,66 @@ def modules() -> None:
         f"machine: {{gpu: 0}}\njob: {json.dumps(beta())}\n",
         canonical(OCI, ECHO),
     )
+    several_versions()
     open_modules()
     broken_modules()
+
+
+def several_versions() -> None:
+    """What nodes since v2.11.0 read otherwise: warned of, and read as before."""
+    mount = {"StorageSource": "IPFS", "CID": V0, "Path": "/in"}
+    more = {"StorageSource": "IPFS", "CID": V0, "Path": "/more"}
+    case(
+        "module-of-all-that-is-dropped",
+        "inputs, contexts, working directory and parameters: one warning each",
+        module(
+            beta(
+                {
+                    "Entrypoint": ["echo"],
+                    "Parameters": ["hi"],
+                    "WorkingDirectory": "/w",
+                },
+                version="V1beta2",
+                Inputs=[mount],
+                Contexts=[more],
+                EngineSpec={"Type": "wasm"},
+            )
+        ),
+        canonical(
+            OCI,
+            ECHO | {"cwd": "/w", "files": {"/in": V1, "/more": V1}},
+            warnings=[INDEX, *[VERSIONS] * 5],
+        ),
+    )
+    empty = {"Entrypoint": ["echo", "hi"], "Parameters": [], "WorkingDirectory": ""}
+    case(
+        "module-of-nothing-that-is-dropped",
+        "empty fields are dropped without a loss",
+        module(beta(empty, version="V1beta2", Inputs=[], Contexts=None)),
+        canonical(OCI, ECHO, warnings=[INDEX]),
+    )
+    case(
+        "module-entrypoint-empty-list",
+        "as absent before v2.11.0, clears the image's since",
+        module(beta({"Entrypoint": []})),
+        canonical(OCI, {}, warnings=[INDEX, VERSIONS]),
+    )
+    case(
+        "module-engine-spec",
+        "Bacalhau reads it, a newer node of Lilypad does not",
+        module(
+            beta(
+                version="V1beta2",
+                Engine=...,
+                Docker=...,
+                EngineSpec={
+                    "Type": "docker",
+                    "Params": {"Image": IMAGE, "Entrypoint": ["echo", "hi"]},
+                },
+            )
+        ),
+        canonical(OCI, ECHO, warnings=[INDEX, VERSIONS]),
+    )
 
 
 def open_modules() -> None:

@@ -86,7 +86,25 @@ function readModule(task, tree, kind) {
   const version = inner.get("APIVersion");
   if (!isVersion(version.value)) refuse(version.at, "another version");
   readJob(task, inner);
+  warnOfVersions(task, inner);
   task.form = `${kind} ${task.form}`;
+}
+
+/** Rendered: what nodes since v2.11.0 read otherwise. */
+function warnOfVersions(task, job) {
+  const spec = shared.mapOf(job.get("Spec"));
+  const found = ["inputs", "Contexts", "EngineSpec"].map((name) => spec.get(name));
+  const engine = spec.get("Engine");
+  if (!engine.empty && shared.word(engine) === "wasm") found.push(engine);
+  else if (!engine.empty) {
+    const docker = shared.mapOf(spec.get("Docker"));
+    found.push(docker.get("WorkingDirectory"), docker.get("Parameters"));
+    const entrypoint = docker.get("Entrypoint");
+    if (Array.isArray(entrypoint.value) && entrypoint.empty) {
+      task.warn("version-dependent", entrypoint.at);
+    }
+  }
+  for (const { empty, at } of found) if (!empty) task.warn("version-dependent", at);
 }
 
 const S = "[ \\t\\r\\n]";
