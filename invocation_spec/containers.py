@@ -90,7 +90,7 @@ def env_list(reading: Reading, node: Node) -> Mapping[str, str] | None:
     env: dict[str, str] = {}
     complete = True
     for item in node.elements():
-        text = reading.literal(item)
+        text = reading.block_text(item)
         if text is None:
             complete = False
             continue

@@ -9,13 +9,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from invocation_spec.archive import Archives
 from invocation_spec.cid import CID
 from invocation_spec.errors import DocumentError, EncodingError
 from invocation_spec.findings import Findings
 from invocation_spec.model import Input, Program, check_fit
+from invocation_spec.model.values import check_text
 from invocation_spec.node import Node
 from invocation_spec.paths import clean
 from invocation_spec.resolutions import Resolutions
@@ -83,9 +84,24 @@ class Reading:
         )
         return None
 
+    def block_text(self, node: Node) -> str | None:
+        """As `literal`, of a string that stands in a block as it is.
+
+        What no block can hold is refused here: whether something else is resolved
+        must not decide whether a document is one.
+        """
+        text = self.literal(node)
+        if text is not None:
+            made(node.at, check_text, text, "text")
+        return text
+
+    def check_known(self, at: str, **known: Any) -> None:
+        """Refuse a part of an input that no whole one could have."""
+        made(at, lambda: Input(**known).block)
+
     def literals(self, node: Node) -> list[str] | None:
         """The strings of the list here; None if any is a template."""
-        found = [self.literal(item) for item in node.elements()]
+        found = [self.block_text(item) for item in node.elements()]
         return _whole(found)
 
     def ignore(self, nodes: Iterable[Node], *, templates: bool = True) -> None:

@@ -105,8 +105,8 @@ def task_env(reading: Reading, node: Node) -> Env:
     complete = True
     for name, item in node.entries():
         _check_name(name, item.at)
-        text = reading.literal(item)
-        if text is None or reading.literal(Node(name, item.at)) is None:
+        text = reading.block_text(item)
+        if text is None or reading.block_text(Node(name, item.at)) is None:
             complete = False
         else:
             env[name] = text
@@ -186,6 +186,13 @@ def read_docker(
     cwd_node = params["WorkingDirectory"]
     cwd = working_directory(reading, cwd_node)
     complete = files.complete and (cwd is not None or cwd_node.is_empty)
+    reading.check_known(
+        params.at,
+        args=(*(entrypoint or ()), *(parameters or ())),
+        env=env or {},
+        cwd=cwd,
+        files=files.by_path,
+    )
     if entrypoint is None or parameters is None or env is None or not complete:
         return
     run: Command | None
@@ -228,7 +235,7 @@ def read_wasm(
 ) -> None:
     """The wasm engine: a WASI command with its arguments."""
     entry_node = params["Entrypoint"]
-    entry = DEFAULT_ENTRY if entry_node.is_empty else reading.literal(entry_node)
+    entry = DEFAULT_ENTRY if entry_node.is_empty else reading.block_text(entry_node)
     if entry_node.is_empty:
         reading.findings.warn(
             entry_node.at,
@@ -244,6 +251,9 @@ def read_wasm(
     if code is not None and entry is not None and len(linked) == len(imports):
         reading.program = made(params.at, WasiProgram, code, entry, tuple(linked))
     args = reading.literals(params["Parameters"])
+    reading.check_known(
+        params.at, args=tuple(args or ()), env=env or {}, files=files.by_path
+    )
     if args is not None and env is not None and files.complete:
         reading.input = made(
             params.at, Input, args=tuple(args), env=env, files=files.by_path

@@ -23,8 +23,9 @@ from dataclasses import dataclass, field
 from invocation_spec.adapters.golem_package import parse_inside
 from invocation_spec.adapters.golem_transfer import Inputs, Source, container_path
 from invocation_spec.errors import DocumentError
+from invocation_spec.model.values import check_text
 from invocation_spec.node import ASCII_SPACE, Node, Struct
-from invocation_spec.reading import Files, Reading, clean_at
+from invocation_spec.reading import Files, Reading, clean_at, made
 
 __all__ = ["Command", "Script", "read_script"]
 
@@ -181,6 +182,8 @@ class _Reader:
         if not entry.text():
             raise entry.refuse("a path in the image, or the ID of an entry point")
         args = tuple(item.text() for item in _list(fields["args"]))
+        for item in (entry, *_list(fields["args"])):
+            made(item.at, check_text, item.text(), "argument")
         self.script.runs.append(Command(entry.text(), args, fields.at))
         self.script.puts.append(Files())
 

@@ -98,10 +98,15 @@ def _fill(
             )
         else:
             awaits.append(Await(path, promise.when, invocation))
-    if call.args is None or call.nonce is None or len(awaits) < len(call.promises):
-        return
+    has_args = call.args is not None
     given = made(
-        task.at, Input, args=tuple(call.args), nonce=call.nonce, awaits=tuple(awaits)
+        task.at,
+        Input,
+        args=tuple(call.args or ()),
+        nonce=call.nonce or b"",
+        awaits=tuple(awaits) if has_args else (),
     )
-    made(task.at, lambda: given.block)  # it may be too large
-    task.reading.input = given
+    # What no input can have is refused, whether or not all of it is known.
+    made(task.at, lambda: given.block)
+    if has_args and call.nonce is not None and len(awaits) == len(call.promises):
+        task.reading.input = given

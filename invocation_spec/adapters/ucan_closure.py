@@ -33,6 +33,7 @@ from invocation_spec.model import (
     OciProgram,
     WasiProgram,
 )
+from invocation_spec.model.values import check_text
 from invocation_spec.node import Node, Struct
 from invocation_spec.reading import Files, Reading, clean_at, made
 from invocation_spec.references import parse_url
@@ -68,7 +69,11 @@ class _Part:
         return node.elements()
 
     def texts(self, node: Node) -> list[str]:
-        return [self.text(item) for item in self.elements(node)]
+        found = []
+        for item in self.elements(node):
+            found.append(self.text(item))
+            made(item.at, check_text, found[-1], "text")
+        return found
 
     def entries(self, node: Node) -> list[tuple[str, Node]]:
         if self.awaits(node):
@@ -140,6 +145,14 @@ def _read_docker(
     close(inputs, "entrypoint, workdir, mounts, outputs and env")
     if image is not None:
         reading.program = OciProgram(image.digest)
+    reading.check_known(
+        inputs.at,
+        args=tuple(entrypoint),
+        env=env,
+        cwd=cwd,
+        files=files.by_path,
+        nonce=nonce,
+    )
     if not input.complete or not files.complete:
         return
     if image is None and not entrypoint:
@@ -170,9 +183,13 @@ def _read_wasi(
     reading.dirs = _outputs(input, inputs["outputs"])
     close(inputs, "entrypoint, parameters, modules, mounts, outputs and env")
     imports = tuple(Import(cid) for cid in modules if cid is not None)
+    made(inputs["entrypoint"].at, check_text, entry, "entry")
     if program.complete and code is not None and len(imports) == len(modules):
         at = inputs["entrypoint"].at
         reading.program = made(at, WasiProgram, code, entry, imports)
+    reading.check_known(
+        inputs.at, args=tuple(args), env=env, files=files.by_path, nonce=nonce
+    )
     if input.complete and files.complete:
         reading.input = made(
             inputs.at,

@@ -26,6 +26,7 @@ from invocation_spec.cid import CID
 from invocation_spec.dagcbor import Ipld
 from invocation_spec.errors import DocumentError, EncodingError
 from invocation_spec.model import WasmFunctionProgram
+from invocation_spec.model.values import check_text
 from invocation_spec.node import Node, Struct
 from invocation_spec.reading import Reading, made
 from invocation_spec.references import parse_data_url
@@ -111,6 +112,7 @@ class WasmCall:
             return
         if not name:
             raise node.refuse("the name of an exported function")
+        made(node.at, check_text, name, "function")
         if code is not None:
             self.reading.program = made(node.at, WasmFunctionProgram, code, name)
 

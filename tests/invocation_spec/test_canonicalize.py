@@ -7,8 +7,9 @@ import tracemalloc
 
 import pytest
 
-from invocation_spec import DocumentError, Resolutions, canonicalize
+from invocation_spec import CID, DocumentError, Resolutions, canonicalize
 from invocation_spec.findings import FINDINGS_MAX
+from invocation_spec.model import ITEMS_MAX, TEXT_BYTES_MAX
 
 _IMAGE = "ubuntu@sha256:" + 64 * "a"
 _DIGEST = "sha256:" + 64 * "b"
@@ -37,6 +38,48 @@ def test_forms_of_two_networks_are_told_apart_by_naming_one() -> None:
     document = json.dumps({**both, "exeScript": []}).encode()
     with pytest.raises(DocumentError, match="say which network it is for"):
         canonicalize(document)
+
+
+_LONG = "x" * (TEXT_BYTES_MAX + 1)
+_URL = "https://example.org/a.csv"
+_MISSING = {"Target": "/in", "Source": {"Type": "urlDownload", "Params": {"URL": _URL}}}
+
+
+@pytest.mark.parametrize(
+    ("params", "task"),
+    [
+        ({}, {"Env": {"A": _LONG}}),
+        ({}, {"Env": {_LONG: "1"}}),
+        ({"EnvironmentVariables": [f"A={_LONG}x"]}, {}),
+        ({"Parameters": [_LONG]}, {}),
+        ({"Parameters": ["x"] * (ITEMS_MAX + 1)}, {}),
+        ({"Parameters": ["x" * TEXT_BYTES_MAX] * 5}, {}),
+        ({"Image": "ubuntu", "Entrypoint": None, "Parameters": [_LONG]}, {}),
+    ],
+)
+def test_what_no_block_can_hold_is_refused_before_all_is_resolved(
+    params: dict[str, object], task: dict[str, object]
+) -> None:
+    whole = {"Image": _IMAGE, "Entrypoint": ["a"], **params}
+    engine = {"Type": "docker", "Params": whole}
+    document = {"Tasks": [{"Engine": engine, "InputSources": [_MISSING], **task}]}
+    data = json.dumps(document).encode()
+    given = Resolutions.of({_URL: str(CID.of_bytes(b"")), "oci:ubuntu": _DIGEST})
+    for resolutions in (None, given):
+        with pytest.raises(DocumentError, match="at most"):
+            canonicalize(data, resolutions)
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_a_text_too_long_is_refused_before_the_code_is_known(typed: bool) -> None:
+    call = {"rsc": _URL, "op": "wasm/run", "input": {"func": _LONG, "args": []}}
+    command = {
+        "with": _URL,
+        "do": "wasm32-wasi/run",
+        "inputs": {"entrypoint": "_start", "parameters": [_LONG]},
+    }
+    with pytest.raises(DocumentError, match="at most"):
+        canonicalize(json.dumps(call if typed else {"t": command}).encode())
 
 
 def test_resolutions_that_nothing_needs_are_findings_too() -> None:

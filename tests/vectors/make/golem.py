@@ -896,7 +896,13 @@ def scripts() -> Iterable[Row]:
         "NUL in an argument",
         "no argv can hold it",
         bundle([*READY, run("/bin/wc", "a\0b")]),
-        error_at="/exeScript/2/run",
+        error_at="/exeScript/2/run/args/0",
+    )
+    yield case(
+        "NUL in an argument beside an unresolved transfer",
+        "what breaks a rule is refused, whatever is not known yet",
+        bundle([*READY, put(), run("/bin/wc", "a\0b")]),
+        error_at="/exeScript/3/run/args/0",
     )
     yield case(
         "start-entrypoint",

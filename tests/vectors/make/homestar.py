@@ -421,6 +421,24 @@ def homestar_schemes() -> None:
             settled,
             resolutions={url: str(CODE)},
         )
+    nul = {"func": "a\0", "args": []}
+    for name, fields, at in (
+        ("function-with-nul", {"input": nul}, "/input/func"),
+        ("nonce-too-long", {"nnc": "n" * 257}, None),
+    ):
+        case(
+            f"unresolved-with-{name}",
+            "what breaks a rule is refused, whatever is not known yet",
+            run(rsc="https://example.org/f.wasm", **fields),
+            refused(at),
+        )
+    promised = {"await/ok": {"/": str(native({"no": "task"}))}}
+    case(
+        "unresolved-await-with-nonce-too-long",
+        "at most 256 bytes, whatever the promise gives",
+        run([promised], nnc="n" * 257),
+        refused(),
+    )
     case(
         "rsc-without-a-cid",
         "ipfs:// names no content; Homestar hashes it, and there is nothing to run",
