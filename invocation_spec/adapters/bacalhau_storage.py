@@ -178,13 +178,13 @@ def _s3(
         return None
     bucket, key, endpoint, version_id = whole
     reference = s3_reference(bucket, key, endpoint=endpoint, version_id=version_id)
+    cid = _checksum(params[source.checksum])
     several = _several(params, key)
     if several:
         reading.findings.leave_unresolved(at, reference, several)
         files.put(None, None, at)
         return None
     name: str | None = base_name(key)
-    cid = _checksum(params[source.checksum])
     if cid is None:
         meaning = reading.resolver.s3(reference, at)
         cid = None if meaning is None else meaning.cid

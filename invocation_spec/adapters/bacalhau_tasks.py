@@ -271,7 +271,7 @@ def read_outputs(reading: Reading, outputs: Node, field: str) -> None:
         fields.pass_over("StorageSource", "CID", "URL", "Metadata", "S3")
         # What v1alpha1 called the type of the storage.
         fields.pass_over("StorageSourceName", "EngineName", "Engine", "engine_name")
-        node, name = fields[field], fields["Name"]
+        node, name = fields[field], fields["Name"].text_or()
         fields.pass_over("Path")
         if not node.is_empty:
             said = reading.literal(node)
@@ -279,6 +279,6 @@ def read_outputs(reading: Reading, outputs: Node, field: str) -> None:
                 continue
             path = clean_at(said, node.at)
             dirs.add(path)
-            reading.result_names[name.text_or(path.lstrip("/"))] = path
+            reading.result_names[name or path.lstrip("/")] = path
         reading.ignore(fields.unknown())
     reading.dirs = tuple(sorted(dirs))

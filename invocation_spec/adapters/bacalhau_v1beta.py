@@ -144,7 +144,13 @@ def _read_input(reading: Reading, node: Node, files: Files) -> None:
             fields["ReadWrite"].at, "read-write-mount", "the job may change its input"
         )
     place(reading, source, files)
+    _ignore(reading, source, fields)
+
+
+def _ignore(reading: Reading, source: Source, fields: Struct) -> None:
     reading.ignore(fields.unknown())
+    if source.params is not fields:  # the map S3
+        reading.ignore(source.params.unknown())
 
 
 def _source(node: Node) -> tuple[Source, Struct]:
@@ -179,6 +185,8 @@ def _module(reading: Reading, node: Node) -> Module:
     code = place(reading, nowhere, Files())
     node = fields["Name"]
     name = "" if node.is_empty else reading.literal(node)
+    fields.pass_over("ReadWrite")
+    _ignore(reading, nowhere, fields)
     return Module(code if name is not None else None, name or "")
 
 

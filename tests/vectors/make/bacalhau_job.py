@@ -1152,6 +1152,17 @@ def buckets() -> None:
         one(Filter=".*", ChecksumSHA256=SUM),
         open_("s3://b/d/a.csv", "s3-prefix"),
     )
+    for name, params in (
+        ("a filter", {"Filter": ".*"}),
+        ("a prefix", {"Key": "d/"}),
+        ("partitions", {"Partition": {"Type": "object"}}),
+    ):
+        case(
+            f"S3 with {name} and a checksum that is a number",
+            "no text, whatever the key finds",
+            one(**params, ChecksumSHA256=1),
+            refused(f"{SOURCE}/Source/Params/ChecksumSHA256"),
+        )
     case(
         "S3 with partitions",
         "who reads what depends on the listing",
@@ -1246,6 +1257,12 @@ def paths() -> None:
 
 def purity() -> None:
     """Networks, job types, templates."""
+    case(
+        "output without a path whose name is a number",
+        "passed over, but a name is text",
+        docker(ResultPaths=[{"Name": 1, "Path": ""}]),
+        refused(f"{TASK}/ResultPaths/0/Name"),
+    )
     case(
         "network None",
         "asks for none",

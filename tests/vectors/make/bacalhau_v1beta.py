@@ -273,6 +273,34 @@ def tasks() -> None:
 
 def inputs() -> None:
     """Storage specs."""
+    case(
+        "unknown field of the map S3",
+        "the network passes over it, and so do we, but say so",
+        beta(
+            inputs=[
+                mount(
+                    "S3",
+                    S3={"Bucket": "b", "Key": "d/a.csv", "Checksum": SUM, "Colour": 1},
+                )
+            ]
+        ),
+        {**put("/inputs/a.csv"), "warnings": [INDEX, "ignored-field"]},
+    )
+    case(
+        "unknown field of a module",
+        "the same of a storage spec that is a module; ReadWrite it knows",
+        beta_wasm(
+            {
+                "EntryModule": {
+                    "StorageSource": "Inline",
+                    "URL": data_url(MODULE),
+                    "ReadWrite": False,
+                    "Colour": 1,
+                }
+            }
+        ),
+        {**canonical(WASI, {}), "warnings": ["ignored-field"]},
+    )
     for name, spelled in (("v0", V0), ("v1", str(V1)), ("base58btc", V1_BASE58)):
         case(
             f"IPFS {name}",

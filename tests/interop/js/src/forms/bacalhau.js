@@ -217,6 +217,7 @@ function entryPoint(task, field) {
 export function outputs(task, field, name, ...dropped) {
   for (const output of elements(field)) {
     const path = output.get(name);
+    text(output.get("Name"));
     output.drop(...dropped);
     output.ignoreOthers(task);
     if (!path.empty) task.dirs.add(clean(text(path), path.at));
