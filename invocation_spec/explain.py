@@ -60,6 +60,10 @@ _Path: TypeAlias = tuple[str | int, ...]
 #: Codecs whose hash is that of the bytes themselves: one digest, one content.
 _WHOLE: Final = (RAW, DAG_CBOR)
 
+_COMMANDS: Final = (
+    "one states the whole command, the other leaves the image's entrypoint in force:"
+    " resolutions with the image's entrypoint and cmd decide whether they are one"
+)
 _SAME_BYTES: Final = (
     "may be the same bytes in another encoding: check, then link them (same-bytes)"
 )
@@ -129,6 +133,8 @@ class Explanation:
     def _notes(self) -> Iterator[str]:
         if self.links_alone:
             yield "they agree but for CIDs that may mean the same: check, then link"
+        if self._by_image_command():
+            yield _COMMANDS
         if self._but_for_nonce():
             yield "they agree but for the nonce, which makes each its own run"
         for one, other, name in ((self.a, self.b, "b"), (self.b, self.a, "a")):
@@ -142,6 +148,17 @@ class Explanation:
             and waits == {item.reference for item in self.b.unresolved}
         ):
             yield "they wait for the same references: resolved alike, they may meet"
+
+    def _by_image_command(self) -> bool:
+        """Whether one argv, and args or none, are told of one image."""
+        if not isinstance(self.a.program, OciProgram):
+            return False
+        if self.a.program != self.b.program:
+            return False
+        inputs = [item.input for item in (self.a, self.b) if item.input is not None]
+        if len(inputs) < 2 or any(given.steps for given in inputs):
+            return False
+        return bool(inputs[0].argv) != bool(inputs[1].argv)
 
     def _but_for_nonce(self) -> bool:
         return [item.path for item in self.differences] == [("input", "nonce")]

@@ -21,6 +21,9 @@ from octostore.lookup import Web
 __all__ = ["Found", "can_look_up", "look_up"]
 
 _IMAGE = "oci:"
+
+#: What of an image's meaning leaves the command as the spec has it.
+_PINNED = frozenset(("digest", "platform"))
 _URLS = ("https://", "http://")
 
 
@@ -43,7 +46,13 @@ def can_look_up(reference: str) -> bool:
 
 
 def look_up(
-    web: Web, reference: str, to_fill: Json, platform: str | None, bytes_max: int
+    web: Web,
+    reference: str,
+    to_fill: Json,
+    platform: str | None,
+    bytes_max: int,
+    *,
+    image_config: bool = False,
 ) -> Found:
     """Ask where a normalised reference points what it means.
 
@@ -53,6 +62,8 @@ def look_up(
         to_fill: the value that its finding wants filled in.
         platform: which image of an index, `OS/ARCH`; None for the index itself.
         bytes_max: the most bytes of one download.
+        image_config: say of an image what its configuration states, too. Without,
+            a tag and its digest give one program and one input.
 
     Raises:
         NotFoundError: nothing is there, or no file name where one is wanted.
@@ -60,11 +71,11 @@ def look_up(
         RemoteError: it cannot be reached, refuses, or sends too much.
     """
     if reference.startswith(_IMAGE):
-        return _image(web, reference, platform)
+        return _image(web, reference, platform, image_config)
     return _download(web, reference, bytes_max, named=isinstance(to_fill, dict))
 
 
-def _image(web: Web, reference: str, platform: str | None) -> Found:
+def _image(web: Web, reference: str, platform: str | None, config: bool) -> Found:
     image = parse_image(reference.removeprefix(_IMAGE))
     found = find_image(web, image, platform)
     note: dict[str, Json] = {"source": found.source}
@@ -72,7 +83,12 @@ def _image(web: Web, reference: str, platform: str | None) -> Found:
         note["index"] = found.index
     if found.platforms:
         note["platforms"] = list(found.platforms)
-    return Found(found.meaning, note)
+    meaning: dict[str, Json] = {
+        name: value
+        for name, value in found.meaning.items()
+        if config or name in _PINNED
+    }
+    return Found(meaning, note)
 
 
 def _download(web: Web, url: str, bytes_max: int, *, named: bool) -> Found:

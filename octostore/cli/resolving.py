@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -37,7 +38,7 @@ from octostore.cli.rim import (
 from octostore.cli.words import mend
 from octostore.errors import StoreError
 from octostore.lookup import DOWNLOAD_BYTES_MAX, Web
-from octostore.meanings import can_look_up, look_up
+from octostore.meanings import Found, can_look_up, look_up
 
 __all__ = ["app"]
 
@@ -101,6 +102,12 @@ def fill_command(
         str | None,
         typer.Option(metavar="OS/ARCH", help="Which image of an index: linux/amd64."),
     ] = None,
+    image_config: Annotated[
+        bool,
+        typer.Option(
+            "--image-config", help="Say the entrypoint, cmd and workdir of images too."
+        ),
+    ] = False,
     bytes_max: Annotated[
         int,
         typer.Option(
@@ -115,8 +122,10 @@ def fill_command(
 ) -> None:
     """Look up over the network what the references of a spec mean now.
 
-    Images are asked of their registries, downloads are hashed. With -o OUT.json
-    the source and the time of each stand beside it, in OUT.notes.json.
+    Images are asked of their registries, downloads are hashed. Of an image its
+    digest and platform are said, so that a tag gives what its digest gives; with
+    --image-config its entrypoint and cmd too, which make a command whole. With
+    -o OUT.json the source and time of each stand beside it, in OUT.notes.json.
 
     Example: octostore resolutions fill job.yaml -o resolutions.json
     """
@@ -133,26 +142,31 @@ def fill_command(
             if not todo:
                 break
             for reference, to_fill in todo.items():
-                _look_up(sheet, web, reference, to_fill, platform, bytes_max)
+                _look_up(
+                    sheet,
+                    reference,
+                    partial(
+                        look_up,
+                        web,
+                        reference,
+                        to_fill,
+                        platform,
+                        bytes_max,
+                        image_config=image_config,
+                    ),
+                )
     _leave_rest(sheet, outcomes)
     _tell(sheet, out, as_json=as_json)
     codes = [OUTCOME_CODES[outcome.name] for outcome in outcomes]
     leave(max(codes + [exit_code(error) for error in sheet.errors.values()]))
 
 
-def _look_up(
-    sheet: _Sheet,
-    web: Web,
-    reference: str,
-    to_fill: Json,
-    platform: str | None,
-    bytes_max: int,
-) -> None:
+def _look_up(sheet: _Sheet, reference: str, ask: Callable[[], Found]) -> None:
     """Ask for one reference; an error of one does not stop the others."""
     if sys.stderr.isatty():
         print(f"octostore: looking up {one_line(reference)}", file=sys.stderr)
     try:
-        found = look_up(web, reference, to_fill, platform, bytes_max)
+        found = ask()
     except OctostoreError as error:
         sheet.errors[reference] = error
         return

@@ -247,3 +247,20 @@ def test_a_value_that_dag_json_cannot_say_is_given_as_its_block() -> None:
         "a": {"dag-cbor": {"/": {"bytes": "oWEvYXg"}}},
         "b": 1,
     }
+
+
+def test_args_and_argv_of_one_image_are_decided_by_its_configuration() -> None:
+    image = "ubuntu@sha256:" + 64 * "a"
+
+    def job(name: str, **command: list[str]) -> bytes:
+        engine = {"Type": "docker", "Params": {"Image": name, **command}}
+        return json.dumps({"Tasks": [{"Engine": engine}]}).encode()
+
+    args, argv = job(image, Parameters=["x"]), job(image, Entrypoint=["x"])
+    found = explain(*(canonicalize(data)[0] for data in (args, argv)))
+    assert found.same is False
+    assert any("entrypoint and cmd decide" in note for note in found.notes)
+    other = job("ubuntu@sha256:" + 64 * "b", Entrypoint=["x"])
+    for a, b in ((args, args), (argv, argv), (args, other)):
+        notes = explain(*(canonicalize(data)[0] for data in (a, b))).notes
+        assert not any("entrypoint and cmd" in note for note in notes)

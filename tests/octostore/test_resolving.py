@@ -151,6 +151,24 @@ def fill(octostore: Command, *arguments: str) -> Said:
     return octostore("resolutions", "fill", *arguments, "--insecure")
 
 
+def test_a_tag_that_is_filled_gives_what_its_digest_gives(
+    octostore: Command, registry: str, tmp_path: Path
+) -> None:
+    with Pusher(registry, "tools/z") as pusher:
+        digest = pusher.image("1", "linux/amd64", Entrypoint=["/bin/z"], Cmd=["-h"])
+    key = f"oci:{registry}/tools/z:1"
+    spec = job(tmp_path, f"{registry}/tools/z:1")
+    said = fill(octostore, spec, "-o", "out.json", "--json")
+    assert said.json["resolutions"] == {
+        key: {"digest": digest, "platform": "linux/amd64"}
+    }
+    by_tag = octostore("canonicalize", spec, "--resolutions", "out.json", "--json")
+    pinned = job(tmp_path, f"{registry}/tools/z@{digest}")
+    by_digest = octostore("canonicalize", pinned, "--json")
+    assert by_tag.code == by_digest.code == 0
+    assert by_tag.json["invocation"] == by_digest.json["invocation"]
+
+
 def test_an_image_is_pinned_with_what_its_configuration_states(
     octostore: Command, registry: str, tmp_path: Path
 ) -> None:
@@ -159,7 +177,7 @@ def test_an_image_is_pinned_with_what_its_configuration_states(
             "1.0", "linux/amd64", Entrypoint=["/bin/x"], Cmd=["-h"], WorkingDir="/w"
         )
     spec = job(tmp_path, f"{registry}/tools/x:1.0")
-    said = fill(octostore, spec, "-o", "out.json")
+    said = fill(octostore, spec, "-o", "out.json", "--image-config")
     assert said.code == 0, said.err
     key = f"oci:{registry}/tools/x:1.0"
     assert json.loads((tmp_path / "out.json").read_text()) == {
@@ -195,7 +213,7 @@ def test_of_an_index_the_platform_asked_for_is_taken(
         index = pusher.index("latest", images)
     spec, key = job(tmp_path, f"{registry}/many"), f"oci:{registry}/many:latest"
     for platform in platforms:
-        said = fill(octostore, spec, "--platform", platform, "--json")
+        said = fill(octostore, spec, "--platform", platform, "--image-config", "--json")
         assert said.code == 0, said.err
         assert said.json["resolutions"][key] == {
             "digest": images[platform],
