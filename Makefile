@@ -70,6 +70,7 @@ bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.ingest
 	@$(BIN)/python -m benchmarks.ingest --claims 5000 --per-statement 1
 	@$(BIN)/python -m benchmarks.lookup --claims 10000
+	@$(BIN)/python -m benchmarks.map --keys 20000 --claims 10000
 	@$(BIN)/python -m benchmarks.who
 	@$(BIN)/python -m benchmarks.canonicalize
 	@$(BIN)/python -m benchmarks.proofs
