@@ -219,7 +219,7 @@ def trees() -> dict[str, list[tuple[str, Any]]]:
         case = CASES[name]
         found = tree_of(document_of(case))
         if found is not None and "network" not in case:
-            (outcome, *_) = canonicalize(document_of(case))
+            (outcome, *_) = canonicalize(document_of(case), resolutions_of(case))
             made[schema_of(outcome)].append((name, found[1]))
     return made
 
