@@ -161,15 +161,15 @@ def _read_wasm(reading: Reading, params: Struct, task: Struct, files: Files) -> 
             files.drop(taken)
     else:
         reading.form = "models.Job wasm v1.1"
-        _refuse_aliases(task["InputSources"])
+        _warn_of_aliases(reading, task["InputSources"])
         env = _env_of_two(reading, env_node, params["EnvironmentVariables"])
         main = _by_source(reading, entry)
         imports = [_by_source(reading, item) for item in modules]
     read_wasm(reading, params, main.code, imports, env, files)
 
 
-def _refuse_aliases(sources: Node) -> None:
-    """Refuse an alias of an input: from v1.3.1 to v1.6 a module may link by it.
+def _warn_of_aliases(reading: Reading, sources: Node) -> None:
+    """Warn of an alias of an input: from v1.3.1 to v1.6 a module may link by it.
 
     Before, any source of IPFS or a URL was linked; since, none is. Source:
     pkg/executor/wasm/loader.go loadModuleByName of v1.3.0, v1.3.1, v1.7.0.
@@ -177,10 +177,11 @@ def _refuse_aliases(sources: Node) -> None:
     for item in sources.elements():
         alias = item.struct()["Alias"]
         if not alias.is_empty:
-            raise DocumentError(
-                "names an input that versions of Bacalhau link as a module or do not;"
-                " write it under ImportModules, or remove the Alias",
-                at=alias.at,
+            reading.findings.warn(
+                alias.at,
+                "version-dependent",
+                "Bacalhau v1.3.1 to v1.6 links a module that imports this name to the"
+                " input; a module belongs under ImportModules",
             )
 
 

@@ -54,7 +54,6 @@ def job() -> dict[str, Any]:
     source = either(*sources)
     landing = {"Source": source, "Target": {"allOf": [NUL_FREE, _NOT_BLANK]}}
     named = forms.struct("InputSource", {"Alias": ANYTHING}, landing)
-    nameless = forms.struct("NamelessSource", {}, landing, empty=["Alias"])
     forms.struct("Module", {"Alias": NUL_FREE, "Target": ANYTHING}, {"Source": source})
     by_path = forms.struct(
         "WasmByPath",
@@ -79,7 +78,7 @@ def job() -> dict[str, Any]:
     for name, given, place, source in (
         ("docker", docker_params(forms), "Path", named),
         ("wasm", by_path, "Name", named),
-        ("wasm-old", by_source, "Name", nameless),
+        ("wasm-old", by_source, "Name", named),
     ):
         engine = name.partition("-")[0]
         whole = forms.struct(

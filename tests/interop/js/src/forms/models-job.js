@@ -92,7 +92,7 @@ function readTask(task, fields) {
   const landings = shared.landed(
     sources.map((source) => {
       const alias = source.get("Alias");
-      if (isUpTo16 && !alias.empty) refuse(alias.at, "an alias that may link");
+      if (isUpTo16 && !alias.empty) task.warn("version-dependent", alias.at);
       return readInputSource(task, source, trimmed(source.get("Target")));
     }),
   );
