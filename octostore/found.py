@@ -107,12 +107,17 @@ def read_found(
 
 
 def questions(asked: Asked, found: Iterable[Found]) -> list[Question]:
-    """What an answer with these invocations asks of the map, sorted."""
+    """What an answer with these invocations asks of the map, sorted.
+
+    Of each invocation its claims where it stands itself: below its place without the
+    nonce stand other runs, too, which are asked for only by that place.
+    """
     prefixes = set(_roles(asked))
     for item in found:
         program = item.invocation.program
+        prefixes.add(key(Topic.CLAIMS, program, item.invocation.input))
         for at in places(item.invocation, item.input):
-            if asked.invocation in (None, Invocation(program, at).cid):
+            if asked.invocation == Invocation(program, at).cid:
                 prefixes.add(key(Topic.CLAIMS, program, at))
     if asked.invocation is not None and not prefixes:
         prefixes.add(key(Topic.INVOCATION, asked.invocation))

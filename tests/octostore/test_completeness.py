@@ -112,6 +112,18 @@ def test_every_form_of_the_question_is_proved_whole(
     assert any(note.startswith("proven: nothing was left out") for note in found.notes)
 
 
+@pytest.mark.parametrize("code", [C1, NONCED.program.cid])
+def test_a_run_with_a_nonce_is_proved_without_the_others(
+    store: Octostore, code: CID
+) -> None:
+    """It stands at its input without the nonce too, and so do others."""
+    asked = Asked(code, NONCED.input.cid)
+    assert len(who(store, Asked(code, PLAIN.input.cid)).invocations) > 1
+    found = verify_answer(io.BytesIO(sent(store, asked)), asked, is_page=False)
+    assert found.whole is not None
+    assert [item.invocation for item in found.answer.invocations] == [NONCED.cid]
+
+
 def test_an_answer_has_as_many_invocations_as_expected(store: Octostore) -> None:
     """So that the proofs above are about something."""
     counts = {name: len(who(store, it).invocations) for name, it in QUESTIONS.items()}
