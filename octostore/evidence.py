@@ -99,11 +99,11 @@ def blocks_of(store: Octostore, statements: Iterable[CID]) -> Iterator[Block]:
     closure = Closure(lambda digest: store.find(tables.our_cid(digest)))
     for cid in statements:
         statement = store.statement(cid)
-        yield Block(statement.envelope_cid, statement.envelope)
-        for part in map(tables.our_cid, closure.needs(statement.part).present):
-            if part not in seen:
-                seen.add(part)
-                yield Block(part, store.get(part))
+        needs = map(tables.our_cid, closure.needs(statement.part).present)
+        for block in (statement.envelope_cid, *needs):
+            if block not in seen:
+                seen.add(block)
+                yield Block(block, store.get(block))
 
 
 def behind(store: Octostore, answer: Answer) -> tuple[CID, ...]:
