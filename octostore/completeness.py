@@ -36,7 +36,7 @@ from octostore.tables import Known
 from octostore.tlog.merkle import inclusion_proof, verify_inclusion
 from octostore.view import View
 
-__all__ = ["WholeProof", "check_whole", "prove"]
+__all__ = ["WholeProof", "check_listed", "check_whole", "prove"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +138,30 @@ def check_whole(
     verify_inclusion(
         leaf, proof.logged.entry, checkpoint.size, proof.path, checkpoint.root
     )
+    return check_listed(proof.proof, head.root, asked, found)
+
+
+def check_listed(
+    proof: MapProof, root: bytes, asked: Asked, found: Sequence[Found]
+) -> tuple[Invocation, ...]:
+    """Check that the map with this root has these claims on what was asked, no other.
+
+    Returns the invocations that it does not list for such a question, as above.
+
+    Raises:
+        ProofError: a claim is not in the map, or one that is in it is left out.
+    """
     listed = [item for item in found if is_asked(asked, item)]
     asks = questions(asked, listed)
     prefixes = tuple(question.prefix for question in asks)
     known = {
         item for one in listed for item in one.mapped() if item.startswith(prefixes)
     }
-    for keys in open_proof(proof.proof, head.root, asks, known):
+    try:
+        answers = open_proof(proof, root, asks, known)
+    except ProofError as error:
+        raise ProofError(f"the map does not show these claims: {error}") from error
+    for keys in answers:
         _check_none_hidden(keys, known)
     return tuple(item.invocation for item in found if item not in listed)
 

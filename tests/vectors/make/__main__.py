@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tests.vectors.make import (
+    bundles,
     car,
     did_key,
     maps,
@@ -47,3 +48,4 @@ if __name__ == "__main__":
     save("note.json", note.notes())
     save("tlog.json", tlog.tlog())
     save("map.json", [*maps.keys(), *maps.roots(), *maps.heads(), *maps.proofs()])
+    save("bundles.json", bundles.bundles())

@@ -70,10 +70,10 @@ def public(seed: bytes) -> bytes:
     return packed(times(scalar_of(seed)[0], BASE))
 
 
-def signature(seed: bytes, message: bytes) -> bytes:
-    """RFC 8032, Ed25519."""
+def signature(seed: bytes, message: bytes, *, salt: bytes = b"") -> bytes:
+    """RFC 8032, Ed25519; with a salt, another signature that holds as well."""
     scalar, prefix = scalar_of(seed)
-    nonce = challenge(prefix, message)
+    nonce = challenge(salt + prefix, message)
     r = packed(times(nonce, BASE))
     s = (nonce + challenge(r, public(seed), message) * scalar) % L
     return r + s.to_bytes(32, "little")

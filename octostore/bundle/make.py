@@ -1,0 +1,69 @@
+"""A bundle from a store: the answer as of the last map head under a checkpoint.
+
+    file = make_bundle(store, Asked(program=C1, input=D1), log_key.checkpoint(store))
+
+What was logged after that head is not in it. Source: docs/spec/bundle.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from invocation_spec.cid import CID
+from octostore import car
+from octostore.answer import Asked
+from octostore.bundle.answering import whole_answer
+from octostore.bundle.format import Bundle
+from octostore.completeness import prove
+from octostore.errors import StoreCorruptError
+from octostore.evidence import behind, blocks_of
+from octostore.store import Octostore
+from octostore.tlog.checkpoint import SignedCheckpoint
+from octostore.tlog.multiproof import multiproof
+from octostore.view import View
+
+__all__ = ["make_bundle"]
+
+
+def make_bundle(
+    store: Octostore, asked: Asked, signed: SignedCheckpoint
+) -> Iterator[bytes]:
+    """The file piece by piece; its proofs are made before the first.
+
+    `signed` is a checkpoint of this store's own log. Whoever keeps the file
+    verifies it first: nothing here is checked twice.
+
+    Raises:
+        NotFoundError: the log has no map head, or the checkpoint does not cover the
+            last one.
+        ProofError: the answer is too large for one bundle.
+    """
+    with store.view(signed.checkpoint.size) as view:
+        whole = prove(view, asked)
+    logged = whole.logged
+    answer = whole_answer(store, asked, logged.head.size)
+    parts = behind(store, answer)
+    with store.view() as view:
+        entries = tuple(_entry(view, part) for part in parts)
+        places = sorted([logged.entry, *(index for index, _ in entries)])
+        path = multiproof(view.node, places, signed.checkpoint.size)
+    proof = bytes(whole.proof)
+    root = Bundle(
+        asked=asked,
+        log=signed.log,
+        checkpoint=bytes(signed).decode(),
+        head=(logged.entry, logged.head.cid),
+        map=CID.of_block(proof),
+        statements=entries,
+        proof=path,
+    ).block
+    first = [(CID.of_block(block), block) for block in (root, logged.head.block, proof)]
+    return car.chunks([first[0][0]], chain(first, blocks_of(store, parts)))
+
+
+def _entry(view: View, part: CID) -> tuple[int, CID]:
+    index = view.index(part)
+    if index is None:
+        raise StoreCorruptError("a statement without a place", at=str(part))
+    return index, view.entry(index).block

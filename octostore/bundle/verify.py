@@ -1,0 +1,226 @@
+"""A bundle verified step by step, from the file alone.
+
+    for step in Reading(stream, log=vkey).steps():
+        step.name, step.says
+
+Each step rests on those before it; the first that does not hold raises, and
+`Reading.step` names it. The statements go through the one door into a store of
+their own, and the question is asked there. Source: docs/spec/bundle.md.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from invocation_spec.cid import CID
+from octostore.answer import Answer
+from octostore.bundle.answering import placed, whole_answer
+from octostore.bundle.contents import BundleCar, take_statements
+from octostore.bundle.format import Bundle
+from octostore.car import Block
+from octostore.completeness import check_listed
+from octostore.errors import NoteError, ProofError
+from octostore.evidence import behind
+from octostore.found import found_of
+from octostore.log import Checkpoint
+from octostore.map.head import MapHead
+from octostore.map.heads import LoggedHead
+from octostore.map.proof import MapProof
+from octostore.spool import Spool
+from octostore.store import Octostore
+from octostore.tables import our_cid
+from octostore.tlog.checkpoint import SignedCheckpoint
+from octostore.tlog.multiproof import verify_multiproof
+from octostore.tlog.note import VerifierKey
+
+__all__ = [
+    "Reading",
+    "Step",
+    "VerifiedBundle",
+    "verify_bundle",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that holds, in words."""
+
+    name: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedBundle:
+    """An answer that is proven: all claims that the map had when `head` was made.
+
+    `signed.log` is the key that was trusted; `is_named_by_itself` says that only
+    the bundle names it.
+    """
+
+    bundle: Bundle
+    signed: SignedCheckpoint
+    head: MapHead
+    answer: Answer
+    is_named_by_itself: bool
+    steps: tuple[Step, ...]
+
+
+def verify_bundle(
+    stream: BinaryIO,
+    *,
+    log: VerifierKey | None = None,
+    witnesses: Sequence[VerifierKey] = (),
+) -> VerifiedBundle:
+    """All steps at once; see `Reading.steps` for what it raises."""
+    reading = Reading(stream, log=log, witnesses=witnesses)
+    for _ in reading.steps():
+        pass
+    return reading.result
+
+
+class Reading:
+    """One bundle on its way to be believed.
+
+    `log` is the key of the log whose bundle it must be; without one, the key that
+    the bundle names. Each of `witnesses` must have signed the checkpoint.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        *,
+        log: VerifierKey | None = None,
+        witnesses: Sequence[VerifierKey] = (),
+    ) -> None:
+        self.step = "file"
+        self._stream = stream
+        self._log = log
+        self._witnesses = witnesses
+        self._steps: list[Step] = []
+        self._result: VerifiedBundle | None = None
+
+    @property
+    def result(self) -> VerifiedBundle:
+        """What is proven, after the last step."""
+        if self._result is None:
+            raise ValueError("not all steps were taken")
+        return self._result
+
+    def steps(self) -> Iterator[Step]:
+        """Verify one thing after the other.
+
+        Raises:
+            CarError: no CAR, or it breaks off.
+            EncodingError: an envelope is not canonical.
+            NoteError: the checkpoint is not signed as it must be.
+            StatementError: a statement in it does not verify.
+            ProofError: anything else that does not hold.
+        """
+        for step in self._all():
+            self._steps.append(step)
+            yield step
+
+    def _all(self) -> Iterator[Step]:
+        car = BundleCar(self._stream)
+        bundle = Bundle.from_block(car.next(car.root))
+        yield Step("file", "a bundle of one answer")
+
+        self.step = "checkpoint"
+        signed = self._signed(bundle)
+        tree = signed.checkpoint
+        yield Step(
+            self.step, f"{tree.origin} has {tree.size} entries; its signature holds"
+        )
+        for witness in signed.cosigned:
+            yield Step("witness", f"{witness.by.name} signed it at {witness.time_s}")
+
+        self.step = "entries"
+        verify_multiproof(bundle.leaves, tree.size, bundle.proof, tree.root)
+        count = len(bundle.statements)
+        yield Step(self.step, f"the map head and {count} statements are in that log")
+
+        self.step = "map head"
+        head = MapHead.from_block(car.next(bundle.head[1]))
+        _check_places(bundle, head)
+        yield Step(
+            self.step,
+            f"entry {bundle.head[0]}: the map of the first {head.size} entries",
+        )
+        self.step = "map"
+        proof = MapProof.from_bytes(car.next(bundle.map))
+
+        self.step = "statements"
+        with (
+            tempfile.TemporaryDirectory(prefix="octostore-") as folder,
+            Spool(Path(folder)) as spool,
+        ):
+            places = take_statements(car, bundle.statements, spool)
+            yield Step(
+                self.step, f"{count} signatures hold; nothing is missing or left over"
+            )
+            self.step = "answer"
+            with Octostore.open(Path(folder) / "store") as store:
+                _fill(store, spool, places)
+                local = whole_answer(store, bundle.asked, store.checkpoint().size)
+                if set(behind(store, local)) != places.keys():
+                    raise ProofError("a statement that the answer does not rest on")
+                with store.view() as view:
+                    size = store.checkpoint().size
+                    found = [found_of(view, item, size) for item in local.invocations]
+        answer = replace(
+            local,
+            checkpoint=Checkpoint(tree.size, tree.root),
+            invocations=tuple(placed(item, places) for item in local.invocations),
+            map=LoggedHead(bundle.head[0], head),
+        )
+        claims = sum(len(item.claims) for item in found)
+        yield Step(
+            self.step,
+            f"{claims} claims on {len(found)} invocations, computed here from the"
+            " statements",
+        )
+        self.step = "complete"
+        check_listed(proof, head.root, bundle.asked, found)
+        yield Step(
+            self.step, "the map has these claims on what was asked, and no other"
+        )
+        self._result = VerifiedBundle(
+            bundle, signed, head, answer, self._log is None, tuple(self._steps)
+        )
+
+    def _signed(self, bundle: Bundle) -> SignedCheckpoint:
+        if self._log is not None and self._log != bundle.log:
+            raise NoteError(f"a bundle of another log, whose key is {bundle.log}")
+        note = bundle.checkpoint.encode()
+        signed = SignedCheckpoint.open(note, bundle.log, self._witnesses)
+        missing = set(self._witnesses) - {item.by for item in signed.cosigned}
+        if missing:
+            raise NoteError(f"not signed by {min(key.name for key in missing)}")
+        return signed
+
+
+def _check_places(bundle: Bundle, head: MapHead) -> None:
+    """The map covers the statements, and comes after what it covers."""
+    index, last = bundle.head[0], bundle.statements[-1:]
+    if head.size > index:
+        raise ProofError(
+            f"a map of {head.size} entries, logged as entry {index}, before they were"
+        )
+    if last and last[0][0] >= head.size:
+        raise ProofError(
+            f"the statement at entry {last[0][0]} came after the map of {head.size}"
+        )
+
+
+def _fill(store: Octostore, spool: Spool, parts: Mapping[CID, int]) -> None:
+    """Take the statements in through the one door."""
+    receipt = store.ingest(
+        Block(our_cid(digest), spool.find(digest) or b"") for digest in spool
+    )
+    refused = parts.keys() - set(receipt.accepted)
+    if receipt.malformed is not None or refused:
+        raise ProofError(f"not taken in: {receipt.malformed or min(map(str, refused))}")
