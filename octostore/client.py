@@ -125,6 +125,13 @@ class Remote:
             raise ProofError("the proof that was asked for is not there", at=self._url)
         return found
 
+    def bundle(self, asked: Asked) -> bytes:
+        """A bundle of the whole answer, as it came: verify it."""
+        params = {name: str(cid) for name, cid in asked.to_json().items()}
+        request = self._client.build_request("GET", "/v1/bundle", params=params)
+        with self._answered(request, PROOF_BYTES_MAX) as body:
+            return body.read()
+
     def send(self, stream: BinaryIO) -> Receipt:
         """Deliver a CAR of statements; the receipt also of one that is refused."""
         request = self._client.build_request(

@@ -29,7 +29,7 @@ from octostore.log import KIND_MAP_HEAD, KIND_STATEMENT, Entry
 from octostore.tlog.merkle import SIZE_MAX, leaf_hash
 from octostore.tlog.note import KeyType, VerifierKey
 
-__all__ = ["BUNDLE_TAG", "Bundle", "is_bundle"]
+__all__ = ["BUNDLE_TAG", "Bundle"]
 
 BUNDLE_TAG: Final = "octostore/bundle@1"
 
@@ -143,12 +143,6 @@ class Bundle:
         if index in found:
             raise ProofError("a statement and the map head at one place", at="/head")
         return found | {index: leaf_hash(bytes(Entry(KIND_MAP_HEAD, block)))}
-
-
-def is_bundle(block: bytes) -> bool:
-    """Whether a block calls itself a bundle, sound or not."""
-    name = BUNDLE_TAG.encode()
-    return block.startswith(bytes((0xA1, 0x60 + len(name))) + name)
 
 
 def _asked(value: Ipld) -> Asked:

@@ -18,12 +18,31 @@ from octostore.bundle.format import Bundle
 from octostore.completeness import prove
 from octostore.errors import StoreCorruptError
 from octostore.evidence import behind, blocks_of
+from octostore.log_key import LogKey
+from octostore.map.heads import last_head
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.multiproof import multiproof
 from octostore.view import View
 
-__all__ = ["make_bundle"]
+__all__ = ["checkpoint_over", "make_bundle"]
+
+
+def checkpoint_over(store: Octostore, key: LogKey) -> SignedCheckpoint:
+    """The newest checkpoint, with who cosigned it, if it covers the last map head.
+
+    Otherwise one of the log as it is now, which nobody has cosigned yet.
+
+    Raises:
+        LogStateError: the log may not sign.
+        StoreError: the disk; nothing was signed.
+    """
+    with store.view() as view:
+        logged = last_head(view.rows)
+    signed = key.newest()
+    if logged is not None and logged.entry < signed.checkpoint.size:
+        return signed
+    return key.checkpoint(store)
 
 
 def make_bundle(

@@ -11,10 +11,10 @@ their own, and the question is asked there. Source: docs/spec/bundle.md.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from invocation_spec.cid import CID
 from octostore.answer import Answer
@@ -36,6 +36,7 @@ from octostore.tables import our_cid
 from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.multiproof import verify_multiproof
 from octostore.tlog.note import VerifierKey
+from octostore.tlog.witness import Quorum
 
 __all__ = [
     "Reading",
@@ -43,6 +44,8 @@ __all__ = [
     "VerifiedBundle",
     "verify_bundle",
 ]
+
+_NOBODY: Final = Quorum((), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +71,33 @@ class VerifiedBundle:
     is_named_by_itself: bool
     steps: tuple[Step, ...]
 
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """What no step can show, and a reader has to believe; a line each."""
+        log = self.signed.log.name
+        named = "which only this file says" if self.is_named_by_itself else "as told"
+        witnesses = ", ".join(item.by.name for item in self.signed.cosigned)
+        seen = f"cosigned by {witnesses}" if witnesses else "no witness was asked for"
+        return (
+            f"that {self.signed.log} is the key of {log}, {named}",
+            f"that {log} did not fork: {seen}",
+            f"that its map leaves out nothing of its first {self.head.size} entries:"
+            " whoever replays the log can tell",
+            "that nothing was kept out of the log: ask others",
+            "names, which are the issuers' own; a later name, or that a claim was taken"
+            " back, may be missing",
+            "that those who signed claims tell the truth",
+        )
+
 
 def verify_bundle(
     stream: BinaryIO,
     *,
     log: VerifierKey | None = None,
-    witnesses: Sequence[VerifierKey] = (),
+    quorum: Quorum = _NOBODY,
 ) -> VerifiedBundle:
     """All steps at once; see `Reading.steps` for what it raises."""
-    reading = Reading(stream, log=log, witnesses=witnesses)
+    reading = Reading(stream, log=log, quorum=quorum)
     for _ in reading.steps():
         pass
     return reading.result
@@ -86,7 +107,7 @@ class Reading:
     """One bundle on its way to be believed.
 
     `log` is the key of the log whose bundle it must be; without one, the key that
-    the bundle names. Each of `witnesses` must have signed the checkpoint.
+    the bundle names. `quorum` says which witnesses must have signed the checkpoint.
     """
 
     def __init__(
@@ -94,12 +115,12 @@ class Reading:
         stream: BinaryIO,
         *,
         log: VerifierKey | None = None,
-        witnesses: Sequence[VerifierKey] = (),
+        quorum: Quorum = _NOBODY,
     ) -> None:
         self.step = "file"
         self._stream = stream
         self._log = log
-        self._witnesses = witnesses
+        self._quorum = quorum
         self._steps: list[Step] = []
         self._result: VerifiedBundle | None = None
 
@@ -133,22 +154,22 @@ class Reading:
         signed = self._signed(bundle)
         tree = signed.checkpoint
         yield Step(
-            self.step, f"{tree.origin} has {tree.size} entries; its signature holds"
+            self.step, f"{tree.origin} signed that it has {_count(tree.size, 'entry')}"
         )
         for witness in signed.cosigned:
-            yield Step("witness", f"{witness.by.name} signed it at {witness.time_s}")
+            yield Step("witness", f"{witness.by.name} signed it, too")
 
         self.step = "entries"
         verify_multiproof(bundle.leaves, tree.size, bundle.proof, tree.root)
-        count = len(bundle.statements)
-        yield Step(self.step, f"the map head and {count} statements are in that log")
+        told = _count(len(bundle.statements), "statement")
+        yield Step(self.step, f"the map head and {told} are in that log")
 
         self.step = "map head"
         head = MapHead.from_block(car.next(bundle.head[1]))
         _check_places(bundle, head)
         yield Step(
             self.step,
-            f"entry {bundle.head[0]}: the map of the first {head.size} entries",
+            f"entry {bundle.head[0]} is the map of those before entry {head.size}",
         )
         self.step = "map"
         proof = MapProof.from_bytes(car.next(bundle.map))
@@ -160,7 +181,7 @@ class Reading:
         ):
             places = take_statements(car, bundle.statements, spool)
             yield Step(
-                self.step, f"{count} signatures hold; nothing is missing or left over"
+                self.step, f"{told}, each signed and whole; nothing is left over"
             )
             self.step = "answer"
             with Octostore.open(Path(folder) / "store") as store:
@@ -180,14 +201,12 @@ class Reading:
         claims = sum(len(item.claims) for item in found)
         yield Step(
             self.step,
-            f"{claims} claims on {len(found)} invocations, computed here from the"
-            " statements",
+            f"{_count(claims, 'claim')} on {_count(len(found), 'invocation')}, computed"
+            " here from the statements",
         )
         self.step = "complete"
         check_listed(proof, head.root, bundle.asked, found)
-        yield Step(
-            self.step, "the map has these claims on what was asked, and no other"
-        )
+        yield Step(self.step, "the map has just these claims on what was asked")
         self._result = VerifiedBundle(
             bundle, signed, head, answer, self._log is None, tuple(self._steps)
         )
@@ -196,10 +215,8 @@ class Reading:
         if self._log is not None and self._log != bundle.log:
             raise NoteError(f"a bundle of another log, whose key is {bundle.log}")
         note = bundle.checkpoint.encode()
-        signed = SignedCheckpoint.open(note, bundle.log, self._witnesses)
-        missing = set(self._witnesses) - {item.by for item in signed.cosigned}
-        if missing:
-            raise NoteError(f"not signed by {min(key.name for key in missing)}")
+        signed = SignedCheckpoint.open(note, bundle.log, self._quorum.witnesses)
+        self._quorum.check(signed)
         return signed
 
 
@@ -224,3 +241,9 @@ def _fill(store: Octostore, spool: Spool, parts: Mapping[CID, int]) -> None:
     refused = parts.keys() - set(receipt.accepted)
     if receipt.malformed is not None or refused:
         raise ProofError(f"not taken in: {receipt.malformed or min(map(str, refused))}")
+
+
+def _count(number: int, name: str) -> str:
+    if number == 1:
+        return f"1 {name}"
+    return f"{number} {name.removesuffix('y')}{'ies' if name.endswith('y') else 's'}"

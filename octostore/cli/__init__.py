@@ -17,6 +17,7 @@ from invocation_spec.errors import OctostoreError
 from octostore import __version__
 from octostore.cli import keys, mapping, resolving, signing
 from octostore.cli.asking import who_command
+from octostore.cli.bundling import bundle_command
 from octostore.cli.checking import backup_command, check_command, rebuild_command
 from octostore.cli.claiming import claim_command, profile_command
 from octostore.cli.demonstrating import demo_command
@@ -44,7 +45,7 @@ _CommandLineError: type[Exception] = next(
 #: As one meets them: what was asked, running it, signing it, asking, keeping.
 _ORDER: Final = (
     *("demo", "canonicalize", "explain", "resolutions", "cid", "run"),
-    *("key", "profile", "claim", "ingest", "who", "log", "verify"),
+    *("key", "profile", "claim", "ingest", "who", "log", "bundle", "verify"),
     *("check", "rebuild", "backup", "serve"),
 )
 
@@ -80,6 +81,7 @@ app.command("ingest")(ingest_command)
 app.command("who")(who_command)
 app.add_typer(signing.app)
 app.add_typer(mapping.app)
+app.command("bundle")(bundle_command)
 app.command("verify")(verify_command)
 app.command("check")(check_command)
 app.command("rebuild")(rebuild_command)

@@ -38,7 +38,7 @@ from octostore.errors import ProofError, StoreError
 from octostore.store import Octostore
 from octostore.who import CLAIMS_MAX, who
 
-__all__ = ["who_command"]
+__all__ = ["questions_of", "who_command"]
 
 
 def who_command(
@@ -83,12 +83,9 @@ def who_command(
 
     Example: octostore who ./kepler.wasm ./planets.csv
     """
-    if given_input is not None:
-        questions = [
-            Asked(program=cid_or_path(program), input=cid_or_path(given_input))
-        ]
-    else:
-        questions = _of_spec(program, network, resolutions, task, as_json=as_json)
+    questions = questions_of(
+        program, given_input, network, resolutions, task, as_json=as_json
+    )
     page = _Page(limit, after, read_as_of(as_of), prove or out is not None)
     if server is not None:
         if out is not None:
@@ -166,6 +163,25 @@ def _write(out: Path, store: Octostore, asked: list[_Asked]) -> None:
         raise UsageError("exists; choose another name", at=str(out)) from error
     except OSError as error:
         raise StoreError(f"not written: {error.strerror}", at=str(out)) from error
+
+
+def questions_of(
+    program: str,
+    given_input: str | None,
+    network: str | None,
+    resolutions: str | None,
+    task: int | None,
+    *,
+    as_json: bool,
+) -> list[Asked]:
+    """What two arguments ask, or one: an invocation, by several CIDs if it has them.
+
+    Raises:
+        UsageError: they are no CIDs, and no files.
+    """
+    if given_input is not None:
+        return [Asked(program=cid_or_path(program), input=cid_or_path(given_input))]
+    return _of_spec(program, network, resolutions, task, as_json=as_json)
 
 
 def _of_spec(

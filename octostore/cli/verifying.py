@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Final
 
 import typer
 
+from invocation_spec.errors import DocumentError
+from octostore.bundle.format import BUNDLE_TAG
 from octostore.cli.inputs import opened
 from octostore.cli.rim import (
     AsJson,
@@ -17,6 +19,7 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.cli.unbundling import verify_bundle_file
 from octostore.equivocation import Equivocation
 from octostore.errors import KeyFileError, NotFoundError
 from octostore.log_key import LogKey
@@ -28,6 +31,16 @@ from octostore.tlog.witness import Quorum
 
 __all__ = ["verify_command", "witness_key"]
 
+#: Enough to tell what a file is: a CAR of one root says so in its first block.
+_HEAD_BYTES: Final = 256
+
+#: How the root of a bundle begins.
+_BUNDLE: Final = b"\xa1\x72" + BUNDLE_TAG.encode()
+
+#: What the header of a CAR has; one of the two, if a bit of the other is flipped.
+_CAR: Final = (b"roots", b"version")
+_ONE_ROOT: Final = b"\x65roots\x81"
+
 
 def verify_command(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A proof; - for stdin.")],
@@ -35,8 +48,8 @@ def verify_command(
         str | None,
         typer.Option(
             metavar="VKEY",
-            help="The key of the log that a tlog-proof is about; by default that of"
-            " the store's own log.",
+            help="The key of the log that the proof is about. By default, of a bundle"
+            " the one it names itself, of a tlog-proof that of the store's own log.",
         ),
     ] = None,
     witness: Annotated[
@@ -54,21 +67,27 @@ def verify_command(
 ) -> None:
     """Verify a proof in a file, without store or server.
 
-    Of equivocation, or that a statement is in a log.
+    Of equivocation; that a statement is in a log; or a bundle, a whole answer. Says
+    which key of a log it trusted. Exit 0 if it holds, 5 if not, 2 if it is no proof.
 
-    Says which key of a log it trusted. Exit 0 if it holds, 5 if not.
-
-    Example: octostore verify proof.car
+    Example: octostore verify answer.car
     """
+    asked = _asked(witness or [], quorum)
     with opened(file) as stream:
-        head = stream.read(len(PROOF_HEAD))
-        if head == PROOF_HEAD.encode():
-            rest = stream.read(PROOF_BYTES_MAX + 1)
-            asked = _asked(witness or [], quorum)
-            _verify_logged(head + rest, log, asked, store, as_json=as_json)
-        else:
-            whole = io.BufferedReader(_Rest(head, stream))
+        head = stream.read(_HEAD_BYTES)
+        whole = io.BufferedReader(_Rest(head, stream))
+        if head.startswith(PROOF_HEAD.encode()):
+            raw = whole.read(PROOF_BYTES_MAX + 1)
+            _verify_logged(raw, log, asked, store, as_json=as_json)
+        elif _BUNDLE in head:
+            key = None if log is None else _log_key(log)
+            verify_bundle_file(whole, key, asked, as_json=as_json)
+        elif any(word in head for word in _CAR) and _ONE_ROOT not in head:
             _verify_equivocation(whole, as_json=as_json)
+        else:
+            raise DocumentError(
+                "no proof; expected a bundle, a proof of equivocation or a tlog-proof"
+            )
 
 
 class _Rest(io.RawIOBase):
@@ -135,10 +154,7 @@ def _key(
 ) -> tuple[VerifierKey, str]:
     """The key of the log to trust, and why that one."""
     if log is not None:
-        key = VerifierKey.parse(log)
-        if key.type != KeyType.ED25519:
-            raise UsageError("--log: the key of a witness; name that of the log")
-        return key, "as --log names it"
+        return _log_key(log), "as --log names it"
     origin = LogCheckpoint.parse(Note.from_bytes(proof.checkpoint).text).origin
     path = store_path(store)
     try:
@@ -158,6 +174,13 @@ def _asked(witnesses: list[str], least: int | None) -> Quorum:
     if least is not None and least > len(keys):
         raise UsageError(f"--quorum {least} of {len(keys)}; name each with --witness")
     return Quorum(keys, len(keys) if least is None else least)
+
+
+def _log_key(text: str) -> VerifierKey:
+    key = VerifierKey.parse(text)
+    if key.type != KeyType.ED25519:
+        raise UsageError("--log: the key of a witness; name that of the log")
+    return key
 
 
 def witness_key(text: str) -> VerifierKey:

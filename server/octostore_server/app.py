@@ -27,6 +27,7 @@ from octostore_server import errors
 from octostore_server.mapping import mapping
 from octostore_server.node import Node
 from octostore_server.routes import (
+    bundles,
     canonicalization,
     gateway,
     health,
@@ -66,7 +67,7 @@ def create_app(store: Octostore, settings: Settings) -> FastAPI:
     app.state.node = Node(store, settings)
     errors.install(app)
     for module in (
-        *(questions, canonicalization, statements, gateway, log),
+        *(questions, bundles, canonicalization, statements, gateway, log),
         *(health, pages),
     ):
         app.include_router(module.router)

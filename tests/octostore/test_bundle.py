@@ -16,6 +16,7 @@ from octostore.bundle import contents
 from octostore.bundle.verify import Reading, VerifiedBundle, verify_bundle
 from octostore.errors import CarError, ProofError
 from octostore.tlog.note import VerifierKey
+from octostore.tlog.witness import Quorum
 from tests.vectors.make.bundles import World, car_of
 
 _FILE = Path(__file__).parents[1] / "vectors" / "bundles.json"
@@ -33,10 +34,11 @@ def of(name: str) -> bytes:
 
 
 def read(row: dict[str, Any]) -> Reading:
+    witnesses = tuple(VerifierKey.parse(text) for text in row.get("witnesses", ()))
     return Reading(
         io.BytesIO(car(row)),
         log=VerifierKey.parse(row["log"]) if "log" in row else None,
-        witnesses=[VerifierKey.parse(text) for text in row.get("witnesses", ())],
+        quorum=Quorum(witnesses, len(witnesses)),
     )
 
 

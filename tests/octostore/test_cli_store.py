@@ -127,8 +127,12 @@ def test_an_equivocation_is_shown_written_and_verified_alone(
     assert said["holds"] is True
     assert said["statements"] == [str(proof.first.cid), str(proof.second.cid)]
     assert run(["verify", "nowhere.car"]) == 2
-    Path(item["file"]).write_bytes(b"something else")
+    bent = bytearray(proof.to_car())
+    bent[-1] ^= 1
+    Path(item["file"]).write_bytes(bent)
     assert run(["verify", item["file"]]) == 5
+    Path(item["file"]).write_bytes(b"something else")
+    assert run(["verify", item["file"]]) == 2
 
 
 def test_every_flipped_byte_of_a_proof_is_refused(proof: Equivocation) -> None:

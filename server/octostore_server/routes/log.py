@@ -25,7 +25,7 @@ from octostore_server.node import AtNode, Node
 from octostore_server.openapi import PROBLEMS, binary
 from octostore_server.routes.gateway import IMMUTABLE, unchanged
 
-__all__ = ["CHECKPOINT_TYPE", "TILE_TYPE", "router"]
+__all__ = ["CHECKPOINT_TYPE", "TILE_TYPE", "key_of", "router"]
 
 CHECKPOINT_TYPE: Final = "text/plain; charset=utf-8"
 TILE_TYPE: Final = "application/octet-stream"
@@ -50,7 +50,7 @@ router = APIRouter(tags=["log"], responses=PROBLEMS)
 )
 def get_checkpoint(node: AtNode) -> Response:
     """Sign the log as it is now; the same size is signed once."""
-    note = bytes(_key(node).checkpoint(node.store))
+    note = bytes(key_of(node).checkpoint(node.store))
     headers = {
         "cache-control": "no-store",
         "content-type": CHECKPOINT_TYPE,
@@ -95,7 +95,12 @@ def get_tile(
     return Response(content, headers=headers)
 
 
-def _key(node: Node) -> LogKey:
+def key_of(node: Node) -> LogKey:
+    """The key of the log that is served, made when it is first needed.
+
+    Raises:
+        NotFoundError: it has none, and this server makes none.
+    """
     if node.settings.readonly:
         return LogKey.open(node.store.path)
     return LogKey.open_or_create(node.store.path, secrets.token_bytes)

@@ -1,0 +1,139 @@
+"""`octostore bundle`: an answer in a file that proves itself."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from octostore.answer import Asked
+from octostore.bundle.make import checkpoint_over, make_bundle
+from octostore.bundle.verify import VerifiedBundle, verify_bundle
+from octostore.cli.asking import questions_of
+from octostore.cli.inputs import From, ResolutionsFile
+from octostore.cli.rim import (
+    AsJson,
+    Server,
+    StorePath,
+    UsageError,
+    print_json,
+    say,
+    store_path,
+)
+from octostore.cli.signing import key_of
+from octostore.cli.words import entries
+from octostore.client import Remote
+from octostore.durable import write_new
+from octostore.errors import ProofError, StoreError, StoreLockedError
+from octostore.store import Octostore
+
+__all__ = ["bundle_command"]
+
+_Note: TypeAlias = Callable[[str], object]
+
+
+def bundle_command(
+    program: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROGRAM|SPEC",
+            help="Program or code: a CID or ./path. Alone: a spec or an invocation.",
+        ),
+    ],
+    given_input: Annotated[
+        str | None,
+        typer.Argument(metavar="INPUT", help="Input or data: a CID or ./path."),
+    ] = None,
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write it.")
+    ],
+    network: From = None,
+    resolutions: ResolutionsFile = None,
+    task: Annotated[
+        int | None, typer.Option(help="Which task of the spec, from 0.")
+    ] = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write an answer with all that proves it.
+
+    Brings the map up to the log and signs a checkpoint, if that is due. The file
+    is verified before it is kept; `octostore verify` needs nothing else.
+
+    Example: octostore bundle ./kepler.wasm ./planets.csv -o answer.car
+    """
+    asked = questions_of(
+        program, given_input, network, resolutions, task, as_json=as_json
+    )
+    if len(asked) > 1:
+        raise UsageError("the spec has several invocations; ask for one of them")
+    notes: list[str] = []
+    if server is not None:
+        with Remote(server) as remote:
+            file = remote.bundle(asked[0])
+    else:
+        file = _of_store(store_path(store), asked[0], notes.append)
+    found = verify_bundle(io.BytesIO(file))
+    if found.answer.asked != asked[0]:
+        raise ProofError("a bundle that answers another question", at=server)
+    _write(out, file)
+    for note in notes:
+        print(f"octostore: {note}", file=sys.stderr)
+    _show(out, file, found, as_json=as_json)
+
+
+def _of_store(path: Path, asked: Asked, note: _Note) -> bytes:
+    with Octostore.open(path, readonly=True):
+        pass  # a question makes no store
+    try:
+        with Octostore.open(path) as store:
+            logged = store.update_map(int(time.time()))
+            if logged is not None:
+                note(
+                    f"the map was brought up to {entries(logged.head.size)}, and a"
+                    " checkpoint over it signed"
+                )
+            return _made(store, asked)
+    except StoreLockedError:
+        with Octostore.open(path, readonly=True) as store:
+            note("another process writes here: as of the last map head")
+            return _made(store, asked)
+
+
+def _made(store: Octostore, asked: Asked) -> bytes:
+    signed = checkpoint_over(store, key_of(store))
+    return b"".join(make_bundle(store, asked, signed))
+
+
+def _write(out: Path, file: bytes) -> None:
+    try:
+        write_new(out, lambda _status: file)
+    except FileExistsError as error:
+        raise UsageError("exists; choose another name", at=str(out)) from error
+    except OSError as error:
+        raise StoreError(f"not written: {error.strerror}", at=str(out)) from error
+
+
+def _show(out: Path, file: bytes, found: VerifiedBundle, *, as_json: bool) -> None:
+    claims = sum(len(item.claims) for item in found.answer.invocations)
+    if as_json:
+        said = {
+            "bundle": str(out),
+            "bytes": len(file),
+            "claims": claims,
+            "origin": found.signed.log.name,
+            "log": str(found.signed.log),
+            "answer": found.answer.to_json(),
+        }
+        print_json(said)
+        return
+    say(f"{out}  {len(file)} bytes, {claims} claims")
+    say(f"  as of the first {entries(found.head.size)} of {found.signed.log.name}")
+    say(f"  verify it with  octostore verify {out} --log {found.signed.log}")
