@@ -6,9 +6,12 @@ import base64
 import io
 import json
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dag_cbor
 import pytest
 
 from invocation_spec.errors import OctostoreError
@@ -17,7 +20,8 @@ from octostore.bundle.verify import Reading, VerifiedBundle, verify_bundle
 from octostore.errors import CarError, ProofError
 from octostore.tlog.note import VerifierKey
 from octostore.tlog.witness import Quorum
-from tests.vectors.make.bundles import World, car_of
+from tests.vectors.make.bundles import Plan, World, car_of
+from tests.vectors.make.rows import cid_of
 
 _FILE = Path(__file__).parents[1] / "vectors" / "bundles.json"
 ROWS: list[dict[str, Any]] = json.loads(_FILE.read_text())
@@ -147,6 +151,57 @@ def test_more_than_a_bundle_has_is_refused_soon(
     with pytest.raises(ProofError, match=r"more than .* blocks or .* bytes"):
         verified(car_of([*blocks, *(b"\x18" + bytes([n]) for n in range(24, 200))]))
     assert time.perf_counter() - begun < 5
+
+
+def _many_items(plan: Plan) -> bytes:
+    items = dag_cbor.encode({"octostore/map-proof@1": [None] * 65_537})
+    root, head, _, *rest = replace(plan, wrong={"map": cid_of(items)}).blocks()
+    return car_of([root, head, items, *rest])
+
+
+def _many_hashes(plan: Plan) -> bytes:
+    huge = replace(plan.log, declared=2**62)
+    return replace(plan, log=huge, wrong={"proof": [bytes(32)] * 29_000}).car()
+
+
+def _a_large_root(plan: Plan) -> bytes:
+    return replace(plan, wrong={"proof": [bytes(32)] * 1_000_000}).car()
+
+
+def _many_entries(plan: Plan) -> bytes:
+    envelope = cid_of(plan.said[0].envelope)
+    entries = [[n, envelope] for n in range(20_000)]
+    wrong = {"statements": entries, "head": [20_000, cid_of(plan.log.head)]}
+    return replace(plan, log=replace(plan.log, declared=2**62), wrong=wrong).car()
+
+
+def _many_signatures(plan: Plan) -> bytes:
+    note = plan.log.checkpoint
+    wrong = {"checkpoint": note + note.split("\n\n")[1] * 100}
+    return replace(plan, wrong=wrong).car()
+
+
+@pytest.mark.parametrize(
+    ("make", "step"),
+    [
+        (_many_items, "map"),
+        (_many_hashes, "entries"),
+        (_a_large_root, "file"),
+        (_many_entries, "entries"),
+        (_many_signatures, "checkpoint"),
+    ],
+)
+def test_very_many_of_anything_are_refused_soon(
+    make: Callable[[Plan], bytes], step: str
+) -> None:
+    """Files that are sound up to where something is far too much of it."""
+    file = make(World().plan)
+    begun = time.perf_counter()
+    reading = Reading(io.BytesIO(file))
+    with pytest.raises(OctostoreError):
+        list(reading.steps())
+    assert time.perf_counter() - begun < 10
+    assert reading.step == step
 
 
 def test_a_length_that_nobody_could_send_is_refused_at_once() -> None:

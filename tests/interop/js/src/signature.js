@@ -30,7 +30,7 @@ function littleEndian(bytes) {
   return BigInt("0x" + toHex(Uint8Array.from(bytes).reverse()));
 }
 
-function checkPoint(bytes) {
+export function checkPoint(bytes) {
   const y = littleEndian(bytes) & (2n ** 255n - 1n);
   if (y >= FIELD_PRIME) fault("a point that is not canonical");
   if (SMALL_ORDER_Y.has(y)) fault("a point of small order");

@@ -3,7 +3,7 @@ import { equal, toHex } from "../bytes.js";
 import { Cid, cborOf, cidFromBytes, readVarint } from "../cid.js";
 import { decode, encode } from "../dagcbor.js";
 import { fromDagJson } from "../dagjson.js";
-import { fault, placed, refuse } from "../errors.js";
+import { Refused, fault, placed, refuse } from "../errors.js";
 import { inputBlock, invocationBlock, isLink, programBlock } from "../model.js";
 import { Task } from "../task.js";
 import { below, isMap, isText } from "../tree.js";
@@ -215,4 +215,27 @@ function stepOf({ value, at }) {
   if (name !== "put" || !isMap(body)) refuse(place, "neither put nor run");
   links(body, place);
   return value;
+}
+
+/** The value of a block of a program, if it is the one encoding of it. */
+export function programFromBlock(bytes) {
+  const program = programOf(decode(bytes), "");
+  if (!equal(programBlock(program).bytes, bytes)) refuse("", "another block");
+  return program;
+}
+
+/** The same of an input; without a kind, of any kind that could be given it. */
+export function inputFromBlock(bytes, kind = null) {
+  const input = inputOf(decode(bytes, { floats: true }), "");
+  const kinds = kind === null ? ["oci", "gvmi", "wasi", "wasm-function"] : [kind];
+  const fits = kinds.some((one) => {
+    try {
+      return equal(inputBlock(one, input).bytes, bytes);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      return false;
+    }
+  });
+  if (!fits) refuse("", "an input that its program cannot be given");
+  return input;
 }
