@@ -43,11 +43,15 @@ def write_new(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
 
 
 def replace_file(
-    path: Path, content: Callable[[os.stat_result], bytes], *, mode: int = _MODE
+    path: Path,
+    content: Callable[[os.stat_result], bytes | Iterator[bytes]],
+    *,
+    mode: int = _MODE,
 ) -> None:
     """Put a new file in the place of `path`: readers see the old one or the new.
 
-    `mode` is for what others shall read; the umask takes from it.
+    What is large comes piece by piece. `mode` is for what others shall read; the
+    umask takes from it.
 
     Raises:
         OSError: the disk; `path` is whole, but may be either of the two.
@@ -176,13 +180,16 @@ def reserve(path: Path, size: int) -> None:
 
 
 def _write(
-    path: Path, content: Callable[[os.stat_result], bytes], mode: int = _MODE
+    path: Path,
+    content: Callable[[os.stat_result], bytes | Iterator[bytes]],
+    mode: int = _MODE,
 ) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(path, flags, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content(os.fstat(file.fileno())))
+            found = content(os.fstat(file.fileno()))
+            file.writelines((found,) if isinstance(found, bytes) else found)
             file.flush()
             os.fsync(file.fileno())
     except BaseException:

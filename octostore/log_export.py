@@ -1,8 +1,10 @@
 """A log as a folder of static files, for any web server to serve.
 
     DIR/checkpoint             the signed checkpoint, replaced last
+    DIR/vkey                   the key to verify it with
     DIR/tile/0/000             tiles and bundles, never changed
     DIR/tile/entries/000
+    DIR/blocks/000             what those entries name, as a CAR (octostore.log_blocks)
 
 What the checkpoint in the folder covers is whole and on the disk. An export that was
 cut off goes on where it was; files that no checkpoint covers are compared and, if
@@ -13,25 +15,32 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
 from octostore.durable import replace_file
 from octostore.errors import FileError, ProofError, StoreError
 from octostore.folder import disk_error
+from octostore.log_blocks import blocks_path, bundle_car
 from octostore.log_tiles import tile_bytes
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
 from octostore.tlog.merkle import range_root
 from octostore.tlog.note import NOTE_BYTES_MAX, VerifierKey
-from octostore.tlog.tiles import tiles_of
+from octostore.tlog.tiles import ENTRIES, Tile, tiles_of
+from octostore.view import View
 
-__all__ = ["Exported", "export_log"]
+__all__ = ["CHECKPOINT", "VKEY", "Exported", "export_log"]
+
+#: What the folder has beside tiles and blocks.
+CHECKPOINT: Final = "checkpoint"
+VKEY: Final = "vkey"
 
 #: For everybody to read, as far as the umask allows.
 _MODE: Final = 0o644
 
-_CHECKPOINT: Final = "checkpoint"
+_PARTS: Final = frozenset({"tile", "blocks", VKEY, f"{VKEY}.new", f"{CHECKPOINT}.new"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,10 @@ def export_log(store: Octostore, signed: SignedCheckpoint, folder: Path) -> Expo
             written = 0
             for tile in tiles_of(tree.size, since):
                 written += _put(folder / tile.path, tile_bytes(view, tile))
-        written += _put(folder / _CHECKPOINT, bytes(signed))
+            for bundle in takewhile(lambda t: t.level == ENTRIES, tiles_of(tree.size)):
+                written += _put_blocks(folder, view, bundle, since)
+        written += _put(folder / VKEY, f"{signed.log}\n".encode())
+        written += _put(folder / CHECKPOINT, bytes(signed))
     except OSError as error:
         raise _fault(error, folder) from error
     return Exported(tree, written)
@@ -77,12 +89,12 @@ def export_log(store: Octostore, signed: SignedCheckpoint, folder: Path) -> Expo
 
 def _checkpoint_in(folder: Path, log: VerifierKey) -> LogCheckpoint | None:
     """What was exported here before; None if nothing was."""
-    path = folder / _CHECKPOINT
+    path = folder / CHECKPOINT
     if path.is_file():
         with path.open("rb") as file:
             raw = file.read(NOTE_BYTES_MAX + 1)
         return SignedCheckpoint.open(raw, log).checkpoint
-    if {item.name for item in folder.iterdir()} - {"tile", f"{_CHECKPOINT}.new"}:
+    if {item.name for item in folder.iterdir()} - _PARTS:
         raise FileError(
             "not empty, and no export of a log; name another folder", at=str(folder)
         )
@@ -95,6 +107,17 @@ def _put(path: Path, content: bytes) -> int:
         return 0
     _make(path.parent)
     replace_file(path, lambda _status: content, mode=_MODE)
+    return 1
+
+
+def _put_blocks(folder: Path, view: View, bundle: Tile, since: int) -> int:
+    """Write the blocks of a bundle unless an earlier export has; how many files."""
+    path = folder / blocks_path(bundle)
+    if path.is_file() and bundle.start + bundle.width <= since:
+        return 0
+    _make(path.parent)
+    chunks = bundle_car(view, bundle, view.find_digest)
+    replace_file(path, lambda _status: chunks, mode=_MODE)
     return 1
 
 

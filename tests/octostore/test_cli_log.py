@@ -166,7 +166,7 @@ def test_a_map_head_is_proven_too(
 def test_export_says_what_it_did(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "5 entries, 3 files" in out(capsys, "log", "export", "www")
+    assert "5 entries, 5 files" in out(capsys, "log", "export", "www")
     said = json.loads(out(capsys, "log", "export", "www", "--json"))
     assert (said["written"], said["checkpoint"]["size"]) == (0, 5)
     assert Path("www/tile/0/000.p/5").stat().st_size == 5 * 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from invocation_spec.cid import CID
 from invocation_spec.errors import OctostoreError
+from octostore.car import CarReader
 from octostore.draft import Draft
 from octostore.errors import FileError, NoteError, NotFoundError, ProofError
 from octostore.index import append_entry
@@ -84,7 +86,8 @@ def test_an_export_is_the_whole_log_as_files(
     done = export_log(store, key.checkpoint(store), tmp_path / "www" / "log")
     assert check_folder(tmp_path / "www" / "log", key).checkpoint == done.checkpoint
     files = [p for p in (tmp_path / "www" / "log").rglob("*") if p.is_file()]
-    assert len(files) == done.written == 1 + len(list(tiles_of(size)))
+    bundles = -(-size // 256)  # each has a CAR of its blocks beside it
+    assert len(files) == done.written == 2 + len(list(tiles_of(size))) + bundles
     assert not [file for file in files if file.stat().st_mode & 0o044 != 0o044]
 
 
@@ -95,13 +98,42 @@ def test_an_export_goes_on_and_leaves_what_is_whole(
     fill(store, 300)
     export_log(store, key.checkpoint(store), folder)
     full = {path: path.stat().st_mtime_ns for path in folder.rglob("000")}
-    assert len(full) == 2
+    assert len(full) == 3
     assert export_log(store, key.checkpoint(store), folder).written == 0
     fill(store, 520)
     done = export_log(store, key.checkpoint(store), folder)
-    assert done.written == 1 + len(list(tiles_of(520, 300)))
+    assert done.written == 1 + len(list(tiles_of(520, 300))) + 2
     assert {path: path.stat().st_mtime_ns for path in full} == full
     check_folder(folder, key)
+
+
+def test_the_blocks_of_each_bundle_stand_beside_it(
+    store: Octostore, key: LogKey, tmp_path: Path
+) -> None:
+    grow(store, 256)
+    append_head(store)
+    export_log(store, key.checkpoint(store), tmp_path / "log")
+    fresh = Octostore.open(tmp_path / "fresh")
+    with fresh, store.view() as view:
+        for path, count in (("blocks/000", 256), ("blocks/001.p/1", 1)):
+            with (tmp_path / "log" / path).open("rb") as file:
+                reader = CarReader(file)
+                assert len(reader.roots) == count
+                blocks = list(reader)
+            assert len({block.cid for block in blocks}) == len(blocks)
+            receipt = fresh.ingest(blocks)
+            assert len(receipt.accepted) == (count if count > 1 else 0)
+        assert reader.roots == (view.entry(256).block,)
+        assert fresh.checkpoint().root == range_root(view.node, 0, 256)
+
+
+def test_an_export_made_without_blocks_gets_them(
+    store: Octostore, key: LogKey, tmp_path: Path
+) -> None:
+    fill(store, 260)
+    export_log(store, key.checkpoint(store), tmp_path / "log")
+    shutil.rmtree(tmp_path / "log" / "blocks")
+    assert export_log(store, key.checkpoint(store), tmp_path / "log").written == 2
 
 
 def test_an_export_that_was_cut_off_is_mended(
@@ -115,7 +147,8 @@ def test_an_export_that_was_cut_off_is_mended(
     (folder / "tile/0/000").write_bytes(b"")  # as after a loss of power
     (folder / "tile/0/001.p/4.new").write_bytes(b"")
     (folder / "tile/entries/000").unlink()
-    assert export_log(store, key.checkpoint(store), folder).written == 3
+    bundles = 2  # no checkpoint covers their blocks, so they are written again
+    assert export_log(store, key.checkpoint(store), folder).written == 3 + bundles
     check_folder(folder, key)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from pathlib import Path
 
@@ -42,6 +43,25 @@ async def test_a_client_reads_the_whole_log(
     assert range_root(TiledTree(files.__getitem__, 7), 0, 7) == tree.root
     entries = decode_entries(files[Tile(-1, 0, 7)], 7)
     assert b"".join(map(leaf_hash, entries)) == files[Tile(0, 0, 7)]
+
+
+async def test_a_client_reads_the_blocks_of_a_bundle_and_the_key(
+    api: httpx.AsyncClient, store: Octostore, tmp_path: Path
+) -> None:
+    grow(store, 7)
+    vkey = (await api.get("/vkey")).text
+    assert vkey == f"{LogKey.open(store.path).verifier}\n"
+    found = await api.get("/blocks/000.p/7")
+    assert found.status_code == 200
+    assert found.headers["content-type"].startswith("application/vnd.ipld.car")
+    with Octostore.open(tmp_path / "fresh") as fresh:
+        receipt = fresh.ingest_car(io.BytesIO(found.content))
+        assert receipt.sound
+        assert fresh.checkpoint() == store.checkpoint()
+    held = {"if-none-match": found.headers["etag"]}
+    assert (await api.get("/blocks/000.p/7", headers=held)).status_code == 304
+    for path in ("000.p/8", "000", "001", "x", "000.p/0", "entries/000"):
+        assert (await api.get(f"/blocks/{path}")).status_code == 404, path
 
 
 async def test_a_tile_stays_what_it_was_while_the_log_grows(

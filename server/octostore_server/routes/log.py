@@ -3,6 +3,8 @@
     GET /checkpoint
     GET /tile/0/x001/234            hashes
     GET /tile/entries/000.p/17      entries
+    GET /blocks/000.p/17            what those entries name, as a CAR
+    GET /vkey                       the key of the log
 
 Source: C2SP tlog-tiles, tlog-checkpoint; DESIGN 7.
 """
@@ -15,15 +17,17 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from octostore import tables
 from octostore.errors import NotFoundError, ProofError
+from octostore.log_blocks import bundle_car, bundle_of
 from octostore.log_key import LogKey
 from octostore.log_tiles import tile_bytes
 from octostore.tlog.tiles import Tile
 from octostore_server.node import AtNode, Node
 from octostore_server.openapi import PROBLEMS, binary
-from octostore_server.routes.gateway import IMMUTABLE, unchanged
+from octostore_server.routes.gateway import CAR_TYPE, IMMUTABLE, unchanged
 
 __all__ = ["CHECKPOINT_TYPE", "TILE_TYPE", "key_of", "router"]
 
@@ -93,6 +97,53 @@ def get_tile(
     if unchanged(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers)
+
+
+@router.get(
+    "/blocks/{path:path}",
+    summary="The blocks of a bundle of entries",
+    response_class=StreamingResponse,
+    responses=binary(CAR_TYPE) | {304: {"description": "You have it"}},
+)
+def get_blocks(
+    request: Request,
+    node: AtNode,
+    path: Annotated[
+        str, Path(max_length=_PATH_CHARACTERS_MAX, description="N or N.p/W")
+    ],
+) -> Response:
+    """Serve what the entries of a bundle name: envelopes, closures, map heads."""
+    try:
+        bundle = bundle_of(path)
+    except ProofError as error:
+        raise NotFoundError(error.reason) from error
+    with node.store.view() as view:
+        if not bundle.is_in(view.checkpoint().size):
+            raise NotFoundError("the log has no such bundle", at=bundle.path)
+        # Read block by block as it is sent: a slow reader holds nothing of the store.
+        store = node.store
+        chunks = bundle_car(view, bundle, lambda it: store.find(tables.our_cid(it)))
+    headers = {
+        "cache-control": IMMUTABLE,
+        "etag": f'"{bundle.path}.car"',
+        "x-content-type-options": "nosniff",
+    }
+    if unchanged(request, headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    return StreamingResponse(
+        chunks, media_type=f"{CAR_TYPE}; version=1", headers=headers
+    )
+
+
+@router.get(
+    "/vkey",
+    summary="The key that checkpoints are verified with",
+    response_class=PlainTextResponse,
+)
+def get_vkey(node: AtNode) -> Response:
+    """Tell the key of the log, as a C2SP vkey; better had from elsewhere."""
+    vkey = f"{key_of(node).verifier}\n"
+    return PlainTextResponse(vkey, headers={"cache-control": "no-store"})
 
 
 def key_of(node: Node) -> LogKey:
