@@ -67,24 +67,36 @@ _ENVELOPE_HEAD: Final = b"\x82\x58\x40"
 
 
 def ingest(
-    engine: Engine, folder: Path, delivery: Delivery, roots: Sequence[CID]
+    engine: Engine,
+    folder: Path,
+    delivery: Delivery,
+    roots: Sequence[CID],
+    *,
+    in_order: bool = False,
 ) -> Receipt:
     """Take what a delivery holds; one call at a time on one engine.
 
     On return everything the receipt says is on the disk. If the disk fails on
     the way, whole groups are there or not; delivering again completes them.
 
+    `in_order` is for following another log, whose order is given: the roots alone
+    are taken for statements, one after the other, up to the first that is not newly
+    logged. That one is in the receipt, and nothing waits for its blocks.
+
     Raises:
         StoreFullError: no space; earlier groups are kept.
         StoreError: the disk failed.
     """
     with Spool(folder) as spool, Draft(engine) as draft:
-        door = _Door(draft, spool)
+        door = _Door(draft, spool, in_order=in_order)
         envelopes = door.stage(delivery, roots)
-        for envelope in envelopes:
-            door.take(envelope)
-        door.complete()
-        door.keep_rest()
+        if in_order:
+            door.follow(roots)
+        else:
+            for envelope in envelopes:
+                door.take(envelope)
+            door.complete()
+            door.keep_rest()
         draft.commit()
         return door.receipt()
 
@@ -92,9 +104,10 @@ def ingest(
 class _Door:
     """One delivery on its way in."""
 
-    def __init__(self, draft: Draft, spool: Spool) -> None:
+    def __init__(self, draft: Draft, spool: Spool, *, in_order: bool) -> None:
         self._draft = draft
         self._spool = spool
+        self._in_order = in_order
         self._index = Index(draft, self._find)
         self._accepted: dict[CID, None] = {}
         self._known: dict[CID, None] = {}
@@ -146,6 +159,16 @@ class _Door:
             envelopes[cid] = None
         if len(self._quarantined) > DAMAGED_MAX:
             raise CarError(f"more than {DAMAGED_MAX} damaged blocks; gave up")
+
+    def follow(self, roots: Sequence[CID]) -> None:
+        """Take the roots in their order, up to the first that is not newly logged."""
+        for root in roots:
+            before = len(self._accepted)
+            if self._find(root.digest) is None:
+                return
+            self.take(root)
+            if len(self._accepted) == before:
+                return
 
     def take(self, envelope: CID) -> None:
         """Decide about one block that should be a statement."""
@@ -224,7 +247,9 @@ class _Door:
             self._known[statement.cid] = None
             return
         needs = self._index.closure.needs(statement.part)
-        if needs.missing:
+        if needs.missing and self._in_order:
+            self._pending[statement.cid] = None
+        elif needs.missing:
             self._hold(statement, needs)
         else:
             self._accept(statement, needs)

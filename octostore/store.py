@@ -34,7 +34,7 @@ from octostore.errors import (
 from octostore.ingest import Delivery, ingest
 from octostore.log import Checkpoint
 from octostore.map.heads import LoggedHead
-from octostore.map.update import update
+from octostore.map.update import derive, follow, update
 from octostore.rebuild import is_unfinished, rebuild
 from octostore.receipt import Receipt
 from octostore.statement import Statement
@@ -128,6 +128,42 @@ class Octostore:
         self._check_writable()
         with self._one_writer:
             return ingest(self._engine, self.path, delivery, roots)
+
+    def follow(self, delivery: Delivery, roots: Sequence[CID]) -> Receipt:
+        """Take statements of another log in its order; see `ingest.ingest`.
+
+        The roots are envelopes. They are logged one after the other, up to the
+        first that does not verify, lacks a block, or is here already.
+
+        Raises:
+            StoreFullError: no space; follow again when there is.
+            StoreError: the store is open for reading only, or the disk failed.
+        """
+        self._check_writable()
+        with self._one_writer:
+            return ingest(self._engine, self.path, delivery, roots, in_order=True)
+
+    def follow_head(self, block: bytes) -> LoggedHead:
+        """Log the map head that stands next in another log, if it is true.
+
+        Raises:
+            ProofError: it is none, does not follow the head before, or its root is
+                not that of the map of the entries here. Nothing was logged.
+            StoreError: the store is open for reading only, or the disk failed.
+        """
+        self._check_writable()
+        with self._one_mapper, self._one_writer:
+            return follow(self._engine, block)
+
+    def map_root(self, size: int) -> bytes:
+        """The root of the map of the first entries; never fewer than asked before.
+
+        Raises:
+            StoreError: the store is open for reading only, or the disk failed.
+        """
+        self._check_writable()
+        with self._one_mapper, self._one_writer:
+            return derive(self._engine, size)
 
     def ingest_car(self, stream: BinaryIO) -> Receipt:
         """Take what a CAR v1 holds, read as a stream; see `ingest`."""

@@ -27,7 +27,7 @@ from octostore import tables
 from octostore.closure import Closure
 from octostore.draft import Draft
 from octostore.engine import Engine, Row
-from octostore.errors import RecordError, StoreCorruptError
+from octostore.errors import ProofError, RecordError, StoreCorruptError
 from octostore.log import KIND_STATEMENT
 from octostore.map.head import MapHead
 from octostore.map.heads import LoggedHead, append_head, covered, last_head
@@ -45,7 +45,7 @@ from octostore.tables import Known
 from octostore.usual import usual_claim
 from octostore.view import View
 
-__all__ = ["BATCH_CLAIMS", "DISCLOSED", "derive", "update"]
+__all__ = ["BATCH_CLAIMS", "DISCLOSED", "derive", "follow", "update"]
 
 #: Claims that join the map in one batch, more only if one statement has more: a
 #: few seconds of work, some 100 MB of memory.
@@ -92,6 +92,40 @@ def update(
             index = append_head(draft, head)
             draft.commit()
         logged = LoggedHead(index, head)
+
+
+def follow(engine: Engine, block: bytes) -> LoggedHead:
+    """Log a head that another log made, if it is what the entries here make.
+
+    Raises:
+        ProofError: it is no head, covers entries that are not before it, does not
+            follow the head before, or has another root.
+    """
+    head = MapHead.from_block(block)
+    with engine.snapshot() as rows:
+        size, before = View(rows).frontier().size, last_head(rows)
+    if head.size > size:
+        raise ProofError(
+            f"a map of {head.size} entries; it stands at {size}, and covers at most"
+            " those before it"
+        )
+    if before is not None and (
+        head.size < before.head.size or head.time_s < before.head.time_s
+    ):
+        raise ProofError(
+            f"size {head.size}, time {head.time_s}; the head before has size"
+            f" {before.head.size}, time {before.head.time_s}, and none goes back"
+        )
+    root = derive(engine, head.size)
+    if root != head.root:
+        raise ProofError(
+            f"the map of the first {head.size} entries has the root {root.hex()};"
+            f" the head says {head.root.hex()}"
+        )
+    with Draft(engine) as draft:
+        index = append_head(draft, head)
+        draft.commit()
+    return LoggedHead(index, head)
 
 
 def derive(engine: Engine, size: int) -> bytes:

@@ -632,3 +632,48 @@ with Octostore.open(path) as store:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["full", "True", "True", "True", "300"]
+
+
+def test_another_log_is_followed_in_its_order(store: Octostore) -> None:
+    made = [Issuer(name).claims(Ran(), result()) for name in "abcd"]
+    blocks = [block for _, found in made for block in found]
+    order = [made[n][0] for n in (2, 0, 3, 1)]
+    receipt = store.follow(blocks, [one.envelope_cid for one in order])
+    assert receipt.accepted == tuple(one.cid for one in order)
+    with store.view() as view:
+        assert [view.logged(n).cid for n in range(4)] == list(receipt.accepted)
+
+
+def test_following_stops_at_the_first_that_cannot_be_logged(store: Octostore) -> None:
+    made = [Issuer(name).claims(Ran(), result()) for name in "abc"]
+    roots = [one.envelope_cid for one, _ in made]
+    blocks = [block for _, found in made for block in found]
+    lost = result().cid
+    short = [item for item in blocks if item[0] != lost]
+    assert store.follow(short, roots).accepted == ()
+    receipt = store.follow(short, roots)
+    assert receipt.pending == (made[0][0].cid,)
+    # Nothing waits: what comes later must not be logged out of its order.
+    assert store.ingest([block_of(result())]).accepted == ()
+    assert store.checkpoint().size == 0
+    assert len(store.follow(blocks, roots[:1]).accepted) == 1
+    again = store.follow(blocks, roots)
+    assert (again.accepted, again.known) == ((), (made[0][0].cid,))
+    bad = bytearray(made[1][1][0][1])
+    bad[10] ^= 1
+    root = CID.of_block(bytes(bad))
+    worse = store.follow([*blocks, (root, bytes(bad))], [root, roots[2]])
+    assert (worse.accepted, len(worse.quarantined)) == ((), 1)
+    assert len(store.follow(blocks, roots[1:]).accepted) == 2
+
+
+def test_what_only_looks_like_a_statement_is_none_when_a_log_is_followed(
+    store: Octostore,
+) -> None:
+    other, blocks = Issuer("b").claims(Ran(), result())
+    holder = Issuer("a").sign([other.envelope_cid])  # a record that is an envelope
+    delivery = [(holder.envelope_cid, holder.envelope), *blocks]
+    receipt = store.follow(delivery, [holder.envelope_cid])
+    assert receipt.accepted == (holder.cid,)
+    assert [item.record for item in receipt.skipped] == [other.envelope_cid]
+    assert store.checkpoint().size == 1

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from octostore.check import check, check_folder
 from octostore.draft import Draft
 from octostore.engine import Row
 from octostore.engines import ENGINES
-from octostore.errors import StoreCorruptError, StoreError
+from octostore.errors import ProofError, StoreCorruptError, StoreError
 from octostore.index import append_entry
 from octostore.log import KIND_MAP_HEAD, Entry
 from octostore.map import update as updating
@@ -389,3 +390,35 @@ def test_the_map_grows_beside_deliveries(tmp_path: Path) -> None:
             len(kept(store))
             == 60 + len(keys_by_definition([(C1, claim(Ran(), result()), Ran())])) - 1
         )
+
+
+def test_the_heads_of_another_log_are_followed_if_they_are_true(
+    store: Octostore, tmp_path: Path
+) -> None:
+    one, blocks = Issuer("a").claims(Ran(), result())
+    two, more = Issuer("b").claims(Ran(), result())
+    store.ingest(blocks)
+    logged = store.update_map(NOW)
+    assert logged is not None
+    true = logged.head
+    with Octostore.open(tmp_path / "other") as other:
+        with pytest.raises(ProofError, match="a map of 1 entries; it stands at 0"):
+            other.follow_head(true.block)
+        other.follow([*blocks, *more], [one.envelope_cid])
+        for false, why in (
+            (replace(true, root=bytes(32)), "the map of the first 1 entries has"),
+            (replace(true, size=2), "a map of 2 entries; it stands at 1"),
+        ):
+            with pytest.raises(ProofError, match=why):
+                other.follow_head(false.block)
+        with pytest.raises(ProofError, match="no map head"):
+            other.follow_head(one.envelope)
+        assert other.checkpoint().size == 1
+        assert other.follow_head(true.block) == logged
+        assert other.checkpoint() == store.checkpoint()
+        other.follow([*blocks, *more], [two.envelope_cid])
+        early = MapHead(3, other.map_root(3), NOW - 1)
+        with pytest.raises(ProofError, match="none goes back"):
+            other.follow_head(early.block)
+        other.follow_head(replace(early, time_s=NOW).block)
+        assert check(other).holds
