@@ -17,6 +17,7 @@ from invocation_spec.errors import OctostoreError
 from octostore import __version__
 from octostore.cli import keys, mapping, resolving, signing
 from octostore.cli.asking import who_command
+from octostore.cli.auditing import audit_command
 from octostore.cli.bundling import bundle_command
 from octostore.cli.checking import backup_command, check_command, rebuild_command
 from octostore.cli.claiming import claim_command, profile_command
@@ -46,7 +47,7 @@ _CommandLineError: type[Exception] = next(
 _ORDER: Final = (
     *("demo", "canonicalize", "explain", "resolutions", "cid", "run"),
     *("key", "profile", "claim", "ingest", "who", "log", "bundle", "verify"),
-    *("check", "rebuild", "backup", "serve"),
+    *("check", "rebuild", "backup", "audit", "serve"),
 )
 
 
@@ -86,6 +87,7 @@ app.command("verify")(verify_command)
 app.command("check")(check_command)
 app.command("rebuild")(rebuild_command)
 app.command("backup")(backup_command)
+app.command("audit")(audit_command)
 app.command("serve")(serve_command)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, BinaryIO, Final
 import typer
 
 from invocation_spec.errors import DocumentError
+from octostore import fraud
 from octostore.bundle.format import BUNDLE_TAG
 from octostore.cli.inputs import opened
 from octostore.cli.rim import (
@@ -21,7 +22,7 @@ from octostore.cli.rim import (
 )
 from octostore.cli.unbundling import verify_bundle_file
 from octostore.equivocation import Equivocation
-from octostore.errors import KeyFileError, NotFoundError
+from octostore.errors import KeyFileError, NoteError, NotFoundError
 from octostore.log_key import LogKey
 from octostore.log_proof import ProvenEntry, verify_proof
 from octostore.tlog.checkpoint import LogCheckpoint
@@ -67,8 +68,9 @@ def verify_command(
 ) -> None:
     """Verify a proof in a file, without store or server.
 
-    Of equivocation; that a statement is in a log; or a bundle, a whole answer. Says
-    which key of a log it trusted. Exit 0 if it holds, 5 if not, 2 if it is no proof.
+    Of equivocation; that a statement is in a log; that a log is not what it says; or
+    a bundle, a whole answer. Says which key of a log it trusted. Exit 0 if it holds,
+    5 if not, 2 if it is no proof.
 
     Example: octostore verify answer.car
     """
@@ -84,10 +86,31 @@ def verify_command(
             verify_bundle_file(whole, key, asked, as_json=as_json)
         elif any(word in head for word in _CAR) and _ONE_ROOT not in head:
             _verify_equivocation(whole, as_json=as_json)
+        elif any(tag.encode() in head for tag in fraud.TAGS):
+            _verify_fraud(whole, log, as_json=as_json)
         else:
             raise DocumentError(
-                "no proof; expected a bundle, a proof of equivocation or a tlog-proof"
+                "no proof; expected a bundle, a tlog-proof, or a proof of equivocation"
+                " or against a log"
             )
+
+
+def _verify_fraud(stream: BinaryIO, log: str | None, *, as_json: bool) -> None:
+    proof = fraud.read_fraud(stream)
+    how = "as the proof names it: compare it with what you know of this log"
+    if log is not None:
+        if VerifierKey.parse(log) != proof.log:
+            raise NoteError(f"about another log: {proof.log}")
+        how = "as --log names it"
+    if as_json:
+        trusted = {"log": str(proof.log), "because": how}
+        what = {"holds": True, "proof": proof.kind, **proof.to_json()}
+        print_json({**what, "trusted": trusted})
+        return
+    for line in proof.words():
+        say(line)
+    say(f"  trusted     {proof.log}")
+    say(f"              {how}")
 
 
 class _Rest(io.RawIOBase):
@@ -101,7 +124,8 @@ class _Rest(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # bytes
-        found = self._head.read(len(buffer)) or self._stream.read(len(buffer))
+        found = self._head.read(len(buffer))
+        found += self._stream.read(len(buffer) - len(found))
         buffer[: len(found)] = found
         return len(found)
 

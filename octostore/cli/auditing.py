@@ -1,0 +1,118 @@
+"""`octostore audit`: verify somebody else's log, from outside, again and again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from octostore.audit.folder import FolderSource
+from octostore.audit.report import AuditReport
+from octostore.audit.run import audit, key_of
+from octostore.audit.source import Source
+from octostore.cli.progress import told
+from octostore.cli.rim import (
+    DONE,
+    NOT_THERE,
+    UNSOUND,
+    AsJson,
+    UsageError,
+    leave,
+    print_json,
+    say,
+    store_path,
+)
+from octostore.tlog.note import KeyType, VerifierKey
+
+__all__ = ["audit_command"]
+
+
+def audit_command(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL|DIR", help="A server, or a folder that `log export` wrote."
+        ),
+    ],
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VKEY",
+            help="The key of the log; by default the one seen there first.",
+        ),
+    ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VKEY", help="A witness whose signature to look for."),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="What is kept from run to run; by default in the user's data"
+            " directory.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a log from outside, from where the last audit of it ended.
+
+    Signature, consistency, tiles, every statement with all its blocks, every map.
+    Proofs of what does not hold are kept; `octostore verify` checks them alone.
+    Exit 0 if all holds, 5 if not, 6 if something is only not there.
+
+    Example: octostore audit https://octostore.example.org
+    """
+    pinned = None if log is None else VerifierKey.parse(log)
+    witnesses = tuple(VerifierKey.parse(text) for text in witness or ())
+    if any(key.type != KeyType.COSIGNATURE for key in witnesses):
+        raise UsageError("--witness: not the key of a witness (type 04)")
+    folder = store_path(None).with_name("octostore-audits") if state is None else state
+    opened = _source(source)
+    with told("auditing", as_json=as_json) as progress:
+        key = key_of(opened, folder, pinned)
+        report = audit(
+            opened,
+            folder,
+            key,
+            clock_s=lambda: int(time.time()),
+            witnesses=witnesses,
+            progress=progress,
+        )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _say(report)
+    leave(_code(report))
+
+
+def _source(name: str) -> Source:
+    return FolderSource(Path(name))
+
+
+def _code(report: AuditReport) -> int:
+    if report.holds:
+        return DONE
+    return NOT_THERE if all(one.is_absent for one in report.faults) else UNSOUND
+
+
+def _say(report: AuditReport) -> None:
+    for step in report.steps:
+        mark = "" if step.holds else "DOES NOT HOLD: "
+        say(f"{step.name:<12}{mark}{step.what}")
+    for finding in report.findings:
+        say(f"  {finding.kind:<13}{finding.statement}  {finding.what}")
+    for path in report.equivocations:
+        say(f"  proof       {path}")
+    for fault in report.faults:
+        if fault.proof is not None:
+            say(f"proof       {fault.proof}  (octostore verify checks it alone)")
+    if report.holds:
+        say(f"all holds: {report.verified} entries verified, from the first on")
+    else:
+        say(
+            f"does not hold: {report.faults[0].kind};"
+            f" {report.verified} entries are verified"
+        )
