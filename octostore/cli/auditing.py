@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from octostore.audit.folder import FolderSource
+from octostore.audit.remote import RemoteSource
 from octostore.audit.report import AuditReport
 from octostore.audit.run import audit, key_of
 from octostore.audit.source import Source
@@ -70,8 +73,7 @@ def audit_command(
     if any(key.type != KeyType.COSIGNATURE for key in witnesses):
         raise UsageError("--witness: not the key of a witness (type 04)")
     folder = store_path(None).with_name("octostore-audits") if state is None else state
-    opened = _source(source)
-    with told("auditing", as_json=as_json) as progress:
+    with _source(source) as opened, told("auditing", as_json=as_json) as progress:
         key = key_of(opened, folder, pinned)
         report = audit(
             opened,
@@ -88,8 +90,13 @@ def audit_command(
     leave(_code(report))
 
 
-def _source(name: str) -> Source:
-    return FolderSource(Path(name))
+@contextmanager
+def _source(name: str) -> Iterator[Source]:
+    if "://" not in name:
+        yield FolderSource(Path(name))
+        return
+    with RemoteSource(name) as remote:
+        yield remote
 
 
 def _code(report: AuditReport) -> int:
