@@ -14,7 +14,7 @@ Source: DESIGN 6; docs/spec/audit.md; ADR 19.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from octostore import tables
@@ -24,7 +24,13 @@ from octostore.audit.source import Source
 from octostore.audit.state import LogState, key_seen_at, remember_key
 from octostore.chain_findings import equivocations, findings
 from octostore.equivocation import Equivocation
-from octostore.errors import NoteError, NotFoundError, ProofError, StoreCorruptError
+from octostore.errors import (
+    LogStateError,
+    NoteError,
+    NotFoundError,
+    ProofError,
+    StoreCorruptError,
+)
 from octostore.fraud import Proof, TwoHistories, Withheld
 from octostore.log import INDEX_MAX
 from octostore.store import Octostore
@@ -32,7 +38,9 @@ from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.merkle import Node, consistency_proof, range_root
 from octostore.tlog.note import KeyType, VerifierKey, to_base64
 from octostore.tlog.verified import VerifiedTiles
+from octostore.tlog.witness import AddCheckpoint
 from octostore.view import View
+from octostore.witness import Witness
 
 __all__ = ["Key", "audit", "key_of"]
 
@@ -80,17 +88,21 @@ def audit(
     *,
     clock_s: Callable[[], int],
     witnesses: tuple[VerifierKey, ...] = (),
+    witness: Witness | None = None,
     progress: Progress = lambda what, done, total: None,
 ) -> AuditReport:
     """Verify what is new in a log, and keep what was verified in `folder`.
 
-    One at a time for one log. What does not hold of the log is in the report.
+    One at a time for one log. What does not hold of it is in the report. If all
+    holds, the `witness` signs the checkpoint.
 
     Raises:
         NotFoundError: there is no checkpoint.
         RemoteError: the source cannot be asked.
         FileError: it cannot be read.
         StoreLockedError: another audit of this log is under way.
+        LogStateError: the witness does not know what it signed last.
+        WitnessConflictError: it signed for somebody else meanwhile; run it again.
         StoreError: our disk; run it again.
     """
     state = LogState.open(folder, key.log)
@@ -98,6 +110,8 @@ def audit(
         run = _Run(source, state, store, clock_s, progress)
         run.report.step("key", f"{key.log}: {key.why}")
         run.look(witnesses)
+        if witness is not None and run.report.holds:
+            run.cosign(witness)
         if not key.is_first_use or run.report.signed is not None:
             remember_key(folder, source.name, key.log)
         return run.report
@@ -180,8 +194,37 @@ class _Run:
             new = size - known
             what = f"goes on from the {known} entries seen before, {new} more"
             self.report.step("consistent", what, seen=known, new=new)
-        self._state = self._state.with_(signed, self._state.examined)
+        self._state = replace(self._state, seen=signed).saved()
         return True
+
+    def cosign(self, witness: Witness) -> None:
+        """Let a witness sign the tree that holds, on its disk before it leaves."""
+        signed, tree, vkey = self.report.signed, self.tree, witness.signer.verifier
+        assert signed is not None  # noqa: S101 - all holds
+        assert tree is not None  # noqa: S101
+        before = witness.newest(self._state.log)
+        old = 0 if before is None else before.checkpoint.size
+        if old < self._state.cosigned.get(str(vkey), 0):
+            raise LogStateError(
+                f"has {old} entries of {self._state.log.name} as signed last; here it"
+                f" signed {self._state.cosigned[str(vkey)]}: it was restored from an"
+                " older copy, and might sign another history. Bring the newer back",
+                at=str(witness.folder),
+            )
+        if old > tree.size:
+            what = f"{tree.size} entries; this witness signed {old} before"
+            self.report.fault("cosigned", Fault("smaller-tree", what))
+            return
+        if before is not None and self._apart(before, signed, tree):
+            return
+        path = consistency_proof(tree, old, tree.size)
+        request = AddCheckpoint(old, path, bytes(signed))
+        line = witness.cosign(self._state.log, request, self._clock_s())
+        cosigned = {**self._state.cosigned, str(vkey): tree.size}
+        self._state = replace(self._state, cosigned=cosigned).saved()
+        self.report.cosignature = str(line)
+        self.report.signed = signed.with_signatures([line], [vkey])
+        self.report.step("cosigned", f"{tree.size} entries, by {vkey.name}")
 
     def _smaller(self, signed: SignedCheckpoint, known: int) -> None:
         """A tree with fewer entries than were seen: another history, or an old copy."""
@@ -303,7 +346,7 @@ class _Run:
                 for proof in equivocations(view, issuer):
                     self._keep_equivocation(view, proof, start)
         if self._state.seen is not None:
-            self._state = self._state.with_(self._state.seen, end)
+            self._state = replace(self._state, examined=end).saved()
         count = len(self.report.findings)
         what = f"{count} findings on the chains of {len(issuers)} issuers"
         self.report.step("chains", what, issuers=len(issuers), findings=count)

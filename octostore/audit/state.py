@@ -1,7 +1,8 @@
 """What an auditor keeps of each log, so that the next run reads only what is new.
 
     STATE/sources/<hash of a URL or path>   the key of the log that was seen there
-    STATE/<hash of the key>/state.json      {"vkey", "checkpoint": note, "examined": n}
+    STATE/<hash of the key>/state.json      {"vkey", "checkpoint": note, "examined": n,
+                                             "cosigned": {vkey of a witness: size}}
     STATE/<hash of the key>/store/          its statements, verified, in its order
     STATE/<hash of the key>/proofs/         proofs of what did not hold
 
@@ -15,8 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -67,7 +68,8 @@ class LogState:
     folder: Path
     log: VerifierKey
     seen: SignedCheckpoint | None
-    examined: int
+    examined: int = 0
+    cosigned: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: Path, log: VerifierKey) -> Self:
@@ -84,13 +86,14 @@ class LogState:
             with path.open("rb") as file:
                 text = file.read(_STATE_BYTES_MAX)
         except FileNotFoundError:
-            return cls(own, log, None, 0)
+            return cls(own, log, None)
         except OSError as error:
             raise StoreError(f"not read: {error.strerror}", at=str(path)) from error
         try:
             value = json.loads(text)
             seen = SignedCheckpoint.open(value["checkpoint"].encode(), log)
-            return cls(own, log, seen, int(value["examined"]))
+            cosigned = {str(key): int(n) for key, n in value["cosigned"].items()}
+            return cls(own, log, seen, int(value["examined"]), cosigned)
         except (
             ValueError,
             KeyError,
@@ -101,20 +104,22 @@ class LogState:
         ) as error:
             raise _odd(path) from error
 
-    def with_(self, seen: SignedCheckpoint, examined: int) -> LogState:
-        """The same with a newer checkpoint, which is on the disk on return.
+    def saved(self) -> Self:
+        """The same, on the disk; nothing may be built on it before.
 
         Raises:
-            StoreError: the disk; nothing may be built on the checkpoint.
+            StoreError: the disk.
         """
+        seen = None if self.seen is None else bytes(self.seen).decode()
         value = {
             "vkey": str(self.log),
-            "checkpoint": bytes(seen).decode(),
-            "examined": examined,
+            "checkpoint": seen,
+            "examined": self.examined,
+            "cosigned": dict(self.cosigned),
         }
         path = self.folder / "state.json"
         _write(path, json.dumps(value, indent=2).encode())
-        return LogState(self.folder, self.log, seen, examined)
+        return self
 
     @property
     def store(self) -> Path:

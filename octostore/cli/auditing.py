@@ -27,7 +27,10 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.durable import replace_file
+from octostore.errors import StoreError
 from octostore.tlog.note import KeyType, VerifierKey
+from octostore.witness import Witness
 
 __all__ = ["audit_command"]
 
@@ -50,6 +53,18 @@ def audit_command(
         list[str] | None,
         typer.Option(metavar="VKEY", help="A witness whose signature to look for."),
     ] = None,
+    cosign: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="KEY", help="Sign the checkpoint as the witness with this key file."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE", help="Write the checkpoint there, cosigned."
+        ),
+    ] = None,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -64,7 +79,8 @@ def audit_command(
 
     Signature, consistency, tiles, every statement with all its blocks, every map.
     Proofs of what does not hold are kept; `octostore verify` checks them alone.
-    Exit 0 if all holds, 5 if not, 6 if something is only not there.
+    With --cosign a witness signs what holds, and never two trees that contradict each
+    other. Exit 0 if all holds, 5 if not, 6 if something is only not there.
 
     Example: octostore audit https://octostore.example.org
     """
@@ -81,8 +97,11 @@ def audit_command(
             key,
             clock_s=lambda: int(time.time()),
             witnesses=witnesses,
+            witness=None if cosign is None else Witness.open(cosign),
             progress=progress,
         )
+    if out is not None and report.holds and report.signed is not None:
+        _write(out, bytes(report.signed))
     if as_json:
         print_json(report.to_json())
     else:
@@ -97,6 +116,13 @@ def _source(name: str) -> Iterator[Source]:
         return
     with RemoteSource(name) as remote:
         yield remote
+
+
+def _write(path: Path, note: bytes) -> None:
+    try:
+        replace_file(path, lambda _status: note, mode=0o644)
+    except OSError as error:
+        raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
 
 
 def _code(report: AuditReport) -> int:
@@ -116,6 +142,8 @@ def _say(report: AuditReport) -> None:
     for fault in report.faults:
         if fault.proof is not None:
             say(f"proof       {fault.proof}  (octostore verify checks it alone)")
+    if report.cosignature is not None:
+        say(report.cosignature)
     if report.holds:
         say(f"all holds: {report.verified} entries verified, from the first on")
     else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import secrets
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -22,10 +24,12 @@ from octostore.car import Block, Damaged
 from octostore.check import check_folder
 from octostore.errors import (
     FileError,
+    LogStateError,
     NoteError,
     NotFoundError,
     ProofError,
     StoreCorruptError,
+    StoreLockedError,
 )
 from octostore.fraud import withheld
 from octostore.fraud.head import ENTRIES_MAX
@@ -38,6 +42,7 @@ from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
 from octostore.tlog.merkle import consistency_proof, inclusion_proof
 from octostore.tlog.note import Signer
 from octostore.tlog.tiles import Tile
+from octostore.witness import Witness
 from tests.octostore.lying import Log, put, signer
 from tests.octostore.said import Command
 from tests.octostore.world import R2, Issuer, Ran, block_of, data, result
@@ -73,10 +78,16 @@ Run = Callable[..., AuditReport]
 def run(tmp_path: Path) -> Run:
     """Audit a folder, with one state for all runs of a test."""
 
-    def call(source: Path | FolderSource, log: Log | None = None) -> AuditReport:
+    def call(
+        source: Path | FolderSource,
+        log: Log | None = None,
+        witness: Witness | None = None,
+        state: str = "state",
+    ) -> AuditReport:
         opened = FolderSource(source) if isinstance(source, Path) else source
-        key = key_of(opened, tmp_path / "state", None if log is None else log.key)
-        return audit(opened, tmp_path / "state", key, clock_s=lambda: NOW)
+        folder = tmp_path / state
+        key = key_of(opened, folder, None if log is None else log.key)
+        return audit(opened, folder, key, clock_s=lambda: NOW, witness=witness)
 
     return call
 
@@ -455,7 +466,7 @@ def test_what_an_issuer_does_is_a_finding_and_no_fault(
 def test_a_state_that_is_damaged_is_our_disk(tmp_path: Path, run: Run) -> None:
     folder = Log().claims("a").publish(tmp_path / "log")
     state = run(folder).state / "state.json"
-    for text in (b"", b"{}", b'{"checkpoint": 1, "examined": 0}', b"[]"):
+    for text in (b"", b"{}", b'{"checkpoint": 1, "examined": 0}', b"[]", b"[" * 9999):
         put(state, text)
         with pytest.raises(StoreCorruptError, match="not what an audit wrote"):
             run(folder)
@@ -617,3 +628,99 @@ def test_a_proof_of_what_is_withheld_has_limits(
     monkeypatch.setattr(withheld, "CLOSURE_BYTES_MAX", len(envelope) - 1)
     with pytest.raises(ProofError, match=f"or {len(envelope) - 1} bytes"):
         fraud.read_fraud(io.BytesIO(b"".join(proof.car())))
+
+
+@pytest.fixture
+def witness(tmp_path: Path) -> Witness:
+    return Witness.create(tmp_path / "w.key", "w.example/1", secrets.token_bytes)
+
+
+def test_a_witness_signs_what_holds(tmp_path: Path, run: Run, witness: Witness) -> None:
+    log = Log().claims("a", "b")
+    report = run(log.publish(tmp_path / "log"), witness=witness)
+    vkey = witness.signer.verifier
+    assert report.signed is not None
+    raw = bytes(report.signed)
+    opened = SignedCheckpoint.open(raw, log.key, [vkey])
+    assert [(item.by, item.time_s) for item in opened.cosigned] == [(vkey, NOW)]
+    assert str(report.cosignature) in raw.decode()
+    log.claims("c", "d", "e").publish(tmp_path / "log")
+    report = run(tmp_path / "log", witness=witness)
+    assert report.cosignature is not None
+    newest = witness.newest(log.key)
+    assert newest is not None
+    assert newest.checkpoint.size == 5
+
+
+def test_a_witness_signs_nothing_that_does_not_hold(
+    tmp_path: Path, run: Run, witness: Witness
+) -> None:
+    log = bad_signature(Log().claims("a", "b"))
+    report = run(log.publish(tmp_path / "log"), witness=witness)
+    assert fault_of(report) == "bad-entry"
+    assert report.cosignature is None
+    assert witness.newest(log.key) is None
+
+
+def test_a_witness_never_signs_two_histories(
+    tmp_path: Path, run: Run, witness: Witness
+) -> None:
+    """Two auditors with one key, of which each sees another tree."""
+    one, two = Log().claims("a", "b"), Log().claims("a", "c", "d")
+    assert run(one.publish(tmp_path / "one"), witness=witness, state="s1").holds
+    report = run(two.publish(tmp_path / "two"), witness=witness, state="s2")
+    assert fault_of(report) == "two-histories"
+    assert report.cosignature is None
+    assert isinstance(proof_of(report), fraud.TwoHistories)
+    old = Log().claims("a").publish(tmp_path / "old")
+    report = run(old, witness=witness, state="s3")
+    assert fault_of(report) == "smaller-tree"
+    newest = witness.newest(one.key)
+    assert newest is not None
+    assert newest.checkpoint.root == one.root
+
+
+def test_a_witness_that_was_restored_is_refused(
+    tmp_path: Path, run: Run, witness: Witness
+) -> None:
+    log = Log().claims("a", "b")
+    run(log.publish(tmp_path / "log"), witness=witness)
+    older = tmp_path / "older"
+    shutil.copytree(witness.folder, older)
+    log.claims("c").publish(tmp_path / "log")
+    run(tmp_path / "log", witness=witness)
+    for restored in (older, None):
+        shutil.rmtree(witness.folder)
+        if restored is not None:
+            shutil.copytree(restored, witness.folder)
+        with pytest.raises(LogStateError, match="restored from an older copy"):
+            run(tmp_path / "log", witness=witness)
+
+
+def test_two_audits_at_once_are_one_after_the_other(
+    tmp_path: Path, run: Run, witness: Witness
+) -> None:
+    folder = Log().claims("a").publish(tmp_path / "log")
+    state = run(folder).state
+    with (
+        Octostore.open(state / "store"),
+        pytest.raises(StoreLockedError, match="has it open for writing"),
+    ):
+        run(folder, witness=witness)
+    assert run(folder, witness=witness).cosignature is not None
+
+
+def test_the_command_cosigns(tmp_path: Path, octostore: Command) -> None:
+    folder = Log().claims("a").publish(tmp_path / "log")
+    made = octostore("key", "new", "w.key", "--witness", "w.example/1", "--json")
+    assert made.code == 0
+    cosign = ("--state", "state", "--cosign", "w.key", "--out", "checkpoint")
+    said = octostore("audit", folder, *cosign)
+    assert said.code == 0
+    line = Path("checkpoint").read_text().splitlines()[-1]
+    assert line.startswith("\u2014 w.example/1 ")
+    assert line in said.out
+    assert octostore("audit", folder, *cosign, "--json").json["cosignature"] == line
+    octostore("key", "new", "issuer.key")
+    said = octostore("audit", folder, "--state", "state", "--cosign", "issuer.key")
+    assert said.code == 2
