@@ -74,6 +74,7 @@ bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.who
 	@$(BIN)/python -m benchmarks.canonicalize
 	@$(BIN)/python -m benchmarks.proofs
+	@$(BIN)/python -m benchmarks.audit --claims 5000
 
 interop-tlog: $(READY) ## Logs read by torchwood, Tessera and x/mod (needs Go)
 	@$(BIN)/pytest -q tests/interop/test_tlog.py

@@ -85,8 +85,13 @@ def equivocations(
                 yield Equivocation.of(first, _statement(view, other))
 
 
-def findings(view: View, issuer: PublicKey | None = None) -> Iterator[Finding]:
-    """All that is odd about the chains of one issuer or of all, in their order."""
+def findings(
+    view: View, issuer: PublicKey | None = None, *, since: int = 0
+) -> Iterator[Finding]:
+    """All that is odd about the chains of one issuer or of all, in their order.
+
+    With `since`, of the statements that stand there in the log, or later.
+    """
     before: _Place | None = None
     for place in _places(view, issuer):
         if before is not None and (before.issuer, before.chain) != (
@@ -95,7 +100,8 @@ def findings(view: View, issuer: PublicKey | None = None) -> Iterator[Finding]:
         ):
             before = None
         for item in place.here:
-            yield from _of_statement(view, before, place, item)
+            if item.index >= since:
+                yield from _of_statement(view, before, place, item)
         before = place
 
 
@@ -115,7 +121,8 @@ def _of_statement(
         )
     if before is None or before.seq + 1 != place.seq:
         return
-    prev = _statement(view, item).part.prev
+    # It was verified when it was logged; here only what it says is read again.
+    prev = view.envelope(item.index)[1].part.prev
     follows = [other for other in before.here if other.cid == prev]
     if not follows:
         yield found(FORK, f"follows {prev}, not {before.here[0].cid}")

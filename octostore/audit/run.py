@@ -339,10 +339,7 @@ class _Run:
             rows = view.rows.scan(tables.STATEMENTS.name, after=after)
             issuers = {tables.STATEMENT_VALUE.decode(row)[1] for _, row in rows}
             for issuer in sorted(issuers, key=lambda key: key.raw):
-                for found in findings(view, issuer):
-                    index = view.index(found.statement)
-                    if index is not None and index >= start:
-                        self.report.findings.append(found)
+                self.report.findings += findings(view, issuer, since=start)
                 for proof in equivocations(view, issuer):
                     self._keep_equivocation(view, proof, start)
         if self._state.seen is not None:
