@@ -29,7 +29,7 @@ class FolderSource:
     """The log in one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.name = str(folder)
+        self.name = str(folder.absolute())
         self._folder = folder
 
     def vkey(self) -> str | None:

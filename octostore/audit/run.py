@@ -51,7 +51,6 @@ class Key:
 
     log: VerifierKey
     why: str
-    is_first_use: bool = False
 
 
 def key_of(source: Source, folder: Path, pinned: VerifierKey | None) -> Key:
@@ -78,7 +77,7 @@ def key_of(source: Source, folder: Path, pinned: VerifierKey | None) -> Key:
     key = VerifierKey.parse(vkey)
     if key.type != KeyType.ED25519:
         raise NoteError("names the key of a witness, not that of a log", at=source.name)
-    return Key(key, "first use: taken on trust; pin it with --log", is_first_use=True)
+    return Key(key, "first use: taken on trust; pin it with --log")
 
 
 def audit(
@@ -112,7 +111,7 @@ def audit(
         run.look(witnesses)
         if witness is not None and run.report.holds:
             run.cosign(witness)
-        if not key.is_first_use or run.report.signed is not None:
+        if run.report.signed is not None:
             remember_key(folder, source.name, key.log)
         return run.report
 
@@ -163,8 +162,13 @@ class _Run:
             return None
         what = f"{tree.size} entries, root {to_base64(tree.root)}; its signature holds"
         self.report.step(name, what, size=tree.size)
-        for item in signed.cosigned:
-            self.report.step("witness", f"{item.by.name} at {item.time_s}")
+        times = {item.by: item.time_s for item in signed.cosigned}
+        for key in witnesses:
+            if key in times:
+                self.report.step("witness", f"{key.name} signed it at {times[key]}")
+            else:
+                what = f"{key.name} has not signed it"
+                self.report.fault("witness", Fault("not-cosigned", what))
         return signed
 
     def _follows(self, signed: SignedCheckpoint) -> bool:
@@ -302,8 +306,8 @@ class _Run:
         mine = store.checkpoint()
         new, made, heads = mine.size - begun, follower.statements, follower.heads
         what = (
-            f"{new} new, {mine.size} in all: {made} statements verified,"
-            f" {heads} maps rebuilt"
+            f"{new} new, {mine.size} in all; statements verified: {made},"
+            f" maps rebuilt: {heads}"
         )
         counts = {"new": new, "statements": made, "heads": heads}
         self.report.step("entries", what, verified=mine.size, **counts)
@@ -345,7 +349,7 @@ class _Run:
         if self._state.seen is not None:
             self._state = replace(self._state, examined=end).saved()
         count = len(self.report.findings)
-        what = f"{count} findings on the chains of {len(issuers)} issuers"
+        what = f"issuers of new statements: {len(issuers)}, findings: {count}"
         self.report.step("chains", what, issuers=len(issuers), findings=count)
 
     def _keep_equivocation(self, view: View, proof: Equivocation, start: int) -> None:

@@ -51,7 +51,7 @@ def audit_command(
     ] = None,
     witness: Annotated[
         list[str] | None,
-        typer.Option(metavar="VKEY", help="A witness whose signature to look for."),
+        typer.Option(metavar="VKEY", help="A witness that must have signed."),
     ] = None,
     cosign: Annotated[
         Path | None,

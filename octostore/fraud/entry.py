@@ -134,7 +134,7 @@ class BadEntry:
             f"  signed      {tree_words(self.entry.signed)}",
             f"  entry       {self.entry.index}: {self.entry.entry.hex()[:74]}",
             f"  wrong       {self.what}",
-            "  its signature holds, and the entry is in that tree",
+            "  the signature of the log holds, and the entry is in that tree",
         ]
 
     def _block(self, entry: Entry) -> bytes:

@@ -138,8 +138,8 @@ class FalseMapHead:
             f"  entry       {self.entry.index}: the map of {self.head.size} entries",
             f"  says root   {to_base64(self.head.root)}",
             f"  replayed    {to_base64(self.root)}",
-            "  its signature holds, the entries are how that tree began, and their"
-            " statements were verified and mapped here",
+            "  the signature of the log holds; the entries are how that tree began;",
+            "  their statements were verified and mapped here",
         ]
 
     def _carried(self, chunks: list[Block]) -> Iterator[tuple[CID, bytes]]:

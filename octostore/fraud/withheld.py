@@ -141,7 +141,7 @@ class Withheld:
             f"  signed      {tree_words(self.entry.signed)}",
             f"  entry       {self.entry.index}: {entry.block}",
             *(f"  missing     {cid}" for cid in self.missing),
-            "  its signature holds, the entry is in that tree, and needs these blocks",
+            "  the signature of the log holds; the entry is in that tree, and needs it",
             "not proven, but the word of whoever made this: that they were not served",
             f"  by {self.asked} at {_time(self.at_s)}; ask there again",
         ]

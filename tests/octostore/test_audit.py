@@ -400,6 +400,9 @@ def test_the_key_is_kept_from_the_first_audit_on(tmp_path: Path, run: Run) -> No
     assert "as --log names it" in run(folder, other).steps[0].what
     (folder / "vkey").unlink()
     assert run(folder).holds  # pinned once, it is the one seen there
+    wrong = Log(signer("typo.example"))
+    assert fault_of(run(folder, wrong)) == "forged-checkpoint"
+    assert run(folder).holds  # what signed nothing there is not remembered
     with pytest.raises(NoteError, match="names no key of its log"):
         run(Log().publish(tmp_path / "x") / "tile")
 
@@ -724,3 +727,22 @@ def test_the_command_cosigns(tmp_path: Path, octostore: Command) -> None:
     octostore("key", "new", "issuer.key")
     said = octostore("audit", folder, "--state", "state", "--cosign", "issuer.key")
     assert said.code == 2
+
+
+def test_a_witness_that_is_named_must_have_signed(
+    tmp_path: Path, octostore: Command
+) -> None:
+    folder = Log().claims("a").publish(tmp_path / "log")
+    key = Witness.create(tmp_path / "w.key", "w.example/1", secrets.token_bytes)
+    vkey = str(key.signer.verifier)
+    asked = ("audit", folder, "--state", "state", "--witness", vkey)
+    said = octostore(*asked)
+    assert said.code == 5
+    assert "w.example/1 has not signed it" in said.out
+    assert "1 entries are verified" in said.out  # what was to be seen was seen
+    octostore("audit", folder, "--state", "s2", "--cosign", "w.key", "-o", "cosigned")
+    put(folder / "checkpoint", Path("cosigned").read_bytes())
+    said = octostore(*asked)
+    assert said.code == 0
+    assert "w.example/1 signed it at " in said.out
+    assert octostore("audit", folder, "--witness", str(Log().key)).code == 2
