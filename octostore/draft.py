@@ -26,12 +26,19 @@ GROUP_ROWS: Final = 1 << 16
 #: Digests that stay looked up; those of the largest statement and more.
 _KEPT_MAX: Final = 1 << 16
 
+_MARKED: Final = b"1"
+
 
 class Draft:
-    """A snapshot with changes over it. `get` sees them, `scan` and `last` do not."""
+    """A snapshot with changes over it. `get` sees them, `scan` and `last` do not.
 
-    def __init__(self, engine: Engine) -> None:
+    `mark` is a key of `meta` that is there while more is to come after a commit: it
+    comes with the first group and goes with `finish`.
+    """
+
+    def __init__(self, engine: Engine, mark: bytes | None = None) -> None:
         self._engine = engine
+        self._mark = mark
         self._changes: dict[str, dict[bytes, bytes | None]] = _nothing()
         self._bytes = self._rows = 0
         self._open = ExitStack()
@@ -149,7 +156,15 @@ class Draft:
     def commit_if_large(self) -> None:
         """Commit when it is time; scans that are under way end there."""
         if self.is_large:
+            if self._mark is not None:
+                self.put(tables.META.name, self._mark, _MARKED)
             self.commit()
+
+    def finish(self) -> None:
+        """Commit what is left, the last group."""
+        if self._mark is not None and self.get(tables.META.name, self._mark):
+            self.delete(tables.META.name, self._mark)
+        self.commit()
 
     def commit(self) -> None:
         """Write all changes as one batch; go on over what is there then.

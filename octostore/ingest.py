@@ -18,7 +18,8 @@ Source: FORMATS 7; docs/spec/log.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -46,6 +47,8 @@ __all__ = [
     "Delivery",
     "Item",
     "ingest",
+    "is_cut_off",
+    "keep",
 ]
 
 Item: TypeAlias = tuple[CID, bytes] | Damaged
@@ -61,6 +64,9 @@ QUARANTINE_BLOCK_BYTES_MAX: Final = 1 << 16
 
 #: Damaged blocks of one delivery that are reported before it is given up.
 DAMAGED_MAX: Final = 1 << 16
+
+#: Rows of what waits that are looked at at once.
+_PAGE: Final = 1024
 
 #: An array of two whose first element is 64 bytes: only envelopes begin so.
 _ENVELOPE_HEAD: Final = b"\x82\x58\x40"
@@ -87,7 +93,8 @@ def ingest(
         StoreFullError: no space; earlier groups are kept.
         StoreError: the disk failed.
     """
-    with Spool(folder) as spool, Draft(engine) as draft:
+    was_cut_off = is_cut_off(engine)
+    with Spool(folder) as spool, Draft(engine, tables.DELIVERING) as draft:
         door = _Door(draft, spool, in_order=in_order)
         envelopes = door.stage(delivery, roots)
         if in_order:
@@ -95,10 +102,33 @@ def ingest(
         else:
             for envelope in envelopes:
                 door.take(envelope)
-            door.complete()
+            door.complete(spool)
+            if was_cut_off:
+                door.complete(door.arrived())
             door.keep_rest()
-        draft.commit()
+        draft.finish()
         return door.receipt()
+
+
+def is_cut_off(engine: Engine) -> bool:
+    """Whether a delivery was cut off here between its groups."""
+    with engine.snapshot() as rows:
+        return rows.get(tables.META.name, tables.DELIVERING) is not None
+
+
+def keep(engine: Engine, folder: Path, data: bytes) -> None:
+    """Keep bytes; what waited for a block that they are is tried again.
+
+    Raises:
+        StoreFullError: no space.
+        StoreError: the disk failed.
+    """
+    digest = hashlib.sha256(data).digest()
+    with Spool(folder) as spool, Draft(engine, tables.DELIVERING) as draft:
+        draft.add(digest, data)
+        if len(data) <= BLOCK_BYTES_MAX:  # what is larger is no block of a statement
+            _Door(draft, spool, in_order=False).complete([digest])
+        draft.finish()
 
 
 class _Door:
@@ -181,15 +211,25 @@ class _Door:
             return
         self._decide(statement)
 
-    def complete(self) -> None:
-        """Try again what waited for blocks of this delivery."""
+    def complete(self, arrived: Iterable[bytes]) -> None:
+        """Try again what waited for these blocks, which are here now."""
         if not self._waiting_before:
             return
-        for missing in map(tables.our_cid, self._spool):
-            prefix = tables.WAITING.key.prefix(missing)
+        for digest in arrived:
+            prefix = tables.WAITING.key.prefix(tables.our_cid(digest))
             for key, _ in list(self._draft.scan(tables.WAITING.name, prefix)):
                 self._retry(tables.WAITING.key.decode(key)[1])
                 self._draft.delete(tables.WAITING.name, key)
+
+    def arrived(self) -> Iterator[bytes]:
+        """What is waited for and here all the same: a delivery was cut off."""
+        after = b""
+        while page := list(
+            islice(self._draft.scan(tables.WAITING.name, after=after), _PAGE)
+        ):
+            cids = dict.fromkeys(tables.WAITING.key.decode(key)[0] for key, _ in page)
+            yield from [cid.digest for cid in cids if self._is_here(cid.digest)]
+            after = page[-1][0]
 
     def keep_rest(self) -> None:
         """If a statement of this delivery waits, keep all that came with it.
@@ -220,6 +260,10 @@ class _Door:
     def _find(self, digest: bytes) -> bytes | None:
         block = self._spool.find(digest)
         return self._draft.view.find_digest(digest) if block is None else block
+
+    def _is_here(self, digest: bytes) -> bool:
+        block = self._find(digest)
+        return block is not None and len(block) <= BLOCK_BYTES_MAX
 
     def _lay_down(
         self, cid: CID, item: tuple[CID, bytes] | Damaged, *, is_root: bool

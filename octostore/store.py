@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -22,16 +22,16 @@ from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import EncodingError
 from octostore import tables
 from octostore.car import CarReader
-from octostore.draft import Draft
 from octostore.engine import Engine, Row
 from octostore.engines import open_engine
 from octostore.errors import (
     CarError,
     StoreCorruptError,
     StoreError,
+    StoreFullError,
     StoreVersionError,
 )
-from octostore.ingest import Delivery, ingest
+from octostore.ingest import Delivery, ingest, is_cut_off, keep
 from octostore.log import Checkpoint
 from octostore.map.heads import LoggedHead
 from octostore.map.update import derive, follow, update
@@ -64,7 +64,8 @@ class Octostore:
         """Open the store in this folder, making one unless `readonly`.
 
         `engine` names the engine of a new store (`engines.ENGINES`); a store
-        that is there is opened with the one that made it.
+        that is there is opened with the one that made it. What waits for blocks of
+        a delivery that was cut off is tried again.
 
         Raises:
             StoreLockedError: another process writes to it.
@@ -77,6 +78,9 @@ class Octostore:
             store = cls(path, opened, readonly=readonly)
             if not readonly and is_unfinished(opened):
                 store.rebuild()
+            if not readonly and is_cut_off(opened):
+                with suppress(StoreFullError):  # the next delivery goes on with it
+                    ingest(opened, path, (), ())
         except BaseException:
             opened.close()
             raise
@@ -176,7 +180,8 @@ class Octostore:
     def add_bytes(self, data: bytes, *, bytes_max: int = BLOCK_BYTES_MAX) -> CID:
         """Keep bytes (code, data, outputs) and return their raw sha2-256 CID.
 
-        Bytes that are there already are not written again.
+        Bytes that are there already are not written again. A statement that waits
+        for the block that they are is tried again.
 
         Raises:
             EncodingError: more than `bytes_max`, or than `BYTES_MAX` in any case.
@@ -187,9 +192,8 @@ class Octostore:
         most = min(bytes_max, BYTES_MAX)
         if len(data) > most:
             raise EncodingError(f"{len(data)} bytes; at most {most} are kept")
-        with self._one_writer, Draft(self._engine) as draft:
-            draft.add_block(data)
-            draft.commit()
+        with self._one_writer:
+            keep(self._engine, self.path, data)
         return CID.of_bytes(data)
 
     def get(self, cid: CID) -> bytes:

@@ -3,6 +3,7 @@
 What is true, and can be made from nothing else:
 
     meta        "layout"                              -> "3"
+    meta        "delivering", "rebuilding": half done -> "1"
     blocks      no                                    -> the bytes
     log         index                                 -> entry(37) hashes(32 each)
     pending     &part                                 -> &envelope
@@ -73,6 +74,7 @@ __all__ = [
     "CLAIMS",
     "CODES",
     "DATA",
+    "DELIVERING",
     "FRONTIER",
     "INDEXES",
     "LAYOUT",
@@ -126,6 +128,9 @@ LAYOUT: Final = b"layout"
 FRONTIER: Final = b"frontier"
 MAP_NOW: Final = b"map"
 REBUILDING: Final = b"rebuilding"
+
+#: There while a delivery is committed in groups; left behind by one that was cut off.
+DELIVERING: Final = b"delivering"
 
 #: CIDv1, dag-cbor, sha2-256 and its length: what CIDs of our blocks begin with.
 _OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))

@@ -135,7 +135,7 @@ def _checkpoint(view: View) -> Checkpoint | None:
 def _check_meta(rows: Snapshot, seen: Seen) -> None:
     name = tables.META.name
     for key, value in seen.count(name, rows.scan(name)):
-        if key not in (tables.LAYOUT, tables.FRONTIER):
+        if key not in (tables.LAYOUT, tables.FRONTIER, tables.DELIVERING):
             seen.wrong(name, key, value_words(name, value), "no such key")
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import io
+import itertools
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,10 +15,12 @@ from hypothesis import strategies as st
 
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID, RAW
+from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.model import Input, Invocation, OciProgram, WasiProgram
-from octostore import car, ingest, tables
+from octostore import car, draft, ingest, tables
+from octostore.check import check_folder
 from octostore.engines import ENGINES
-from octostore.errors import CarError, NotFoundError
+from octostore.errors import CarError, NotFoundError, StoreFullError
 from octostore.log import KIND_STATEMENT, Entry, Frontier, leaf_hash
 from octostore.receipt import Receipt
 from octostore.records import Commitment, Failure
@@ -677,3 +681,140 @@ def test_what_only_looks_like_a_statement_is_none_when_a_log_is_followed(
     assert receipt.accepted == (holder.cid,)
     assert [item.record for item in receipt.skipped] == [other.envelope_cid]
     assert store.checkpoint().size == 1
+
+
+class CutOffError(Exception):
+    """The process ends here."""
+
+
+def is_cut_off(
+    store: Octostore, blocks: Blocks, commits: int, monkeypatch: pytest.MonkeyPatch
+) -> bool:
+    """Deliver in the smallest groups; end after so many commits, if it needs more."""
+    kind = type(store._engine)
+    real, left = kind.apply, itertools.count(commits, -1)
+
+    def cut(self: Any, changes: Any) -> None:
+        if next(left) == 0:
+            raise CutOffError
+        real(self, changes)
+
+    with monkeypatch.context() as short:
+        short.setattr(draft, "GROUP_ROWS", 1)
+        short.setattr(kind, "apply", cut)
+        try:
+            store.ingest(blocks)
+        except CutOffError:
+            return True
+        return False
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_what_waits_completes_although_the_delivery_of_its_blocks_was_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """Whichever commit of the second delivery is its last, the next open goes on."""
+    ran, seen = Ran(), []
+    for commits in itertools.count(1):
+        path = tmp_path / str(commits)
+        waits, thin = Issuer("waits").claims(ran, result())
+        other, whole = Issuer("other").claims(ran, result())
+        with Octostore.open(path, engine=engine) as store:
+            assert store.ingest(thin[:2]).pending == (waits.cid,)
+            is_cut = is_cut_off(store, whole, commits, monkeypatch)
+        with Octostore.open(path) as store, store.view() as view:
+            is_whole = view.index(other.cid) is not None
+            if is_whole:  # then nothing is missing here for the other either
+                assert view.index(waits.cid) is not None, commits
+                assert not list(view.rows.scan(tables.PENDING.name))
+            assert view.rows.get(tables.META.name, tables.DELIVERING) is None
+        assert check_folder(path).holds
+        seen.append((is_cut, is_whole))
+        if not is_cut:
+            break
+    assert {(True, False), (True, True), (False, True)} == set(seen)
+
+
+def test_a_full_disk_on_the_way_is_made_up_for_by_the_next_delivery(
+    store: Octostore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same without a restart: any delivery wakes what waits."""
+    ran = Ran()
+    waits, thin = Issuer("waits").claims(ran, result())
+    other, whole = Issuer("other").claims(ran, result())
+    assert store.ingest(thin[:2]).pending == (waits.cid,)
+    kind = type(store._engine)
+    real = kind.apply
+
+    def full(self: Any, changes: Any) -> None:
+        real(self, changes)
+        if tables.LOG.name in changes:
+            raise StoreFullError("no space left")
+
+    with monkeypatch.context() as short:
+        short.setattr(draft, "GROUP_ROWS", 1)
+        short.setattr(kind, "apply", full)
+        with pytest.raises(StoreFullError):
+            store.ingest(whole)
+    with store.view() as view:
+        assert view.index(other.cid) is not None
+        assert view.index(waits.cid) is None
+    _, unrelated = Issuer("unrelated").says("u")
+    assert waits.cid in store.ingest(unrelated).accepted
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_a_store_whose_delivery_was_cut_off_opens_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    ran = Ran()
+    waits, thin = Issuer("waits").claims(ran, result())
+    _, whole = Issuer("other").claims(ran, result())
+    with Octostore.open(tmp_path, engine=engine) as store:
+        store.ingest(thin[:2])
+        assert is_cut_off(store, whole, 4, monkeypatch)
+        kind = type(store._engine)
+
+    def full(self: Any, changes: Any) -> None:
+        raise StoreFullError("no space left")
+
+    with monkeypatch.context() as short:
+        short.setattr(kind, "apply", full)
+        with Octostore.open(tmp_path) as store, store.view() as view:
+            assert view.rows.get(tables.META.name, tables.DELIVERING) is not None
+    with Octostore.open(tmp_path) as store:
+        store.ingest(whole)
+        assert store.statement(waits.cid) == waits
+
+
+def test_bytes_too_large_for_a_block_are_waited_for_although_they_are_here(
+    store: Octostore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No CAR could bring them; a retry changes nothing and loses nothing."""
+    large = bytes(BLOCK_BYTES_MAX + 1)
+    ran = Ran()
+    named = claim(ran, result(), result=CID.of_block(large))
+    statement, blocks = Issuer("one").state([named], ran.blocks)
+    assert store.ingest(blocks).pending == (statement.cid,)
+    before = dump(store)["waiting"]
+    store.add_bytes(large, bytes_max=1 << 22)
+    assert is_cut_off(store, Issuer("two").says("u")[1], 1, monkeypatch)
+    store.ingest(())
+    assert dump(store)["waiting"] == before
+    with store.view() as view:
+        assert view.rows.get(tables.META.name, tables.DELIVERING) is None
+
+
+@pytest.mark.parametrize("missing", range(1, 6))
+def test_bytes_that_are_added_complete_what_waits_for_the_block_that_they_are(
+    store: Octostore, missing: int
+) -> None:
+    statement, blocks = Issuer("one").claims(Ran(), result())
+    cid, block = blocks[missing]
+    assert store.ingest(without(blocks, cid)).pending == (statement.cid,)
+    assert store.add_bytes(block) == CID.of_bytes(block) != cid
+    assert store.statement(statement.cid) == statement
+    assert store.ingest(blocks).known == (statement.cid,)
+    with store.view() as view:
+        assert not list(view.rows.scan(tables.PENDING.name))
+        assert not list(view.rows.scan(tables.WAITING.name))
