@@ -44,6 +44,7 @@ from octostore import tables
 from octostore.answer import Asked
 from octostore.cli import GARBAGE_AFTER
 from octostore.lmdb_engine import LMDB_DATA, READERS_MAX
+from octostore.packed import unpack
 from octostore.store import Octostore
 from octostore.view import View
 from octostore.who import who
@@ -113,7 +114,9 @@ def _bare(path: Path, asked: list[CID]) -> dict[str, float]:
             with txn.cursor(claims) as cursor:
                 found = cursor.set_range(number)
                 while found and cursor.key().startswith(number):
-                    decode(txn.get(cursor.key()[-6:], db=blocks), cid_ctor=bytes)
+                    decode(
+                        unpack(txn.get(cursor.key()[-6:], db=blocks)), cid_ctor=bytes
+                    )
                     count += 1
                     found = cursor.next()
         return count

@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from octostore import tables
 from octostore.engine import Engine, Snapshot
+from octostore.packed import pack
 from octostore.view import View
 
 __all__ = ["GROUP_BYTES", "GROUP_ROWS", "Draft"]
@@ -139,9 +140,9 @@ class Draft:
             return
         no = tables.no_of(self._next)
         self._next += 1
-        self._changes[tables.BLOCKS.name][no] = block
+        value = self._changes[tables.BLOCKS.name][no] = pack(block)
         self._changes[tables.AT.name][digest] = self._at[digest] = no
-        self._bytes += len(block) + len(digest) + 2 * len(no)
+        self._bytes += len(value) + len(digest) + 2 * len(no)
         self._rows += 2
 
     def add_block(self, block: bytes) -> None:

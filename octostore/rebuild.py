@@ -18,6 +18,7 @@ from octostore.index import Index
 from octostore.log import KIND_STATEMENT, Frontier, grown, leaf_hash
 from octostore.map.heads import index_head, last_head
 from octostore.map.update import derive
+from octostore.packed import unpack
 
 __all__ = ["is_unfinished", "rebuild"]
 
@@ -47,8 +48,9 @@ def rebuild(
             for key, _ in _rows(draft, table):
                 draft.delete(table, key)
         draft.commit()
-        for key, block in _rows(draft, tables.BLOCKS.name):
-            draft.put(tables.AT.name, hashlib.sha256(block).digest(), key)
+        for key, value in _rows(draft, tables.BLOCKS.name):
+            digest = hashlib.sha256(unpack(value)).digest()
+            draft.put(tables.AT.name, digest, key)
         draft.commit()
         _read_log(draft, progress)
         draft.commit()

@@ -2,9 +2,9 @@
 
 What is true, and can be made from nothing else:
 
-    meta        "layout"                              -> "3"
+    meta        "layout"                              -> "4"
     meta        "delivering", "rebuilding": half done -> "1"
-    blocks      no                                    -> the bytes
+    blocks      no                                    -> the bytes (packed.py)
     log         index                                 -> entry(37) hashes(32 each)
     pending     &part                                 -> &envelope
     waiting     &missing &part                        ->
@@ -121,7 +121,7 @@ __all__ = [
     "short",
 ]
 
-LAYOUT_VERSION: Final = b"3"
+LAYOUT_VERSION: Final = b"4"
 
 #: Keys of `meta`, and the one of `map_state`.
 LAYOUT: Final = b"layout"

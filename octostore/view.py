@@ -27,6 +27,7 @@ from octostore.log import (
     Entry,
     Frontier,
 )
+from octostore.packed import unpack
 from octostore.records import Claim, Profile, parse_record
 from octostore.statement import ReceivedStatement, Statement
 from octostore.tlog.merkle import HASH_BYTES, range_root
@@ -88,10 +89,10 @@ class View:
         Raises:
             StoreCorruptError: an index names a block that is not there.
         """
-        block = self.rows.get(tables.BLOCKS.name, tables.BLOCKS.key.encode(number))
-        if block is None:
+        value = self.rows.get(tables.BLOCKS.name, tables.BLOCKS.key.encode(number))
+        if value is None:
             raise StoreCorruptError(f"block {number} is not there; rebuild the indexes")
-        return block
+        return unpack(value)
 
     def find_block(self, cid: CID) -> bytes | None:
         """The block this CID names, or None.
@@ -267,7 +268,8 @@ class View:
             raise StoreCorruptError("a row of claims of another size")
         numbers = [key[2 * size :] for key in keys]
         places = [key[size : 2 * size] for key in keys]
-        blocks = self.rows.get_many(tables.BLOCKS.name, numbers)
+        rows = self.rows.get_many(tables.BLOCKS.name, numbers)
+        blocks = {no: unpack(value) for no, value in rows.items()}
         digests = {no: sha256(block).digest() for no, block in blocks.items()}
         at = self.rows.get_many(tables.AT.name, digests.values())
         statements = self.rows.get_many(tables.STATEMENTS.name, set(places))

@@ -9,6 +9,7 @@ from invocation_spec.second_opinion import disagreement
 from octostore import tables
 from octostore.check.report import Seen
 from octostore.engine import Snapshot
+from octostore.packed import pack, unpack
 from octostore.row_words import value_words
 
 __all__ = ["check_blocks"]
@@ -25,14 +26,17 @@ def check_blocks(rows: Snapshot, seen: Seen, *, second_opinion: bool) -> None:
     total = keys.decode(last[0])[0] + 1 if last else 0
     expected = 0
     lost: dict[int, bytes] = {}
-    for key, block in seen.count(name, rows.scan(name), total):
+    for key, value in seen.count(name, rows.scan(name), total):
         (number,) = keys.decode(key)
         if number != expected:
             seen.wrong(name, key, f"block {number}", f"block {expected} next")
         expected = number + 1
+        block = unpack(value)
         digest = hashlib.sha256(block).digest()
         if rows.get(tables.AT.name, digest) != key:
             lost[number] = digest
+        elif pack(block) != value:
+            seen.wrong(name, key, "packed otherwise", "the one form of a block")
         if second_opinion and len(block) <= BLOCK_BYTES_MAX:
             said = disagreement(block)
             if said is not None:
@@ -49,8 +53,8 @@ def _explain(rows: Snapshot, seen: Seen, lost: dict[int, bytes]) -> None:
     """
     at = tables.AT.name
     for digest, value in rows.scan(at):
-        block = rows.get(tables.BLOCKS.name, value)
-        hashed = b"" if block is None else hashlib.sha256(block).digest()
+        kept = rows.get(tables.BLOCKS.name, value)
+        hashed = b"" if kept is None else hashlib.sha256(unpack(kept)).digest()
         if hashed == digest:
             continue
         if lost.pop(tables.NUMBER.decode(value)[0], None) is None:

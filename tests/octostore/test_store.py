@@ -126,8 +126,8 @@ def test_reading_where_there_is_no_store_says_so(path: Path) -> None:
 @pytest.mark.parametrize("readonly", [False, True])
 def test_a_newer_layout_is_refused(path: Path, *, readonly: bool) -> None:
     Octostore.open(path).close()
-    meta(path, tables.LAYOUT, b"4")
-    with pytest.raises(StoreVersionError, match="layout '4'"):
+    meta(path, tables.LAYOUT, b"5")
+    with pytest.raises(StoreVersionError, match="layout '5'"):
         Octostore.open(path, readonly=readonly)
 
 
