@@ -324,15 +324,11 @@ def known_at(tree: Any, at: str, place: dict[str, Any]) -> set[str]:
     return here.union(*(known(word) or () for word in words))
 
 
-S3 = ["bucket", "checksum", "endpoint", "filter", "key", "partition", "region"]
 #: By schema, whose vectors are bent, and the fields that stand where nobody is told of
-#: one that is not known: in a wrapper, EngineSpec, V1beta's S3, Language.
+#: one that is not known: in a wrapper, EngineSpec, Language.
 OPEN: dict[str, tuple[list[str], list[str]]] = {
     "bacalhau-job": (["bacalhau-job"], ["job"]),
-    **dict.fromkeys(
-        OF_FORM["V1beta"],
-        (OF_FORM["V1beta"], sorted([*S3, "versionid", "job", "params"])),
-    ),
+    **dict.fromkeys(OF_FORM["V1beta"], (OF_FORM["V1beta"], ["job", "params"])),
     **{name: ([name], ["job"]) for name in OF_FORM["v1alpha1"]},
 }
 OPEN["bacalhau-v1alpha1-nested"][1].extend(["command", "programpath"])
