@@ -159,6 +159,9 @@ def is_gateway_like(url: str) -> bool:
     return parts.path.startswith("/ipfs/") or ".ipfs." in parts.netloc
 
 
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
 def parse_url(text: str) -> str:
     """A URL as WHATWG parses it, without its fragment.
 
@@ -178,8 +181,9 @@ def parse_url(text: str) -> str:
     if "\\" in text and href.startswith(("http:", "https:")):
         # WHATWG takes it for a `/`, Go and curl do not: two URLs in one text.
         raise EncodingError(f"{_shown(text)} has a backslash; write / or %5C")
-    if not href.partition(":")[2].startswith("//"):
-        # `ipfs:Qm..` and `mailto:x`: opaque to WHATWG, and fetched by no network.
+    if not _ABSOLUTE.match(text):
+        # `ipfs:Qm..` is opaque to WHATWG and fetched by no network; `http:h/x` and
+        # ` http://h/x` are http://h/x to WHATWG alone.
         raise EncodingError(f"{_shown(text)} has no // after its scheme")
     if "#" in href:
         url.hash = ""

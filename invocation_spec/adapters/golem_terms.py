@@ -84,10 +84,11 @@ def read_terms(bundle: Struct) -> Terms:
     flat = _flatten(demand)
     properties = _below(flat, "properties.")
     beside = [node for name, node in flat.items() if name.startswith("golem.")]
-    if properties and beside:
+    own = not properties and find(flat, "properties") is None
+    if beside and not own:
         raise DocumentError("a property beside `properties`", at=beside[0].at)
     constraints = find(flat, "constraints")
-    return Terms(demand.at, properties or flat, {}, constraints=constraints)
+    return Terms(demand.at, flat if own else properties, {}, constraints=constraints)
 
 
 def _flatten(root: Node) -> dict[str, Node]:
@@ -99,16 +100,16 @@ def _flatten(root: Node) -> dict[str, Node]:
 
 
 def _flatten_below(node: Node, name: str | None, found: dict[str, Node]) -> None:
-    if name is not None and len(name) > PROPERTY_NAME_MAX:
+    if name is not None and len(name.removesuffix(".@tag")) > PROPERTY_NAME_MAX:
         raise DocumentError(
             f"a property name of {len(name)} characters; at most {PROPERTY_NAME_MAX}",
             at=node.at,
         )
     if isinstance(node.value, Mapping) and node.value:
         for key, item in node.entries():
-            part = f".{key}".removesuffix(".@tag")
-            _flatten_below(item, part[1:] if name is None else name + part, found)
+            _flatten_below(item, key if name is None else f"{name}.{key}", found)
     elif name is not None:
+        name = name.removesuffix(".@tag")
         if name in found:
             raise DocumentError(
                 f"a second spelling of {found[name].at}: nested and dotted names are"

@@ -476,6 +476,29 @@ def terms() -> Iterable[Row]:
         "flat, nested and half of each are one set of properties",
         bundle(demand={"golem": {"srv": {"comp": {"task_package": task_package()}}}}),
     )
+    yield case(
+        "property under another tag",
+        "only @tag stands for the value itself",
+        bundle(demand={"golem.srv.comp.task_package.@other": task_package()}),
+        error_at=...,
+    )
+    yield case(
+        "property below @tag",
+        "@tag holds a value; what is below it is no property",
+        bundle(demand={"golem.srv.comp": {"@tag": {"task_package": task_package()}}}),
+        error_at=...,
+    )
+    yield case(
+        "properties that are empty beside a property",
+        "two places for properties; one of them is a mistake",
+        bundle(demand={"properties": {}, **demand()}),
+        error_at=...,
+    )
+    yield plain(
+        "properties that are null",
+        "null is absent",
+        bundle(demand={"properties": None, **demand()}),
+    )
     agreement = {
         "agreementId": "0a88ff65-b6d4-48e4-8de3-aba9f06f54dd",
         "timestamp": "2022-05-22T10:41:42.564784259Z",
@@ -1148,6 +1171,19 @@ def bundles() -> Iterable[Row]:
         "read by the command line only, which hashes the file",
         bundle(inputs={URL: {"path": "a.csv"}}),
         error_at=f"/inputs/{a}",
+    )
+    odd = "http:example.org/a.csv"
+    yield case(
+        "an input of a URL without //",
+        "http://example.org/a.csv to the URL standard alone",
+        bundle(inputs={odd: str(FOLDER)}),
+        error_at=f"/inputs/{odd.replace('/', '~1')}",
+    )
+    yield plain(
+        "an input of another scheme",
+        "no transfer needs it",
+        bundle(inputs={"ftp://example.org/a.csv": str(FOLDER)}),
+        warnings=[*SILENT, "unused-input"],
     )
     yield case(
         "an input that is no CID",

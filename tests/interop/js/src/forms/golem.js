@@ -69,7 +69,7 @@ export function read({ tree }, resolutions) {
 function flatten(map, at, prefix = "", out = new Map()) {
   for (const [key, value] of map) {
     const place = below(at, key);
-    const name = (prefix ? `${prefix}.${key}` : key).replace(/\.@[^.]*$/, "");
+    const name = (prefix ? `${prefix}.${key}` : key).replace(/\.@tag$/, "");
     if (isMap(value) && value.size) {
       flatten(value, place, prefix ? `${prefix}.${key}` : key, out);
       continue;
@@ -90,7 +90,10 @@ function ofDemand({ value, at }) {
   if (!isMap(value)) refuse(at, "no map");
   const flat = flatten(value, at);
   const names = [...flat.keys()];
-  const hasProperties = names.some((name) => /^properties(\.|$)/.test(name));
+  const whole = flat.get("properties");
+  const hasProperties =
+    (whole && whole.value !== null) ||
+    names.some((name) => name.startsWith("properties."));
   const own = names.find((name) => name.startsWith("golem."));
   if (hasProperties && own) refuse(flat.get(own).at, "a property beside properties");
   const properties = hasProperties ? under(flat, "properties.") : flat;
@@ -519,7 +522,8 @@ class Contents {
     for (const [key, text] of value) {
       const place = below(at, key);
       if (/^hash:/i.test(key)) refuse(place, "a key that begins with hash:");
-      const url = this.normal(key, place);
+      const isGftp = /^gftp:/i.test(key);
+      const url = isGftp ? this.normal(key, place) : placed(place, () => normalUrl(key));
       if (this.#table.has(url)) refuse(place, "two keys of one spelling");
       this.#table.set(url, { found: stated(text, place), at: place });
     }
