@@ -168,6 +168,13 @@ class Files:
         if cid is not None:
             self._cids[path] = cid
 
+    def refuse_root(self) -> None:
+        """Refuse a file at `/`, whether or not its content is known."""
+        if "/" in self._at:
+            raise DocumentError(
+                "a file at /, which is a directory to every guest", at=self._at["/"]
+            )
+
     def find(self, path: str) -> CID | None:
         """The file at a clean path, if it is there and known."""
         return self._cids.get(path)

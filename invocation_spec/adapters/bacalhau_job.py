@@ -124,7 +124,7 @@ def _read_task(reading: Reading, node: Node) -> None:
 
 def _read_sources(reading: Reading, sources: Node, files: Files) -> None:
     for item in sources.elements():
-        source, fields = _source(item)
+        source, fields = _source(reading, item)
         if source.target.is_empty:
             raise source.target.refuse("the path where the source lands")
         place(reading, source, files)
@@ -132,11 +132,13 @@ def _read_sources(reading: Reading, sources: Node, files: Files) -> None:
         reading.ignore([*fields.unknown(), *source.params.unknown()])
 
 
-def _source(node: Node) -> tuple[Source, Struct]:
+def _source(reading: Reading, node: Node) -> tuple[Source, Struct]:
     fields = node.struct()
     inner = fields["Source"].struct()
     target = _trimmed(fields["Target"])
-    return Source(inner["Type"], inner["Params"].struct(), target), fields
+    source = Source(inner["Type"], inner["Params"].struct(), target)
+    reading.ignore(inner.unknown())
+    return source, fields
 
 
 def _trimmed(node: Node) -> Node:
@@ -230,7 +232,7 @@ def _by_path(reading: Reading, node: Node, files: Files) -> tuple[Module, str]:
 def _by_source(reading: Reading, node: Node) -> Module:
     if node.is_empty:
         raise node.refuse("the module to run: an input source, or its target path")
-    source, fields = _source(node)
+    source, fields = _source(reading, node)
     nowhere = replace(source, target=Node(None, source.target.at))
     code = place(reading, nowhere, Files())
     name = fields["Alias"]

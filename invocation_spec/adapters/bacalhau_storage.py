@@ -172,13 +172,13 @@ def _s3(
         "" if params[name].is_empty else reading.literal(params[name])
         for name in ("Bucket", "Key", "Endpoint", "VersionID")
     ]
+    cid = _checksum(params[source.checksum])
     whole = [word for word in words if word is not None]
     if len(whole) < len(words):
         files.put(None, None, at)
         return None
     bucket, key, endpoint, version_id = whole
     reference = s3_reference(bucket, key, endpoint=endpoint, version_id=version_id)
-    cid = _checksum(params[source.checksum])
     several = _several(params, key)
     if several:
         reading.findings.leave_unresolved(at, reference, several)
@@ -233,6 +233,8 @@ def _repository(
     reading: Reading, source: Source, target: str | None, files: Files
 ) -> CID | None:
     node = source.params["Repo"]
+    if node.is_empty:
+        raise node.refuse("the URL of a repository")
     reading.findings.leave_unresolved(node.at, node.text(), "repository")
     _put(files, target, None, source)
     return None

@@ -193,7 +193,8 @@ def read_docker(
         cwd=cwd,
         files=files.by_path,
     )
-    if entrypoint is None or parameters is None or env is None or not complete:
+    files.refuse_root()
+    if entrypoint is None or parameters is None:
         return
     run: Command | None
     if cleared:
@@ -204,7 +205,7 @@ def read_docker(
         run = command(entrypoint, parameters, image, node.at)
     else:
         run = None  # the image's configuration may decide between argv and args
-    if run is None:
+    if run is None or env is None or not complete:
         return
     reading.input = made(
         params.at,
@@ -254,23 +255,25 @@ def read_wasm(
     reading.check_known(
         params.at, args=tuple(args or ()), env=env or {}, files=files.by_path
     )
+    files.refuse_root()
     if args is not None and env is not None and files.complete:
         reading.input = made(
             params.at, Input, args=tuple(args), env=env, files=files.by_path
         )
 
 
-def read_outputs(reading: Reading, outputs: Node, field: str) -> None:
+def read_outputs(reading: Reading, outputs: Node, field: str, *dropped: str) -> None:
     """The output directories that the spec declares: the claim's `dirs`.
 
-    `field` names where each stands: docker mounts at Path, wasm at Name.
+    `field` names where each stands: docker mounts at Path, wasm at Name. `dropped`
+    are what the version of the form knows beside the two.
     """
     dirs: set[str] = set()
     for item in outputs.elements():
+        if not isinstance(item.value, Mapping):
+            raise item.refuse("a map")
         fields = item.struct()
-        fields.pass_over("StorageSource", "CID", "URL", "Metadata", "S3")
-        # What v1alpha1 called the type of the storage.
-        fields.pass_over("StorageSourceName", "EngineName", "Engine", "engine_name")
+        fields.pass_over(*dropped)
         node, name = fields[field], fields["Name"].text_or()
         fields.pass_over("Path")
         if not node.is_empty:

@@ -72,6 +72,9 @@ _SOURCE_NAMES: Final = (
     *("StorageSource", "StorageSourceName", "EngineName", "Engine", "engine_name"),
 )
 
+#: Of an output: a storage, which is written to.
+_OF_OUTPUTS: Final = (*_SOURCE_NAMES, "CID", "URL", "Metadata")
+
 
 def is_v1alpha1(document: Document) -> bool:
     """Whether the document says that it is v1alpha1, or has its docker field.
@@ -112,15 +115,16 @@ def read_v1alpha1(document: Document, resolutions: Resolutions) -> list[Reading]
     if engine.value == "docker":
         for item in spec["Contexts"].elements():
             _read_input(reading, item, files, landing)
-        params = _docker(reading, spec["Docker" if nested else layout].struct())
+        names = ("Docker", "job_spec_docker", "JobSpecDocker")
+        params = _docker(reading, one_of(spec, *names).struct())
         env = Node(None, params.at, fold=True)
         # Flat layouts were written without `omitempty`: v0.2.4 pkg/model/job.go.
         read_docker(reading, params, env, files, clears=not nested)
-        read_outputs(reading, outputs, "Path")
+        read_outputs(reading, outputs, "Path", *_OF_OUTPUTS)
     else:
         params = spec["Wasm"].struct()
         _read_wasm(reading, spec, params, files)
-        read_outputs(reading, outputs, "Name")
+        read_outputs(reading, outputs, "Name", *_OF_OUTPUTS)
     _read_sharding(reading, spec["Sharding"])
     read_network(reading, spec["Network"])
     if not job["ID"].is_empty:

@@ -19,6 +19,7 @@ pkg/model/{docker,wasm}_engine_spec.go; research: bacalhau 1.1, 1.2.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from invocation_spec.adapters.bacalhau_storage import Source, place
 from invocation_spec.adapters.bacalhau_tasks import (
@@ -43,6 +44,9 @@ __all__ = ["is_v1beta", "read_v1beta"]
 _VERSIONS = {"v1beta1": "V1beta1", "v1beta2": "V1beta2"}
 
 _ENGINES = ("docker", "wasm")
+
+#: Of an output: a storage, which is written to.
+_OF_OUTPUTS: Final = ("StorageSource", "CID", "URL", "S3", "Metadata")
 
 
 def is_v1beta(document: Document) -> bool:
@@ -84,10 +88,10 @@ def read_v1beta(document: Document, resolutions: Resolutions) -> list[Reading]:
         env = Node(None, params.at, fold=True)
         # The old fields have `omitempty`: v1.0.3 pkg/model/job.go.
         read_docker(reading, params, env, files, clears=modern)
-        read_outputs(reading, spec["Outputs"], "Path")
+        read_outputs(reading, spec["Outputs"], "Path", *_OF_OUTPUTS)
     else:
         _read_wasm(reading, params, contexts, files)
-        read_outputs(reading, spec["Outputs"], "Name")
+        read_outputs(reading, spec["Outputs"], "Name", *_OF_OUTPUTS)
     _read_sharding(reading, spec["Sharding"])
     read_network(reading, spec["Network"])
     spec.pass_over("Verifier", "Publisher", "PublisherSpec", "Resources", "Timeout")

@@ -153,6 +153,7 @@ def _read_docker(
         files=files.by_path,
         nonce=nonce,
     )
+    files.refuse_root()
     if not input.complete or not files.complete:
         return
     if image is None and not entrypoint:
@@ -190,6 +191,7 @@ def _read_wasi(
     reading.check_known(
         inputs.at, args=tuple(args), env=env, files=files.by_path, nonce=nonce
     )
+    files.refuse_root()
     if input.complete and files.complete:
         reading.input = made(
             inputs.at,

@@ -339,6 +339,96 @@ def folding() -> None:
         impure(None, None, (f"{PARAMS}/{field}", "template")),
     )
     case(
+        "template in an output path",
+        "no identity, but a claim says the directory; both parts are known",
+        docker(ResultPaths=[{"Name": "o", "Path": "/{{.Out}}"}]),
+        impure(OCI, ECHO, (f"{TASK}/ResultPaths/0/Path", "template")),
+    )
+    case(
+        "template with NUL",
+        "what breaks a rule is refused, rendered or not",
+        docker({"Entrypoint": ["{{.A}}\0"]}),
+        refused(f"{PARAMS}/Entrypoint/0"),
+    )
+    case(
+        "S3 checksum of no 32 bytes beside a template",
+        "what breaks a rule is refused, rendered or not",
+        docker(
+            InputSources=[source("s3", Bucket="b", Key="{{.A}}", ChecksumSHA256="AA==")]
+        ),
+        refused(f"{SOURCE}/Source/Params/ChecksumSHA256"),
+    )
+    open_env = {"EnvironmentVariables": ["A={{.A}}"]}
+    case(
+        "no command beside a template",
+        "nothing is left to run, whatever the variable is",
+        docker({"Entrypoint": [""], "Parameters": [], **open_env}),
+        refused(),
+    )
+    case(
+        "a CMD that nothing states beside a template",
+        "the lists of findings are whole, whatever else is not known",
+        docker({"Entrypoint": [], "Parameters": [], **open_env}),
+        impure(OCI, None, (f"{PARAMS}/EnvironmentVariables/0", "template"))
+        | {
+            "unresolved": [
+                {
+                    "at": f"{PARAMS}/Entrypoint",
+                    "reference": f"oci:docker.io/{IMAGE}",
+                    "kind": "oci-cmd",
+                }
+            ]
+        },
+    )
+    case(
+        "result path that is no map",
+        "an element of a list is no field: empty text is not an empty map",
+        docker(ResultPaths=[""]),
+        refused(f"{TASK}/ResultPaths/0"),
+    )
+    case(
+        "field beside the type of a source",
+        "the network ignores it",
+        docker(
+            InputSources=[
+                {
+                    **source("ipfs", CID=str(V1)),
+                    "Source": {"Type": "ipfs", "Params": {"CID": str(V1)}, "Extra": 1},
+                }
+            ]
+        ),
+        canonical(OCI, {**ECHO, "files": {"/inputs": V1}})
+        | {"warnings": [INDEX, "ignored-field"]},
+    )
+    case(
+        "repository of no URL",
+        "nothing to clone",
+        docker(InputSources=[source("repoClone")]),
+        refused(f"{SOURCE}/Source/Params/Repo"),
+    )
+    case(
+        "two host directories at one path",
+        "of no known content, and yet two at one path",
+        docker(InputSources=[source("localDirectory", SourcePath="/a")] * 2),
+        refused(),
+    )
+    case(
+        "unresolved file at the root",
+        "refused, whatever it is",
+        docker(InputSources=[source("ipfs", "/", CID=f"ipfs://{V1}/a")]),
+        refused(f"{SOURCE}/Target"),
+    )
+    long = json.dumps("x" * 1100)
+    case(
+        "block too large beside a tag",
+        "1000 times 1100 bytes are no block, whatever the tag means",
+        "Tasks: [{Engine: {Type: docker, Params: {Image: ubuntu, Entrypoint: ["
+        + f"&a {long}"
+        + ", *a" * 999
+        + "]}}, Network: {Type: None}}]",
+        refused(),
+    )
+    case(
         "template in a name of what is dropped",
         "what is dropped may hold anything",
         docker(Meta={"{{.Name}}": "x"}),

@@ -308,8 +308,14 @@ def open_ends(layout: Layout) -> None:
 
 
 def never(layout: Layout) -> None:
-    """What is impure in each layout."""
+    """What is impure in each layout, and what is refused whatever is not known."""
     name = layout.name
+    case(
+        f"{name}-two-names-of-docker",
+        "each name is read in each layout, and one of them may be used",
+        layout.job(job_spec_docker={"image": "a"}, Docker={"image": "a"}),
+        refused(),
+    )
     case(
         f"{name}-template-in-image",
         "a template that nobody rendered",

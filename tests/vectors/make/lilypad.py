@@ -319,6 +319,13 @@ def broken_modules() -> None:
             None,
         ),
         (
+            "input-files-in-a-map",
+            "a list is due",
+            module(beta(), inputFiles={"optional": {"a": "b"}}),
+            "/inputFiles/optional",
+            None,
+        ),
+        (
             "v1alpha1",
             "Lilypad never had such jobs",
             module(beta(version="V1alpha1")),
@@ -460,6 +467,12 @@ def left_templates() -> None:
             "subst-without-default",
             "subst of no input fails",
             '"{{ subst "A=%s" .A }}"',
+            1,
+        ),
+        (
+            "json-with-a-key-twice",
+            "no JSON by our rules, so a template, and none that is rendered here",
+            '"a{{.B}}"], "EnvironmentVariables": [',
             1,
         ),
         ("range", "a loop", '{{ range .A }}"A={{.}}"{{ end }}', 2),

@@ -315,6 +315,13 @@ def batch_unresolved() -> None:
         unresolved(ADD_ONE, None, ("/a/inputs/args/0", "/gone", "await")),
     )
     case(
+        "promise-for-all-inputs-of-a-module",
+        "nothing is read as a default while a promise stands for the inputs",
+        {"a": {**wasi(), "inputs": gone}},
+        unresolved(None, None, ("/a/inputs", "/gone", "await"))
+        | {"warnings": ["network-by-default"]},
+    )
+    case(
         "promise-of-another-invocation",
         "a task of another document, by that document's CID",
         {"a": function({"promise/ok": [DATA, "a"]})},

@@ -66,6 +66,12 @@ def task_docker() -> None:
     """`docker/run`."""
     date = {"argv": ["date", "-u"]}
     case(
+        "docker-ability-in-a-list",
+        "a list of one text is no text",
+        docker() | {"do": ["docker/run"]},
+        refused("/do"),
+    )
+    case(
         "docker",
         "the entrypoint is the whole command",
         docker(),

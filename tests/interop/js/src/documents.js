@@ -2,7 +2,7 @@
 import { fromUtf8 } from "./bytes.js";
 import { readVarint } from "./cid.js";
 import { decode } from "./dagcbor.js";
-import { placed, refuse } from "./errors.js";
+import { placed, Refused, refuse } from "./errors.js";
 import { NotJson, parseJson } from "./json.js";
 import { holdsTemplate } from "./tree.js";
 import { parseYaml } from "./yamltext.js";
@@ -44,8 +44,9 @@ function readText(bytes) {
   try {
     return { syntax: "json", tree: parseJson(text) };
   } catch (error) {
-    if (!(error instanceof NotJson)) throw error;
+    if (!(error instanceof NotJson || error instanceof Refused)) throw error;
     if (holdsTemplate(text)) return { syntax: "template", text };
+    if (error instanceof Refused) throw error;
     return refuse("", "neither JSON nor a template");
   }
 }

@@ -62,6 +62,12 @@ export class Task {
     return this.done;
   }
 
+  /** What is known of an input has to make a block, complete or not. */
+  checkKnown({ files, ...known }, at) {
+    const found = [...(files ?? [])].filter(([, cid]) => cid);
+    inputBlock(this.kind, { ...known, files: new Map(found) }, at);
+  }
+
   withoutNonce(program) {
     if (!this.input.nonce?.length) return null;
     const input = inputBlock(this.kind, { ...this.input, nonce: undefined });

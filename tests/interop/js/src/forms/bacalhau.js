@@ -173,6 +173,8 @@ export function docker(task, { clears, ...given }) {
   if (folder && !folder.startsWith("/")) refuse(cwd.at, "a relative directory");
   const path = folder ? clean(folder, cwd.at) : undefined;
   const known = allKnown(landings);
+  const { files } = landings;
+  task.checkKnown({ args: [...(E ?? []), ...(P ?? [])], env, cwd: path, files }, image.at);
   const cleared = clears && Array.isArray(entrypoint.value) && !E?.length;
   const command =
     E &&
@@ -199,6 +201,7 @@ export function wasm(task, { entry, parameters, main, imports, env, landings }) 
     task.program = { kind: "wasi", code: main, entry: name, imports };
   }
   const known = allKnown(landings);
+  task.checkKnown({ args, env, files: landings.files }, parameters.at);
   if (args && env && known) {
     task.input = { args, env, files: landings.files };
   }
@@ -220,6 +223,7 @@ export function outputs(task, field, name, ...dropped) {
     text(output.get("Name"));
     output.drop(...dropped);
     output.ignoreOthers(task);
-    if (!path.empty) task.dirs.add(clean(text(path), path.at));
+    const written = path.empty ? null : literal(task, text(path), path.at);
+    if (written !== null) task.dirs.add(clean(written, path.at));
   }
 }

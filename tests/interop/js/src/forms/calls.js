@@ -134,6 +134,7 @@ export class Call {
     const { task } = this;
     if (code && name) task.program = { kind: "wasm-function", code, function: name };
     if (args && nonce) task.input = { args, nonce };
+    task.known = { args, nonce };
     task.awaits = this.awaits;
   }
 }
@@ -184,6 +185,10 @@ function settle(task, byKey) {
     const invocation = byKey.get(key)?.result().invocation;
     if (invocation) awaits.push({ at: path, when, invocation: invocation.cid });
     else task.unresolved("await", place, reference);
+  }
+  if (task.known) {
+    const found = task.known.args ? sortAwaits(awaits) : [];
+    task.checkKnown({ ...task.known, awaits: found }, "");
   }
   if (awaits.length < (task.awaits?.length ?? 0)) task.input = null;
   else if (task.input) task.input.awaits = sortAwaits(awaits);

@@ -77,8 +77,8 @@ function readModule(task, tree, kind) {
   fields.drop("executionTimeoutSeconds");
   const files = shared.mapOf(fields.get("inputFiles"));
   for (const name of ["required", "optional"]) {
-    const { value, at } = files.get(name);
-    if (Array.isArray(value) && value.length) task.impure("read-write-mount", at);
+    const field = files.get(name);
+    if (shared.listOf(field).length) task.impure("read-write-mount", field.at);
   }
   files.ignoreOthers(task);
   fields.ignoreOthers(task);

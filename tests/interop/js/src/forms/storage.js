@@ -25,11 +25,11 @@ export function due(field) {
 /** Null where it is a template: impure, and judged no further. */
 export function literal(task, value, at) {
   if (!isText(value)) refuse(at, "no text");
+  if (value.includes("\0")) refuse(at, "U+0000");
   if (holdsTemplate(value)) {
     task.impure("template", at);
     return null;
   }
-  if (value.includes("\0")) refuse(at, "U+0000");
   return value;
 }
 
@@ -171,11 +171,11 @@ function unsaid(task, kind, at, reference) {
 function localdirectory({ task, typeAt, params }) {
   params.drop("SourcePath", "ReadWrite");
   task.impure("host-directory", typeAt);
-  return null;
+  return { name: "", cid: null };
 }
 
 function repoclone({ task, params }) {
   const field = params.get("Repo");
-  task.unresolved("repository", field.at, text(field));
-  return null;
+  task.unresolved("repository", field.at, due(field));
+  return { name: "", cid: null };
 }

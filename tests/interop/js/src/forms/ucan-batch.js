@@ -129,6 +129,7 @@ function readWithoutInputs(task, call, fields, isCall) {
   });
   task.input = null;
   if (task.kind === "wasi") task.program = null;
+  task.warnings = task.warnings.filter(({ kind }) => kind !== "entry-defaulted");
 }
 
 function dropOrder(task, inputs) {

@@ -51,7 +51,7 @@ export function readCommand(task, fields, { nonce, isAwaited = () => false } = {
 
 const COMMANDS = { "docker/run": docker, "wasm32-wasi/run": wasm };
 
-export const isCommand = (ability) => Object.hasOwn(COMMANDS, String(ability));
+export const isCommand = (ability) => isText(ability) && Object.hasOwn(COMMANDS, ability);
 
 /**
  * The field's value, or what stands for an absent one; `null` is refused.
