@@ -10,8 +10,10 @@ READY := $(VENV)/.ready
 ATHERIS := atheris==3.0.0
 FUZZ ?= all
 FUZZ_SECONDS ?= 600
+CASES ?= 20000
+SEED ?= 1
 
-.PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz bench \
+.PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz fuzz-js bench \
   interop-tlog interop-witness clean
 
 help: ## Say what there is
@@ -65,6 +67,10 @@ fuzz: $(READY) ## Fuzz all readers, FUZZ_SECONDS=600 each, or one, FUZZ=golem
 	  || { echo "installing $(ATHERIS) into $(VENV) (once; wheels: Linux on x86-64)" \
 	  && $(BIN)/pip install --quiet --disable-pip-version-check $(ATHERIS); }
 	@$(BIN)/python -m tests.fuzz $(FUZZ) --seconds $(FUZZ_SECONDS)
+
+fuzz-js: $(READY) ## Compare Python and JavaScript on changed vectors, CASES=20000 SEED=1 (needs Node)
+	@cd tests/interop/js && npm install --silent --no-package-lock --no-audit --no-fund
+	@$(BIN)/python -m tests.interop.differential --cases $(CASES) --seed $(SEED)
 
 bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.ingest

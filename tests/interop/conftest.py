@@ -1,4 +1,4 @@
-"""Programs in Go that others wrote, or that use what others wrote, built here."""
+"""Programs in other languages, built or installed here."""
 
 from __future__ import annotations
 
@@ -63,3 +63,46 @@ def litewitness(tmp_path_factory: pytest.TempPathFactory) -> Path:
     name = f"filippo.io/torchwood/cmd/litewitness@{version[1]}"
     build(folder.parent, "install", name, bin_=folder / "bin")
     return folder / "bin" / "litewitness"
+
+
+_PACKAGE = Path(__file__).parent / "js"
+_INSTALL_S = 300
+
+_NO_REGISTRY = re.compile(
+    r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH"
+    r"|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|ENOTCACHED)\b"
+)
+
+
+def _run(
+    words: list[str], folder: Path, timeout_s: int
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        words,
+        cwd=folder,
+        timeout=timeout_s,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with its packages, so that the checkout stays as it is."""
+    for tool in ("node", "npm"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    folder = tmp_path_factory.mktemp("interop") / "js"
+    shutil.copytree(_PACKAGE, folder, ignore=shutil.ignore_patterns("node_modules"))
+    words = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
+    words += ["--fetch-retries=0"]
+    try:
+        done = _run(words, folder, _INSTALL_S)
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm install: no answer from a registry")
+    missing = _NO_REGISTRY.search(done.stderr)
+    if done.returncode != 0 and missing:
+        pytest.skip(f"npm install: no registry ({missing[0]})")
+    assert done.returncode == 0, done.stderr
+    return folder

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,60 +20,26 @@ from octostore.store import Octostore
 from octostore.tlog.note import Signer
 from tests.octostore.world import C1, D1, R2, Issuer, Ran, result
 
-_PACKAGE = Path(__file__).parent / "js"
-_INSTALL_S = 300
 _CHECK_S = 300
 
-_NO_REGISTRY = re.compile(
-    r"\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH"
-    r"|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|ENOTCACHED)\b"
-)
 
-
-def _run(
-    words: list[str], folder: Path, timeout_s: int
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        words,
-        cwd=folder,
-        timeout=timeout_s,
+def _check(javascript: Path, *words: str, program: str = "check.js") -> str:
+    done = subprocess.run(
+        ["node", program, *words],
+        cwd=javascript,
+        timeout=_CHECK_S,
         capture_output=True,
         text=True,
         check=False,
     )
-
-
-@pytest.fixture(scope="module")
-def implementation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with its packages, so that the checkout stays as it is."""
-    for tool in ("node", "npm"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
-    folder = tmp_path_factory.mktemp("interop") / "js"
-    shutil.copytree(_PACKAGE, folder, ignore=shutil.ignore_patterns("node_modules"))
-    words = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
-    words += ["--fetch-retries=0"]
-    try:
-        done = _run(words, folder, _INSTALL_S)
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm install: no answer from a registry")
-    missing = _NO_REGISTRY.search(done.stderr)
-    if done.returncode != 0 and missing:
-        pytest.skip(f"npm install: no registry ({missing[0]})")
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-def _check(implementation: Path, *words: str, program: str = "check.js") -> str:
-    done = _run(["node", program, *words], implementation, _CHECK_S)
     assert done.returncode in (0, 1), done.stderr
     assert not done.stderr, done.stderr
     return done.stdout
 
 
 @pytest.mark.slow
-def test_agrees_with_the_vectors(implementation: Path, vectors: Path) -> None:
-    written = _check(implementation, "--json", str(vectors / "invocation"))
+def test_agrees_with_the_vectors(javascript: Path, vectors: Path) -> None:
+    written = _check(javascript, "--json", str(vectors / "invocation"))
     reports: list[dict[str, Any]] = json.loads(written)
     assert len(reports) == len(list((vectors / "invocation").glob("*.json")))
     disagreements = [
@@ -87,29 +51,23 @@ def test_agrees_with_the_vectors(implementation: Path, vectors: Path) -> None:
 
 
 @pytest.mark.slow
-def test_each_family_is_one_invocation(implementation: Path, vectors: Path) -> None:
-    written = _check(implementation, "--families", str(vectors / "invocation"))
+def test_each_family_is_one_invocation(javascript: Path, vectors: Path) -> None:
+    written = _check(javascript, "--families", str(vectors / "invocation"))
     lines = written.splitlines()
     assert lines
     assert [line for line in lines if not line.endswith(": agrees")] == []
 
 
 @pytest.mark.slow
-def test_agrees_with_the_vectors_of_bundles(
-    implementation: Path, vectors: Path
-) -> None:
+def test_agrees_with_the_vectors_of_bundles(javascript: Path, vectors: Path) -> None:
     words = ["--json", "--vectors", str(vectors / "bundles.json")]
-    report: dict[str, Any] = json.loads(
-        _check(implementation, *words, program="bundle.js")
-    )
+    report: dict[str, Any] = json.loads(_check(javascript, *words, program="bundle.js"))
     assert report["cases"] > 0
     assert report["disagreements"] == []
 
 
 @pytest.mark.slow
-def test_a_bundle_that_a_store_wrote_holds(
-    implementation: Path, tmp_path: Path
-) -> None:
+def test_a_bundle_that_a_store_wrote_holds(javascript: Path, tmp_path: Path) -> None:
     """Claims of several issuers, with and without a nonce, one of them withheld."""
     nonced = Ran(input=Input(files={"/d": D1}, nonce=b"once"))
     with Octostore.open(tmp_path / "store") as store:
@@ -132,7 +90,7 @@ def test_a_bundle_that_a_store_wrote_holds(
     whole.write_bytes(file)
     cut.write_bytes(file[:-1])
     words = str(whole), "--log", str(key.verifier)
-    answer = json.loads(_check(implementation, *words, program="bundle.js"))["answer"]
+    answer = json.loads(_check(javascript, *words, program="bundle.js"))["answer"]
     assert answer["asked"] == asked.to_json()
     assert answer["origin"] == key.verifier.name
     assert sorted(item["index"] for item in answer["claims"]) == [1, 2, 3, 4]
@@ -140,9 +98,9 @@ def test_a_bundle_that_a_store_wrote_holds(
     assert {item["claim"] for item in answer["claims"]} == {
         str(claim.claim) for claim in claims
     }
-    refused = json.loads(_check(implementation, str(cut), program="bundle.js"))
+    refused = json.loads(_check(javascript, str(cut), program="bundle.js"))
     assert refused["step"] == "file"
     other = Signer(key.verifier.name, Issuer("other").key).verifier
     words = str(whole), "--log", str(other)
-    refused = json.loads(_check(implementation, *words, program="bundle.js"))
+    refused = json.loads(_check(javascript, *words, program="bundle.js"))
     assert refused["step"] == "checkpoint"
