@@ -49,6 +49,7 @@ REFERENCE_BYTES_MAX = 8192
 #: Hosts whose `/ipfs/CID` is the CID itself; normative, FORMATS 1.
 GATEWAYS = ("ipfs.io", "dweb.link", "w3s.link", "cf-ipfs.com")
 
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
@@ -132,9 +133,11 @@ def _gateway(text: str) -> _Ipfs | None:
         name, _, path = rest.partition("/")
     else:
         name, kind, path = _subdomain(url)
-    if kind not in ("ipfs", "ipns") or not name or path:
+    if kind not in ("ipfs", "ipns"):
         return None
-    return _ipfs(name, "") if kind == "ipfs" else _ipns(name, "")
+    # With more path too: a host of the list serves nothing under what is no CID.
+    named = _ipfs(name, "") if kind == "ipfs" else _ipns(name, "")
+    return None if path else named
 
 
 def _names_only_content(url: ada_url.URL) -> bool:
@@ -148,8 +151,8 @@ def _subdomain(url: ada_url.URL) -> tuple[str, str, str]:
     for host in GATEWAYS:
         label = url.hostname.removesuffix("." + host)
         if label != url.hostname:
-            name, _, kind = label.rpartition(".")
-            return name, kind, url.pathname.removeprefix("/")
+            name, dot, kind = label.rpartition(".")
+            return name, kind if dot else "", url.pathname.removeprefix("/")
     return "", "", ""
 
 
@@ -157,9 +160,6 @@ def is_gateway_like(url: str) -> bool:
     """Whether a URL of another host looks like a gateway's, worth a hint."""
     parts = urllib.parse.urlsplit(url)
     return parts.path.startswith("/ipfs/") or ".ipfs." in parts.netloc
-
-
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def parse_url(text: str) -> str:

@@ -406,6 +406,17 @@ def folding() -> None:
         docker(InputSources=[source("repoClone")]),
         refused(f"{SOURCE}/Source/Params/Repo"),
     )
+    for name, url in (
+        ("no CID", "https://ipfs.io/ipfs/bafy/a.csv"),
+        ("nothing", "https://ipfs.io/ipfs/"),
+        ("an empty name", "https://ipfs.io/ipns//a.csv"),
+    ):
+        case(
+            f"gateway that is asked for {name}",
+            "who wrote it meant content, and there is none to find",
+            docker(InputSources=[source("urlDownload", URL=url)]),
+            refused(f"{SOURCE}/Source/Params/URL"),
+        )
     case(
         "two host directories at one path",
         "of no known content, and yet two at one path",

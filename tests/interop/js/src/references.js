@@ -69,8 +69,8 @@ export function gateway(text) {
   if (url.username || url.password || url.port) return null;
   if (url.search && !plainQuery) return null;
   if (scheme === "ipfs") cidFromText(name);
-  if (more) return null;
   if (!name) fault("an empty name");
+  if (more) return null;
   return fromPrefixed(scheme, name);
 }
 
