@@ -209,6 +209,9 @@ def _read_wasm(reading: Reading, spec: Struct, params: Struct, files: Files) -> 
             at=params["EntryModule"].at,
         )
     main = _module(reading, contexts[0])
+    for item in contexts[1:]:
+        if not isinstance(item.value, Mapping):
+            raise item.refuse("a map")
     reading.ignore(contexts[1:])  # the executor opens the first only
     imports = [_module(reading, item) for item in params["ImportModules"].elements()]
     engine_env = task_env(reading, params["EnvironmentVariables"])

@@ -592,6 +592,12 @@ def modules() -> None:
     for what, why, document, at in (
         ("no-context", "nothing to run", wasm(Contexts=...), "/Spec/Contexts"),
         (
+            "context-that-is-no-map",
+            "ignored, but a map: an element of a list is no field",
+            wasm(Contexts=[NESTED.ipfs(raw(MODULE), ""), []]),
+            "/Spec/Contexts/1",
+        ),
+        (
             "entry-module",
             "a field of V1beta1: older servers would run the context instead",
             wasm({"EntryModule": NESTED.ipfs(FILE, "")}),
