@@ -55,7 +55,7 @@ class UsualClaim(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What an index needs of an input: names of its fields, data CIDs as bytes."""
+    """What an index needs of an input: names of its fields, data CIDs, each once."""
 
     fields: frozenset[str]
     data: tuple[bytes, ...]
@@ -124,7 +124,7 @@ def usual_input(block: bytes) -> Given | None:
         if name == "files":
             if not _are_files(item):
                 return None
-            data = tuple(item.values())
+            data = tuple(dict.fromkeys(item.values()))
         elif not _are_texts(item):
             return None
     return Given(frozenset(value), data, is_usual=True)

@@ -33,6 +33,7 @@ from octostore.map.questions import Question
 from octostore.map.trie import EMPTY
 from octostore.records import Claim
 from octostore.store import Octostore
+from octostore.usual import usual_input
 from tests.octostore.test_check import change
 from tests.octostore.test_ingest import dump
 from tests.octostore.test_store import fill, fill_map
@@ -225,6 +226,27 @@ def test_a_pair_over_the_bound_is_found_by_each_of_both(store: Octostore) -> Non
             proof = prove(view.rows, asked)
             (found,) = open_proof(proof, logged.head.root, asked)
             assert len(found) == count
+
+
+def test_one_file_under_many_paths_counts_once(store: Octostore) -> None:
+    """96 codes and one data CID are 96 pairs, whatever the paths."""
+    libraries = tuple(Import(data(f"lib {n}")) for n in range(95))
+    ran = Ran(
+        WasiProgram(C1, imports=libraries),
+        Input(files={f"/{n}": D1 for n in range(45)}),
+    )
+    assert usual_input(ran.input.block)
+    statement, sent = Issuer("wide").claims(ran, result())
+    store.ingest(sent)
+    logged = store.update_map(NOW)
+    assert logged
+    keys = keys_by_definition([(statement.cid, claim(ran, result()), ran)])
+    assert kept(store) == keys
+    assert logged.head.root == trie.root(keys)
+    with store.view() as view:
+        asked = [Question(key(Topic.PAIR, libraries[0].code, D1))]
+        (found,) = open_proof(prove(view.rows, asked), logged.head.root, asked)
+        assert len(found) == 1
 
 
 def test_a_false_head_in_the_log_is_named(tmp_path: Path) -> None:

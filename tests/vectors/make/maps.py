@@ -127,14 +127,16 @@ def keys() -> Iterable[Row]:
     many = [{"code": code} for code in imported]
     wide = {f"/{n}": cid_of(b"data %d" % n, "raw") for n in range(65)}
     full = {f"/{n}": cid_of(b"data %d" % n, "raw") for n in range(64)}
+    same = dict.fromkeys(wide, FILE)
     for name, why, files, paired in (
+        ("one file under 65 paths", "each data CID counts once, so 64 pairs", same, 64),
         ("4,096 pairs", "imports are paired with data up to here", full, 64),
         ("4,160 pairs", "past that the program's own code alone is", wide, 1),
     ):
         wasi: Any = {"kind": "wasi", "code": CODE, "imports": many}
         input = {"files": files}
         p, i = _cid(wasi), _cid(input)
-        codes = [CODE, *imported]
+        codes, datas = [CODE, *imported], list(dict.fromkeys(files.values()))
         yield _keys_row(
             name,
             why,
@@ -142,11 +144,11 @@ def keys() -> Iterable[Row]:
             [
                 *(_key(1, p, i, A, B), _key(2, i, p), invocation(p, i)),
                 *(_key(3, code, i, p) for code in codes),
-                *(_key(4, data, p, i) for data in files.values()),
+                *(_key(4, data, p, i) for data in datas),
                 *(
                     _key(5, code, data, p, i)
                     for code in codes[:paired]
-                    for data in files.values()
+                    for data in datas
                 ),
             ],
         )
