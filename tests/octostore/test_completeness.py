@@ -313,6 +313,64 @@ def test_as_of_an_earlier_size_what_was_disclosed_later_is_not_found(
                 assert answer.checkpoint.size == size
 
 
+def others(count: int, *, of_program: bool) -> list[Ran]:
+    """Runs of the program of PLAIN on other data, or of other programs on its data."""
+    if of_program:
+        return [Ran(input=Input(files={"/o": data(f"{n}")})) for n in range(count)]
+    return [
+        Ran(WasiProgram(data(f"{n}")), Input(files={"/d": D1}, args=(f"{n}",)))
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("of_program", [True, False])
+def test_a_program_that_is_withheld_is_found_with_data_by_its_own_cid(
+    tmp_path: Path, of_program: bool
+) -> None:
+    """The map lists it so, FORMATS 6; both ways of the search find it, on pages too."""
+    hidden = [PLAIN, Ran(input=Input(files={"/d": D1}, args=("more",)))]
+    asked = Asked(PLAIN.program.cid, D1)
+    with Octostore.open(tmp_path / "store") as store:
+        for ran in (*others(5, of_program=of_program), *hidden):
+            told = Issuer(str(ran.cid)).claims(ran, result(), withheld=("program",))
+            assert store.ingest(told[1]).accepted
+        store.update_map(NOW)
+        size = store.checkpoint().size
+        found = verify_answer(io.BytesIO(sent(store, asked)), asked, is_page=False)
+        assert found.whole is not None
+        cids = {ran.cid for ran in hidden}
+        assert {item.invocation for item in found.answer.invocations} == cids
+        first = who(store, asked, limit=1)
+        second = who(store, asked, limit=1, after=first.next)
+        pages = [*first.invocations, *second.invocations]
+        assert len(pages) == 2
+        assert {item.invocation for item in pages} == cids
+        assert not who(store, Asked(C1, D1)).invocations
+        # Disclosed by one of two: found once, and as of then just the same.
+        assert store.ingest(Issuer("open").claims(PLAIN, result())[1]).accepted
+        for at in (None, size):
+            answer = who(store, asked, as_of=at)
+            assert sorted(map(str, cids)) == sorted(
+                str(item.invocation) for item in answer.invocations
+            )
+        store.update_map(NOW)
+        found = verify_answer(io.BytesIO(sent(store, asked)), asked, is_page=False)
+        assert found.whole is not None
+
+
+def test_a_withheld_input_is_not_found_by_its_data(tmp_path: Path) -> None:
+    """Though another claim has brought its block."""
+    other = Ran(WasiProgram(data("C9")), PLAIN.input)
+    with Octostore.open(tmp_path / "store") as store:
+        for ran, withheld in ((PLAIN, ("input", "program")), (other, ())):
+            told = Issuer(str(ran.cid)).claims(ran, result(), withheld=withheld)
+            assert store.ingest(told[1]).accepted
+        store.update_map(NOW)
+        asked = Asked(PLAIN.program.cid, D1)
+        found = verify_answer(io.BytesIO(sent(store, asked)), asked, is_page=False)
+        assert found.answer.invocations == ()
+
+
 def test_as_of_an_earlier_size_names_and_withdrawals_are_those_of_then(
     tmp_path: Path,
 ) -> None:
