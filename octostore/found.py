@@ -16,6 +16,7 @@ from itertools import chain
 
 from invocation_spec.cid import CID
 from invocation_spec.model import Input, Invocation, Program, program_from_block
+from octostore import tables
 from octostore.answer import Asked, InvocationAnswer
 from octostore.map.keys import (
     Topic,
@@ -30,7 +31,15 @@ from octostore.records import Claim, parse_record
 from octostore.tables import Known, is_ours
 from octostore.view import View
 
-__all__ = ["Found", "disclosed", "found_of", "is_asked", "questions", "read_found"]
+__all__ = [
+    "Found",
+    "disclosed",
+    "found_of",
+    "indexed",
+    "is_asked",
+    "questions",
+    "read_found",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +85,24 @@ def found_of(view: View, item: InvocationAnswer, size: int) -> Found:
     )
 
 
+def indexed(view: View, invocation: int) -> Known:
+    """What the index has of the invocation with this block number, as of now."""
+    row = view.rows.get(tables.RAN.name, tables.RAN.key.encode(invocation))
+    return Known.NOTHING if row is None else Known(row[0])
+
+
 def disclosed(view: View, invocation: int) -> Known:
-    """What claims of the invocation with this block number disclose, as of the view."""
+    """What claims of the invocation with this block number disclose, as of the view.
+
+    Claims are read until all is found that is disclosed by now: most often the first
+    one, but all of them as of then if what they withhold was disclosed later.
+    """
+    all_of_it = indexed(view, invocation) & (Known.PROGRAM | Known.INPUT)
     known = Known.NOTHING
-    for logged in view.claims_of(invocation):
+    claims = view.claims_of(invocation)
+    while known != all_of_it and (logged := next(claims, None)) is not None:
         for name, flag in DISCLOSED:
             known |= flag if name not in logged.claim.withheld else Known.NOTHING
-        if known == Known.PROGRAM | Known.INPUT:
-            break
     return known
 
 

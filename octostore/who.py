@@ -15,10 +15,9 @@ from typing import Final
 from invocation_spec.cid import CID
 from invocation_spec.errors import DocumentError
 from invocation_spec.model import Invocation
-from octostore import tables
 from octostore.answer import Answer, Asked, InvocationAnswer
 from octostore.claims import ClaimReader, summarize
-from octostore.found import disclosed, is_asked, read_found
+from octostore.found import disclosed, indexed, is_asked, read_found
 from octostore.map.heads import head_at
 from octostore.search import PLACE_BYTES, Place, search
 from octostore.store import Octostore
@@ -131,15 +130,16 @@ class _Page:
         nonced = self._is_nonced(number)
         if self._view.is_as_of:
             known = disclosed(self._view, number)
-            if not is_asked(self._asked, read_found(self._view, invocation, known)):
+            found = read_found(self._view, invocation, known)
+            if not is_asked(self._asked, found):
                 return 0  # what leads to it was disclosed later
+            nonced = found.input is not None and bool(found.input.nonce)
         self._found.append(summarize(cid, invocation, claims, nonced=nonced))
         return len(claims)
 
     def _is_nonced(self, number: int) -> bool:
-        row = self._view.rows.get(tables.RAN.name, tables.RAN.key.encode(number))
-        known = 0 if row is None else tables.RAN_VALUE.decode(row)[0]
-        return Known.NONCED in Known(known)
+        """Whether a claim has disclosed an input with a nonce, as of now."""
+        return Known.NONCED in indexed(self._view, number)
 
     def _links(self) -> tuple[CID, ...]:
         named = [self._asked.program, self._asked.input, self._asked.invocation]

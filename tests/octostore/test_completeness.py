@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -369,6 +370,32 @@ def test_a_withheld_input_is_not_found_by_its_data(tmp_path: Path) -> None:
         asked = Asked(PLAIN.program.cid, D1)
         found = verify_answer(io.BytesIO(sent(store, asked)), asked, is_page=False)
         assert found.answer.invocations == ()
+
+
+@pytest.mark.parametrize("first", [("input",), ("program",), ("input", "program"), ()])
+@pytest.mark.parametrize("ran", [PLAIN, NONCED, LINKED])
+def test_as_of_an_earlier_size_the_answer_is_that_of_a_store_of_then(
+    tmp_path: Path, ran: Ran, first: tuple[str, ...]
+) -> None:
+    """Whatever was withheld then and disclosed later; a nonce, too."""
+    told = [
+        Issuer("first").claims(ran, result(), withheld=first)[1],
+        Issuer("second").claims(ran, result(R2))[1],
+    ]
+    plain = Invocation(ran.program.cid, PLAIN.input.cid).cid
+    codes = (C1, LIB, ran.program.cid)
+    pairs = itertools.product(codes, (D1, ran.input.cid, PLAIN.input.cid))
+    asks = [Asked(invocation=ran.cid), Asked(invocation=plain)]
+    asks += [Asked(*pair) for pair in pairs]
+    with (
+        Octostore.open(tmp_path / "then") as then,
+        Octostore.open(tmp_path / "now") as now,
+    ):
+        then.ingest(told[0])
+        for blocks in told:
+            now.ingest(blocks)
+        for asked in asks:
+            assert who(now, asked, as_of=1).to_json() == who(then, asked).to_json()
 
 
 def test_as_of_an_earlier_size_names_and_withdrawals_are_those_of_then(
