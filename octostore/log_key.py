@@ -14,19 +14,17 @@ nothing; then nothing is signed until somebody brings the newest checkpoint back
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from invocation_spec.errors import OctostoreError
-from octostore.durable import locked_folder, replace_file
+from octostore.durable import locked_folder
 from octostore.errors import KeyFileError, LogStateError, NotFoundError, StoreError
 from octostore.keyfile import read_key, write_key
 from octostore.keys import SecretKey
+from octostore.original import read_original, replace_original
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
 from octostore.tlog.merkle import EMPTY_ROOT, range_root
@@ -38,15 +36,10 @@ from octostore.tlog.note import (
     check_name,
 )
 
-__all__ = ["RESTORED_AFTER_S", "ROLE", "LogKey", "default_origin"]
+__all__ = ["ROLE", "LogKey", "default_origin"]
 
 #: The member of a key file that says it is a log's, and names the log.
 ROLE: Final = "log"
-
-#: A state touched so long after it was made, or before, was copied or restored. That
-#: of a chain allows less, for a chain can begin anew; here a disk that starves for
-#: some seconds would stop the log until somebody resumes it.
-RESTORED_AFTER_S: Final = 60
 
 _NAME: Final = "log.key"
 
@@ -236,39 +229,20 @@ class LogKey:
         """The newest checkpoint that was signed; whoever asks holds the lock."""
         path = self._state_path
         try:
-            # No link, which could lead to the state of a copy; and a pipe would be
-            # waited for.
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            with os.fdopen(os.open(path, flags), "rb") as file:
-                status = os.fstat(file.fileno())
-                is_file = stat.S_ISREG(status.st_mode)
-                text = file.read(_STATE_BYTES_MAX) if is_file else b""
+            state = read_original(path, _STATE_BYTES_MAX)
+            raw = str(state.content["checkpoint"]).encode()
+            signed = SignedCheckpoint.open(raw, self.verifier)
         except FileNotFoundError as error:
             raise LogStateError(f"is not there; {_RESUME}", at=str(path)) from error
         except OSError as error:
             raise LogStateError(
                 f"not read: {error.strerror}; {_RESUME}", at=str(path)
             ) from error
-        try:
-            content = json.loads(text)
-            raw = content["checkpoint"].encode()
-            signed = SignedCheckpoint.open(raw, self.verifier)
-            inode, written_ns = int(content["inode"]), int(content["written_ns"])
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-            AttributeError,
-            RecursionError,
-            OctostoreError,
-        ) as error:
+        except (ValueError, KeyError, OctostoreError) as error:
             raise LogStateError(
                 f"no checkpoint that this key signed; {_RESUME}", at=str(path)
             ) from error
-        is_late = abs(status.st_ctime_ns - written_ns) > RESTORED_AFTER_S * 10**9
-        # A second name is a way for a second store, as a link is.
-        is_copy = inode != status.st_ino or status.st_nlink != 1
-        if (is_copy or is_late) and not or_restored:
+        if not state.is_original and not or_restored:
             raise LogStateError(
                 f"was copied or restored, and may not be the newest; {_RESUME}",
                 at=str(path),
@@ -276,18 +250,9 @@ class LogKey:
         return signed
 
     def _save(self, signed: SignedCheckpoint) -> None:
-        def content(status: os.stat_result) -> bytes:
-            state = {
-                "vkey": str(self.verifier),
-                "checkpoint": bytes(signed).decode(),
-                # A copy gets another inode or a later ctime, whatever tool made it.
-                "inode": status.st_ino,
-                "written_ns": status.st_ctime_ns,
-            }
-            return json.dumps(state, indent=2).encode() + b"\n"
-
+        state = {"vkey": str(self.verifier), "checkpoint": bytes(signed).decode()}
         try:
-            replace_file(self._state_path, content)
+            replace_original(self._state_path, state)
         except OSError as error:
             raise StoreError(
                 f"not written: {error.strerror}; nothing was signed",

@@ -11,7 +11,7 @@ import typer
 from octostore.cli.rim import AsJson, print_json, say
 from octostore.keyfile import KeyFile, read_key
 from octostore.keys import SecretKey
-from octostore.witness import ROLE, Witness
+from octostore.witness import ROLE, Witness, signer_of
 
 __all__ = ["KeyOption", "app"]
 
@@ -64,7 +64,7 @@ def show_command(file: _File, as_json: AsJson = False) -> None:
 
 
 def _show_witness(file: Path, *, as_json: bool) -> None:
-    vkey = str(Witness.open(file).signer.verifier)
+    vkey = str(signer_of(file).verifier)
     if as_json:
         print_json({"vkey": vkey, "file": str(file)})
     else:

@@ -22,7 +22,8 @@ from octostore.errors import (
 )
 from octostore.keyfile import KeyFile
 from octostore.keys import SecretKey
-from octostore.log_key import RESTORED_AFTER_S, LogKey, default_origin
+from octostore.log_key import LogKey, default_origin
+from octostore.original import RESTORED_AFTER_S
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
 from octostore.tlog.merkle import consistency_proof, verify_consistency

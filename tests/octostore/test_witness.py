@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +26,7 @@ from octostore.keyfile import KeyFile
 from octostore.keys import SecretKey
 from octostore.log_key import LogKey
 from octostore.log_witness import ASKED_MAX, witnessed
+from octostore.original import RESTORED_AFTER_S
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
 from octostore.tlog.merkle import (
@@ -39,7 +44,7 @@ from octostore.tlog.witness import (
     parse_cosignatures,
     parse_known_size,
 )
-from octostore.witness import Witness
+from octostore.witness import LOGS_MAX, Witness, signer_of
 from tests.octostore.test_log_rows import grow
 
 NOW = 1_669_075_200
@@ -71,6 +76,11 @@ def asked(old: int, size: int, leaves: list[bytes] = LEAVES) -> AddCheckpoint:
 @pytest.fixture
 def witness(tmp_path: Path) -> Witness:
     return Witness.create(tmp_path / "w.key", "w.example", secrets.token_bytes)
+
+
+def kept_of(witness: Witness, log: VerifierKey = LOG.verifier) -> Path:
+    """Where a witness keeps what it signed last of a log."""
+    return witness.folder / hashlib.sha256(log.name.encode()).hexdigest()
 
 
 def test_a_witness_signs_what_follows_and_remembers_it(witness: Witness) -> None:
@@ -140,7 +150,7 @@ def test_a_witness_signs_only_what_the_log_signed(witness: Witness) -> None:
 
 def test_what_a_witness_signs_is_on_the_disk_first(witness: Witness) -> None:
     witness.cosign(LOG.verifier, asked(0, 3), NOW)
-    (kept,) = witness.folder.iterdir()
+    kept = kept_of(witness)
     blocked = kept.with_name(kept.name + ".new")
     blocked.mkdir()
     with pytest.raises(StoreError, match="nothing was signed"):
@@ -154,16 +164,117 @@ def test_what_a_witness_signs_is_on_the_disk_first(witness: Witness) -> None:
 @pytest.mark.parametrize("damage", [b"", b"nothing", b"x" * (1 << 19)])
 def test_a_witness_that_forgot_signs_nothing(witness: Witness, damage: bytes) -> None:
     witness.cosign(LOG.verifier, asked(0, 3), NOW)
-    (kept,) = witness.folder.iterdir()
+    kept = kept_of(witness)
     raw = kept.read_bytes()
     kept.write_bytes(damage)
     with pytest.raises(LogStateError):
         witness.cosign(LOG.verifier, asked(0, 3), NOW)
-    kept.write_bytes(bytes(tree_of(LEAVES[:3])))  # the log's, never signed here
+    unsigned = bytes(tree_of(LEAVES[:3])).decode()  # the log's, never signed here
+    kept.write_text(json.dumps({**json.loads(raw), "checkpoint": unsigned}))
     with pytest.raises(LogStateError, match="not signed by this witness"):
         witness.cosign(LOG.verifier, asked(0, 3), NOW)
     kept.write_bytes(raw)
     witness.cosign(LOG.verifier, asked(3, 5), NOW)
+
+
+def refused(path: Path, old: int, leaves: list[bytes]) -> str:
+    """Why the witness with this key file signs no other tree of eight entries."""
+    with pytest.raises((LogStateError, KeyFileError)) as caught:
+        Witness.open(path).cosign(LOG.verifier, asked(old, 8, leaves), NOW)
+    return str(caught.value)
+
+
+def test_a_witness_whose_notes_are_gone_or_not_its_own_signs_nothing(
+    witness: Witness, tmp_path: Path
+) -> None:
+    """What it signed is found by the name of the key file, and by nothing else."""
+    key, moved = tmp_path / "w.key", tmp_path / "moved.key"
+    witness.cosign(LOG.verifier, asked(0, 2), NOW)
+    older = shutil.copytree(witness.folder, tmp_path / "older")
+    witness.cosign(LOG.verifier, asked(2, 8), NOW)
+    away = witness.folder.rename(tmp_path / "away")
+    twin = LEAVES[:2] + OTHERS[2:]
+    shutil.copytree(older, witness.folder)
+    assert "restored from an older copy" in refused(key, 2, twin)
+    shutil.rmtree(witness.folder)
+    assert "is not there" in refused(key, 0, OTHERS)
+    assert not witness.folder.exists()
+    with pytest.raises(LogStateError):
+        witness.cosign(LOG.verifier, asked(0, 8, OTHERS), NOW)
+    with pytest.raises(LogStateError):
+        witness.newest(LOG.verifier)
+    witness.folder.symlink_to(older)
+    assert "a link" in refused(key, 2, twin)
+    witness.folder.unlink()
+    away.rename(witness.folder)  # the very one
+    key.rename(moved)
+    assert "is not there" in refused(moved, 0, OTHERS)
+    os.link(moved, tmp_path / "linked.key")
+    assert "is not there" in refused(tmp_path / "linked.key", 0, OTHERS)
+    key.symlink_to(moved)
+    assert "name the key file itself" in refused(key, 0, OTHERS)
+    key.unlink()
+    moved.rename(key)
+    assert Witness.open(key) == witness
+    witness.cosign(LOG.verifier, asked(8, 12), NOW)
+
+
+def test_a_witness_misses_what_it_signed_of_one_log(witness: Witness) -> None:
+    path = witness.folder.with_name("w.key")
+    witness.cosign(LOG.verifier, asked(0, 2), NOW)
+    kept = kept_of(witness)
+    raw = kept.read_bytes()
+    kept.unlink()
+    assert "is not there" in refused(path, 0, OTHERS)
+    kept.write_bytes(raw)  # in another place on the disk, or at another time
+    state = json.loads(raw)
+    here = kept.stat()
+    for change in (
+        {"inode": here.st_ino + 1, "written_ns": here.st_ctime_ns},
+        {
+            "inode": here.st_ino,
+            "written_ns": here.st_ctime_ns - (RESTORED_AFTER_S + 1) * 10**9,
+        },
+    ):
+        kept.write_text(json.dumps({**state, **change}))
+        assert "restored from an older copy" in refused(path, 2, LEAVES)
+
+
+@pytest.mark.parametrize(
+    "change", [{"vkey": "w.example+00000000+AA=="}, {"logs": None}, {"logs": [1]}]
+)
+def test_a_folder_of_another_witness_is_refused(
+    witness: Witness, change: dict[str, object]
+) -> None:
+    marker = witness.folder / "witness"
+    marker.write_text(json.dumps({**json.loads(marker.read_bytes()), **change}))
+    with pytest.raises(LogStateError, match="make a new key"):
+        Witness.open(witness.folder.with_name("w.key"))
+
+
+def test_a_new_key_takes_over_no_notes_and_leaves_none(
+    witness: Witness, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyFileError, match="never overwritten"):
+        Witness.create(tmp_path / "w.key", "w.example", secrets.token_bytes)
+    (tmp_path / "w.key").unlink()
+    with pytest.raises(KeyFileError, match="from another witness"):
+        Witness.create(tmp_path / "w.key", "w.example", secrets.token_bytes)
+    assert not (tmp_path / "w.key").exists()
+    made = Witness.create(tmp_path / "x.key", "x.example", secrets.token_bytes)
+    assert signer_of(tmp_path / "x.key") == made.signer
+    assert made.signer != witness.signer
+
+
+def test_a_witness_signs_for_so_many_logs(witness: Witness) -> None:
+    marker = witness.folder / "witness"
+    many = [f"{n:064x}" for n in range(LOGS_MAX)]
+    marker.write_text(
+        json.dumps({**json.loads(marker.read_bytes()), "logs": many}, indent=2)
+    )
+    with pytest.raises(StoreError, match=f"{LOGS_MAX} logs"):
+        witness.cosign(LOG.verifier, asked(0, 2), NOW)
+    assert not kept_of(witness).exists()
 
 
 def test_requests_at_once_never_set_a_log_back(witness: Witness) -> None:
