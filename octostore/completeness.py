@@ -20,9 +20,9 @@ from invocation_spec.model import (
     Invocation,
 )
 from octostore import tables
-from octostore.answer import Asked
+from octostore.answer import Answer, Asked
 from octostore.errors import NotFoundError, ProofError
-from octostore.found import Found, is_asked, questions, read_found
+from octostore.found import Found, found_of, is_asked, questions, read_found
 from octostore.log import KIND_MAP_HEAD, Checkpoint, Entry, leaf_hash
 from octostore.map.head import MapHead
 from octostore.map.heads import LoggedHead, head_at, last_head
@@ -36,7 +36,7 @@ from octostore.tables import Known
 from octostore.tlog.merkle import inclusion_proof, verify_inclusion
 from octostore.view import View
 
-__all__ = ["WholeProof", "check_listed", "check_whole", "prove"]
+__all__ = ["WholeProof", "check_answer", "check_listed", "check_whole", "prove"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,20 @@ def check_whole(
         leaf, proof.logged.entry, checkpoint.size, proof.path, checkpoint.root
     )
     return check_listed(proof.proof, head.root, asked, found)
+
+
+def check_answer(
+    view: View, answer: Answer, proof: WholeProof
+) -> tuple[Invocation, ...]:
+    """The same of an answer, by a view of a store with the statements behind it.
+
+    Raises:
+        ProofError: as above.
+    """
+    size = proof.logged.head.size
+    found = [found_of(view, item, size) for item in answer.invocations]
+    covered = [item for item in found if item.claims]
+    return check_whole(proof, answer.asked, covered, answer.checkpoint)
 
 
 def check_listed(

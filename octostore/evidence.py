@@ -19,7 +19,7 @@ from octostore import tables
 from octostore.answer import Answer, Asked, ClaimAnswer
 from octostore.car import Block
 from octostore.closure import Closure
-from octostore.completeness import WholeProof, prove
+from octostore.completeness import WholeProof, check_answer, prove
 from octostore.errors import NotFoundError
 from octostore.keys import PublicKey
 from octostore.records import Link, parse_record
@@ -41,23 +41,27 @@ def ask(
 ) -> tuple[Answer, WholeProof | None]:
     """An answer as `who` gives it, with the proof that it is whole.
 
-    Without `must_prove` the proof is None where there is none.
+    The proof is verified as a reader does it. Without `must_prove` it is None where
+    there is none.
 
     Raises:
         NotFoundError: no proof: the answer is a page of a longer one, no map head
             is in the log yet, or the map is kept as of a later one.
-        ProofError: more invocations than one proof is for.
+        ProofError: more invocations than one proof is for; or the map of the store
+            has something else than the answer, `octostore check` says what.
     """
     with store.view(as_of) as view:
         answer = answer_of(view, asked, limit=limit, after=after)
         try:
             if after is not None or answer.next is not None:
                 raise NotFoundError("only a whole answer is proved; this is a page")
-            return answer, prove(view, asked)
+            proof = prove(view, asked)
         except NotFoundError:
             if must_prove:
                 raise
             return answer, None
+        check_answer(view, answer, proof)
+        return answer, proof
 
 
 def packed(

@@ -23,9 +23,8 @@ from typing import Any, BinaryIO, Final, TypeAlias
 from invocation_spec.cid import CID
 from octostore.answer import Answer, Asked, ClaimAnswer, InvocationAnswer
 from octostore.car import Block, CarReader, Damaged
-from octostore.completeness import WholeProof, check_whole
+from octostore.completeness import WholeProof, check_answer
 from octostore.errors import CarError, ProofError, StatementError
-from octostore.found import found_of
 from octostore.map.head import MapHead
 from octostore.map.heads import LoggedHead
 from octostore.receipt import Receipt
@@ -104,9 +103,7 @@ def _check_whole(view: View, answer: Answer, proof: WholeProof) -> tuple[str, ..
         ProofError: it does not hold, or shows something else.
     """
     size = proof.logged.head.size
-    found = [found_of(view, item, size) for item in answer.invocations]
-    covered = [item for item in found if item.claims]
-    unlisted = check_whole(proof, answer.asked, covered, answer.checkpoint)
+    unlisted = check_answer(view, answer, proof)
     late = sum(
         claim.index >= size for item in answer.invocations for claim in item.claims
     )

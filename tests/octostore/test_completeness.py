@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from invocation_spec.cid import CID
 from invocation_spec.errors import OctostoreError
 from invocation_spec.model import Import, Input, Invocation, WasiProgram
-from octostore import car
+from octostore import car, tables
 from octostore.answer import Asked
 from octostore.car import Block
 from octostore.completeness import WholeProof, check_whole
+from octostore.engine import Row
 from octostore.errors import NotFoundError, ProofError
 from octostore.evidence import ask, packed
 from octostore.found import found_of
@@ -28,6 +29,7 @@ from octostore.proven import verify_answer
 from octostore.records import Failure, Withdrawal
 from octostore.store import Octostore
 from octostore.who import who
+from tests.octostore.test_check import change
 from tests.octostore.world import C1, D1, R2, Issuer, Ran, data, result
 
 NOW = 1_700_000_000
@@ -433,6 +435,26 @@ def test_as_of_an_earlier_size_names_and_withdrawals_are_those_of_then(
         ]
         with pytest.raises(NotFoundError, match="the log has 5 entries"):
             who(store, asked, as_of=6)
+
+
+def test_a_store_does_not_prove_what_its_own_map_contradicts(tmp_path: Path) -> None:
+    """A claim whose row is lost is in the map still."""
+    asked = Asked(invocation=PLAIN.cid)
+    with Octostore.open(tmp_path / "store") as store:
+        fill(store)
+        store.update_map(NOW)
+        assert ask(store, asked)[1] is not None
+        with store.view() as view:
+            number = view.number(PLAIN.cid)
+            assert number is not None
+            prefix = tables.CLAIMS.key.prefix(number)
+            row, _ = next(view.rows.scan(tables.CLAIMS.name, prefix))
+    change(tmp_path / "store", Row(tables.CLAIMS.name, row, None))
+    with (
+        Octostore.open(tmp_path / "store") as store,
+        pytest.raises(ProofError, match="the map does not show"),
+    ):
+        ask(store, asked)
 
 
 def test_a_proof_is_small(store: Octostore) -> None:
