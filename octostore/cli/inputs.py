@@ -18,11 +18,13 @@ from invocation_spec.references import IpfsPath, parse_ipfs
 from octostore.cli.bundles import with_paths_hashed
 from octostore.cli.rim import UsageError
 from octostore.contents import cid_of_file
-from octostore.errors import FileError
+from octostore.errors import FileError, NoteError
+from octostore.tlog.note import check_name
 
 __all__ = [
     "From",
     "ResolutionsFile",
+    "checked_name",
     "cid_or_path",
     "one_canonical",
     "opened",
@@ -83,6 +85,18 @@ def read_file(name: str, bytes_max: int) -> bytes:
             " name large files by their CID"
         )
     return data
+
+
+def checked_name(option: str, name: str) -> None:
+    """Return if this option names a key of a log or a witness.
+
+    Raises:
+        UsageError: no key may have this name.
+    """
+    try:
+        check_name(name)
+    except NoteError as error:
+        raise UsageError(f"{option}: {error.reason}") from error
 
 
 def cid_or_path(text: str) -> CID:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from octostore.cli.inputs import checked_name
 from octostore.cli.rim import AsJson, print_json, say
 from octostore.keyfile import KeyFile, read_key
 from octostore.keys import SecretKey
@@ -44,6 +45,7 @@ def new_command(
     Example: octostore key new bristol.key
     """
     if witness is not None:
+        checked_name("--witness", witness)
         Witness.create(file, witness, secrets.token_bytes)
         _show_witness(file, as_json=as_json)
         return

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from octostore.cli.inputs import cid_or_path, read_file
+from octostore.cli.inputs import checked_name, cid_or_path, read_file
 from octostore.cli.logs import app
 from octostore.cli.rim import (
     AsJson,
@@ -58,6 +58,8 @@ def init_command(
 
     Example: octostore log init --origin octostore.example.org/log
     """
+    if origin is not None:
+        checked_name("--origin", origin)
     path = store_path(store)
     Octostore.open(path).close()
     _show_key(LogKey.create(path, secrets.token_bytes, origin), as_json=as_json)

@@ -88,13 +88,15 @@ def check_name(name: str) -> None:
     """Return if a key may have this name.
 
     Raises:
-        NoteError: it is empty, long, or has spaces, controls or a plus.
+        NoteError: it is empty, long, no text, or has spaces, controls or a plus.
     """
     bad = any(c.isspace() or c == "+" or c < " " for c in name)
+    # Surrogates are what an argument of a command has for bytes that are no UTF-8.
+    bad = bad or any("\ud800" <= c <= "\udfff" for c in name)
     if not name or bad or len(name.encode()) > NAME_BYTES_MAX:
         raise NoteError(
             f"{name[:80]!r} is no name of a key; expected up to {NAME_BYTES_MAX}"
-            " bytes without spaces and plus, like example.com/log"
+            " bytes of UTF-8 without spaces and plus, like example.com/log"
         )
 
 

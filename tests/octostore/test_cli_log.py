@@ -50,6 +50,24 @@ def test_a_log_is_named_once(path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert json.loads(said)["error"] == "key-file"
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a+b", "ex\udcffample", "x" * 256])
+def test_a_name_that_no_key_may_have_is_a_mistake_of_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """A byte that is no UTF-8 comes as a surrogate."""
+    new = tmp_path / "new"
+    for command in (
+        ["log", "init", "--origin", name, "--store", str(new)],
+        ["key", "new", str(new), "--witness", name],
+    ):
+        assert run(command) == 2
+        said = capsys.readouterr()
+        assert f"{command[2] if command[0] == 'log' else '--witness'}: " in said.err
+        assert "is no name of a key" in said.err
+        assert len(said.err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_init_makes_a_store_if_none_is_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -84,7 +84,16 @@ def test_a_note_has_a_limit() -> None:
 
 def test_no_key_has_a_name_that_would_break_a_line() -> None:
     key = SecretKey.from_seed(bytes(32)).public
-    for name in ("", "a b", "a+b", "a\nb", "a\u00a0b", "a\u2003b", "x" * 256):
+    for name in (
+        "",
+        "a b",
+        "a+b",
+        "a\nb",
+        "a\u00a0b",
+        "a\u2003b",
+        "x" * 256,
+        "ex\udcff",
+    ):
         with pytest.raises(NoteError, match="no name of a key"):
             VerifierKey(name, key)
 
