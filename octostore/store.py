@@ -23,7 +23,7 @@ from invocation_spec.errors import EncodingError
 from octostore import tables
 from octostore.car import CarReader
 from octostore.engine import Engine, Row
-from octostore.engines import open_engine
+from octostore.engines import engine_of, open_engine
 from octostore.errors import (
     CarError,
     StoreCorruptError,
@@ -45,6 +45,8 @@ __all__ = ["BYTES_MAX", "Octostore"]
 #: Largest bytes that are kept whole under one CID, and only when asked: a module
 #: or an input file. What is larger is fetched from where claims say it lies.
 BYTES_MAX: Final = 1 << 26
+
+_META: Final = tuple(table for table in tables.TABLES if table.name == tables.META.name)
 
 
 class Octostore:
@@ -72,6 +74,8 @@ class Octostore:
             StoreVersionError: its layout is of another version.
             StoreError: the folder is no store, or not to be opened.
         """
+        if not readonly and engine_of(path) is not None:
+            _check_untouched(path)
         opened = open_engine(path, tables.TABLES, readonly=readonly, name=engine)
         try:
             _check_layout(opened, path, readonly=readonly)
@@ -292,18 +296,48 @@ class Octostore:
             raise StoreError("opened for reading only", at=str(self.path))
 
 
+def _check_untouched(path: Path) -> None:
+    """Refuse a store of another layout before an engine makes our tables in it.
+
+    Raises:
+        StoreVersionError: its layout is of another version.
+    """
+    try:
+        peeked = open_engine(path, _META, readonly=True, name=None)
+    except StoreVersionError:
+        raise
+    except StoreError:
+        return  # whoever opens it for writing says why, or makes it whole
+    try:
+        with peeked.snapshot() as rows:
+            version = rows.get(tables.META.name, tables.LAYOUT)
+    except StoreError:
+        return
+    finally:
+        peeked.close()
+    if version is not None:
+        _check_version(version, path)
+
+
+def _check_version(version: bytes, path: Path) -> None:
+    if version != tables.LAYOUT_VERSION:
+        raise StoreVersionError(
+            f"layout {version.decode('ascii', 'replace')!r}; this version reads"
+            f" {tables.LAYOUT_VERSION.decode()!r}; nothing was changed. Its blocks and"
+            " log are the truth: with the version that wrote it, `octostore log export"
+            " DIR`; then with this one, into a new store, `octostore ingest` the files"
+            " of DIR/blocks",
+            at=str(path),
+        )
+
+
 def _check_layout(engine: Engine, path: Path, *, readonly: bool) -> None:
     with engine.snapshot() as rows:
         version = rows.get(tables.META.name, tables.LAYOUT)
         is_empty = rows.last(tables.META.name) is None
-    if version == tables.LAYOUT_VERSION:
-        return
     if version is not None:
-        raise StoreVersionError(
-            f"layout {version.decode('ascii', 'replace')!r}; this version reads"
-            f" {tables.LAYOUT_VERSION.decode()!r}; use the version that wrote it",
-            at=str(path),
-        )
+        _check_version(version, path)
+        return
     if readonly:
         raise StoreError("no store here; `ingest` makes one", at=str(path))
     if not is_empty:

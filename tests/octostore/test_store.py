@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from invocation_spec.errors import EncodingError
 from octostore import tables
 from octostore.answer import Asked
 from octostore.engine import Row
-from octostore.engines import ENGINES
+from octostore.engines import ENGINES, open_engine
 from octostore.errors import (
     NotFoundError,
     StoreCorruptError,
@@ -22,6 +23,8 @@ from octostore.errors import (
     StoreVersionError,
 )
 from octostore.lmdb_engine import LmdbEngine
+from octostore.log_export import export_log
+from octostore.log_key import LogKey
 from octostore.map.heads import LoggedHead
 from octostore.records import Failure, Link, Withdrawal
 from octostore.store import BYTES_MAX, Octostore
@@ -30,6 +33,7 @@ from tests.octostore.test_ingest import dump
 from tests.octostore.world import C1, D1, R2, Issuer, Ran, claim, data, result
 
 REPO = Path(__file__).parents[2]
+META_ONLY = [t for t in tables.TABLES if t.name == tables.META.name]
 
 
 @pytest.fixture
@@ -123,12 +127,36 @@ def test_reading_where_there_is_no_store_says_so(path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("version", [b"3", b"5"])
 @pytest.mark.parametrize("readonly", [False, True])
-def test_a_newer_layout_is_refused(path: Path, *, readonly: bool) -> None:
-    Octostore.open(path).close()
-    meta(path, tables.LAYOUT, b"5")
-    with pytest.raises(StoreVersionError, match="layout '5'"):
+def test_another_layout_is_refused_and_not_written_to(
+    path: Path, *, readonly: bool, version: bytes, engine: str
+) -> None:
+    """No table of ours is made in it."""
+    old = open_engine(path, META_ONLY, readonly=False, name=engine)
+    old.commit([Row(tables.META.name, tables.LAYOUT, version)])
+    old.close()
+    data = path / ENGINES[engine].data
+    before = data.read_bytes()
+    why = f"layout '{version.decode()}'; this version reads '4'; .*log export"
+    with pytest.raises(StoreVersionError, match=why):
         Octostore.open(path, readonly=readonly)
+    assert data.read_bytes() == before
+
+
+def test_an_export_brings_the_statements_over_in_their_order(path: Path) -> None:
+    with Octostore.open(path) as old:
+        fill(old)
+        key = LogKey.create(path, secrets.token_bytes, "log.example")
+        export_log(old, key.checkpoint(old), path.with_name("out"))
+        before = old.checkpoint()
+    files = sorted(p for p in path.with_name("out").glob("blocks/**/*") if p.is_file())
+    with Octostore.open(path.with_name("new")) as new:
+        for file in files:
+            with file.open("rb") as stream:
+                new.ingest_car(stream)
+        assert new.checkpoint() == before
 
 
 def test_a_store_that_was_killed_while_made_is_made_again(path: Path) -> None:
