@@ -17,6 +17,7 @@ from typing import Final, Self
 from octostore.errors import NoteError
 from octostore.tlog.merkle import HASH_BYTES, SIZE_MAX
 from octostore.tlog.note import (
+    KeyType,
     Note,
     NoteSignature,
     Signer,
@@ -104,6 +105,8 @@ class SignedCheckpoint:
         Raises:
             NoteError: it is none, of another log, or a signature does not hold.
         """
+        if log.type != KeyType.ED25519:
+            raise NoteError(f"{log} is the key of a witness, not that of a log")
         note = Note.from_bytes(raw)
         checkpoint = LogCheckpoint.parse(note.text)
         if checkpoint.origin != log.name:

@@ -31,6 +31,7 @@ __all__ = [
     "NAME_BYTES_MAX",
     "NOTE_BYTES_MAX",
     "SIGNATURES_MAX",
+    "TIME_S_MAX",
     "KeyType",
     "Note",
     "NoteSignature",
@@ -50,6 +51,9 @@ SIGNATURES_MAX: Final = 100
 
 #: Newer cosignatures write the length of a name in one byte (tlog-cosignature).
 NAME_BYTES_MAX: Final = 255
+
+#: The latest time that a cosignature may have (tlog-cosignature).
+TIME_S_MAX: Final = (1 << 63) - 1
 
 _KEY_ID_BYTES: Final = 4
 _TIME_BYTES: Final = 8
@@ -244,6 +248,10 @@ class VerifierKey:
         time_s, signed = None, text.encode()
         if self.type == KeyType.COSIGNATURE:
             time_s = int.from_bytes(signature[:_TIME_BYTES], "big")
+            if time_s > TIME_S_MAX:
+                raise NoteError(
+                    f"{self.name} signed at time {time_s}; at most {TIME_S_MAX}"
+                )
             signed, signature = _cosigned(text, time_s), signature[_TIME_BYTES:]
         try:
             self.key.verify(signature, signed)

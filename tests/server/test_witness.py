@@ -107,6 +107,7 @@ def test_refusals_have_the_status_of_the_protocol(place: Place) -> None:
         (400, b"old 3\n\nno checkpoint"),
         (400, bytes(AddCheckpoint(6, (), good.checkpoint))),
         (403, bytes(AddCheckpoint(3, good.path, text))),
+        (403, bytes(AddCheckpoint(9, good.path, text))),  # before its old size
         (404, bytes(AddCheckpoint(0, (), bytes(unknown)))),
         (413, b"x" * (REQUEST_BYTES_MAX + 1)),
         (422, bytes(bent)),
@@ -162,6 +163,7 @@ def test_a_file_of_logs_is_read_line_by_line(place: Place, tmp_path: Path) -> No
         read_logs(tmp_path / "nowhere")
     for text, error in (
         (f"{vkey}\n{vkey}\n", FileError),
+        (f"{place.witness.signer.verifier}\n", FileError),
         ("x\n", NoteError),
         ("#" * (2 << 20), FileError),
     ):

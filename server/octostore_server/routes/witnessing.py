@@ -29,8 +29,8 @@ from octostore.errors import (
     StoreError,
     WitnessConflictError,
 )
-from octostore.tlog.checkpoint import LogCheckpoint
-from octostore.tlog.note import Note, VerifierKey
+from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
+from octostore.tlog.note import KeyType, Note, VerifierKey
 from octostore.tlog.witness import REQUEST_BYTES_MAX, AddCheckpoint
 from octostore.witness import Witness
 
@@ -48,7 +48,7 @@ def read_logs(path: Path) -> tuple[VerifierKey, ...]:
     """The logs in a file: the vkey of each in a line; empty lines and `#` are skipped.
 
     Raises:
-        FileError: it cannot be read, is too large, or names a log twice.
+        FileError: it cannot be read, is too large, names a log twice, or a witness.
         NoteError: a line is no vkey.
     """
     try:
@@ -60,6 +60,8 @@ def read_logs(path: Path) -> tuple[VerifierKey, ...]:
         raise FileError(f"more than {LOGS_BYTES_MAX} bytes", at=str(path))
     lines = (line.strip() for line in raw.decode("utf-8", "replace").splitlines())
     logs = [VerifierKey.parse(line) for line in lines if line and line[0] != "#"]
+    if any(log.type != KeyType.ED25519 for log in logs):
+        raise FileError("names the key of a witness, not that of a log", at=str(path))
     if len({log.name for log in logs}) != len(logs):
         raise FileError("names a log twice", at=str(path))
     return tuple(logs)
@@ -107,6 +109,10 @@ def _add(witness: Witness, known: Mapping[str, VerifierKey], body: bytes) -> Res
     log = known.get(tree.origin)
     if log is None:
         return _refused(404, "a log that is not known here")
+    try:
+        SignedCheckpoint.open(asked.checkpoint, log)
+    except NoteError as error:
+        return _refused(403, error.reason)
     if asked.old > tree.size:
         return _refused(400, f"old size {asked.old} of {tree.size} entries")
     try:

@@ -9,8 +9,11 @@ import pytest
 
 from octostore.errors import NoteError
 from octostore.keys import SecretKey
+from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
+from octostore.tlog.merkle import EMPTY_ROOT
 from octostore.tlog.note import (
     NOTE_BYTES_MAX,
+    TIME_S_MAX,
     KeyType,
     Note,
     Signer,
@@ -75,6 +78,26 @@ def test_what_is_signed_verifies_and_no_bit_of_it_may_flip(type_: KeyType) -> No
             except NoteError:
                 continue
             assert not found  # it is now a signature of another key
+
+
+def test_a_cosignature_has_a_latest_time() -> None:
+    key = SecretKey.from_seed(bytes(32))
+    signer = Signer("w.example", key, KeyType.COSIGNATURE)
+    for time_s in (0, TIME_S_MAX):
+        note = Note("a\n", (signer.sign("a\n", time_s=time_s),))
+        assert verify_note(note, [signer.verifier])[0].time_s == time_s
+    for time_s in (TIME_S_MAX + 1, 2**64 - 1):
+        note = Note("a\n", (signer.sign("a\n", time_s=time_s),))
+        with pytest.raises(NoteError, match=f"at time {time_s}; at most"):
+            verify_note(note, [signer.verifier])
+
+
+def test_the_key_of_a_witness_is_no_key_of_a_log() -> None:
+    signer = Signer("a", SecretKey.from_seed(bytes(32)), KeyType.COSIGNATURE)
+    text = str(LogCheckpoint("a", 0, EMPTY_ROOT))
+    raw = bytes(Note(text, (signer.sign(text, time_s=5),)))
+    with pytest.raises(NoteError, match="the key of a witness"):
+        SignedCheckpoint.open(raw, signer.verifier)
 
 
 def test_a_note_has_a_limit() -> None:
