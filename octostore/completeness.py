@@ -16,9 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from invocation_spec.model import (
-    Invocation,
-)
+from invocation_spec.model import Invocation
 from octostore import tables
 from octostore.answer import Answer, Asked
 from octostore.errors import NotFoundError, ProofError
@@ -26,9 +24,7 @@ from octostore.found import Found, found_of, is_asked, questions, read_found
 from octostore.log import KIND_MAP_HEAD, Checkpoint, Entry, leaf_hash
 from octostore.map.head import MapHead
 from octostore.map.heads import LoggedHead, head_at, last_head
-from octostore.map.keys import (
-    Topic,
-)
+from octostore.map.keys import PAIRS_MAX, Topic
 from octostore.map.pages import prove as prove_keys
 from octostore.map.proof import QUESTIONS_MAX, MapProof, open_proof
 from octostore.search import search
@@ -36,7 +32,14 @@ from octostore.tables import Known
 from octostore.tlog.merkle import inclusion_proof, verify_inclusion
 from octostore.view import View
 
-__all__ = ["WholeProof", "check_answer", "check_listed", "check_whole", "prove"]
+__all__ = [
+    "WholeProof",
+    "check_answer",
+    "check_listed",
+    "check_whole",
+    "prove",
+    "unproven",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,20 @@ def check_whole(
         leaf, proof.logged.entry, checkpoint.size, proof.path, checkpoint.root
     )
     return check_listed(proof.proof, head.root, asked, found)
+
+
+def unproven(asked: Asked) -> tuple[str, ...]:
+    """What no proof can show to this question, in words.
+
+    The map has an import and data as a pair only up to `PAIRS_MAX` pairs of an
+    invocation. Source: docs/spec/map.md, Keys.
+    """
+    if asked.program is None or asked.input is None:
+        return ()
+    return (
+        f"not proven: that no run with more than {PAIRS_MAX} pairs of code and data"
+        " imports this code",
+    )
 
 
 def check_answer(

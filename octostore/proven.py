@@ -23,7 +23,7 @@ from typing import Any, BinaryIO, Final, TypeAlias
 from invocation_spec.cid import CID
 from octostore.answer import Answer, Asked, ClaimAnswer, InvocationAnswer
 from octostore.car import Block, CarReader, Damaged
-from octostore.completeness import WholeProof, check_answer
+from octostore.completeness import WholeProof, check_answer, unproven
 from octostore.errors import CarError, ProofError, StatementError
 from octostore.map.head import MapHead
 from octostore.map.heads import LoggedHead
@@ -111,6 +111,7 @@ def _check_whole(view: View, answer: Answer, proof: WholeProof) -> tuple[str, ..
         NOTES[0],
         f"proven: nothing was left out of the first {size} entries of the log"
         f" (map head: entry {proof.logged.entry})",
+        *unproven(answer.asked),
     ]
     if late:
         notes.append(f"not proven: that these {late} claims alone came after those")

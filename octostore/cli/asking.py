@@ -32,7 +32,7 @@ from octostore.cli.rim import (
 )
 from octostore.cli.specs import leave_not_canonical
 from octostore.client import Remote
-from octostore.completeness import WholeProof
+from octostore.completeness import WholeProof, unproven
 from octostore.durable import write_new
 from octostore.errors import ProofError, StoreError
 from octostore.store import Octostore
@@ -138,7 +138,8 @@ class _Page(NamedTuple):
             answer = who(
                 store, question, limit=self.limit, after=self.after, as_of=self.size
             )
-        return self.checked(_Asked(answer, proof))
+        notes = () if proof is None else unproven(question)
+        return self.checked(_Asked(answer, proof, notes))
 
     def checked(self, asked: _Asked) -> _Asked:
         """The same, if it is as of the checkpoint that was asked for."""

@@ -485,5 +485,28 @@ def test_an_invocation_over_the_bound_of_pairs_is_shown_and_not_proved(
         assert not any("asked for" in note for note in found.notes)
 
 
+def test_what_may_be_left_out_over_the_bound_of_pairs_is_said(tmp_path: Path) -> None:
+    """A server can leave such a run out, and its proof still holds."""
+    libraries = tuple(Import(data(f"lib {n}")) for n in range(63))
+    wide = Ran(
+        WasiProgram(C1, imports=libraries),
+        Input(files={f"/{n}": data(f"{n}") for n in range(65)}),
+    )
+    asked = Asked(libraries[0].code, data("0"))
+    with Octostore.open(tmp_path / "store") as store:
+        store.ingest(Issuer("wide").claims(wide, result())[1])
+        store.update_map(NOW)
+        lie = changed(sent(store, asked), lambda told: told["invocations"].clear())
+        first = next(iter(car.CarReader(io.BytesIO(lie))))
+        assert isinstance(first, Block)
+        alone = b"".join(car.chunks([first.cid], [first]))
+        found = verify_answer(io.BytesIO(alone), asked, is_page=False)
+        assert found.answer.invocations == ()
+        assert any("4096 pairs of code and data" in note for note in found.notes)
+        for whole in (Asked(invocation=wide.cid), Asked(invocation=PLAIN.cid)):
+            found = verify_answer(io.BytesIO(sent(store, whole)), whole, is_page=False)
+            assert not any("4096" in note for note in found.notes)
+
+
 def test_an_invocation_of_an_answer_is_that_of_its_ends() -> None:
     assert Invocation(PLAIN.program.cid, PLAIN.input.cid).cid == PLAIN.cid
