@@ -15,7 +15,7 @@ from __future__ import annotations
 import base64
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
@@ -25,11 +25,12 @@ from octostore.answer import Answer, Asked, ClaimAnswer, InvocationAnswer
 from octostore.car import Block, CarReader, Damaged
 from octostore.completeness import WholeProof, check_answer, unproven
 from octostore.errors import CarError, ProofError, StatementError
-from octostore.map.head import MapHead
+from octostore.log import INDEX_MAX
+from octostore.map.head import INTEGER_MAX, MapHead
 from octostore.map.heads import LoggedHead
 from octostore.receipt import Receipt
 from octostore.store import Octostore
-from octostore.told import checkpoint_of, reading
+from octostore.told import checkpoint_of, closed, integer, reading
 from octostore.view import View
 from octostore.who import who
 
@@ -44,6 +45,17 @@ NOTES: Final = (
     "not proven: that nothing was left out, and the places in the log",
 )
 _PLACES: Final = "not proven: the places in the log"
+
+#: What an answer and an invocation of it may say (`Answer.to_json`).
+_ANSWER: Final = frozenset(
+    ("asked", "checkpoint", "invocations", "links", "map", "next", "proof")
+)
+_INVOCATION: Final = frozenset(
+    (
+        *("invocation", "program", "input", "outputs", "conflicts"),
+        *("failures", "claims", "nonced"),
+    )
+)
 
 _Json: TypeAlias = Mapping[str, Any]
 _Key: TypeAlias = tuple[str, str]
@@ -137,6 +149,13 @@ class _Recomputed:
 
     def compare(self, told: _Json, *, whole: bool) -> Answer:
         """The verified answer; `whole` says that nothing else may be known."""
+        closed(told, _ANSWER)
+        if type(told.get("next", "")) is not str:
+            raise ValueError("next is no text")
+        _check_once((item["invocation"] for item in told["invocations"]), "invocation")
+        _check_once(told["links"], "link")
+        map, checkpoint = _head_of(told.get("map")), checkpoint_of(told["checkpoint"])
+        _check_places(told["invocations"], checkpoint.size, map)
         invocations = tuple(
             self._invocation(item, whole=whole) for item in told["invocations"]
         )
@@ -148,19 +167,22 @@ class _Recomputed:
                 raise ProofError("no statement here makes this link", at=str(link))
         return Answer(
             asked=self._asked,
-            checkpoint=checkpoint_of(told["checkpoint"]),
+            checkpoint=checkpoint,
             invocations=invocations,
             links=tuple(self._links[link] for link in told["links"]),
             next=told.get("next"),
-            map=_head_of(told.get("map")),
+            map=map,
         )
 
     def _invocation(self, told: _Json, *, whole: bool) -> InvocationAnswer:
+        closed(told, _INVOCATION)
         name = told["invocation"]
         if name not in self._found:
             raise ProofError("no statement here claims it", at=str(name))
         here, known = self._found[name], self._claims[name]
         stated = {_key(claim): claim for claim in told["claims"]}
+        if len(stated) < len(told["claims"]):
+            raise ProofError("the answer has a claim twice", at=str(name))
         claims = tuple(_claim(item, known.get(key)) for key, item in stated.items())
         if stated.keys() == known.keys():
             _check_same(told, here.to_json(), name)
@@ -202,10 +224,46 @@ def _head_of(value: _Json | None) -> LoggedHead | None:
     """The map head that is named; only a proof shows that the log has it."""
     if value is None:
         return None
+    closed(value, {"root", "size", "time", "entry"})
     root = base64.b64decode(value["root"], validate=True)
-    return LoggedHead(
-        int(value["entry"]), MapHead(int(value["size"]), root, int(value["time"]))
-    )
+    size, time_s = (integer(value[name], INTEGER_MAX) for name in ("size", "time"))
+    return LoggedHead(integer(value["entry"], INDEX_MAX), MapHead(size, root, time_s))
+
+
+def _check_once(values: Iterable[str], what: str) -> None:
+    """Refuse a list that counts something twice."""
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise ProofError(f"the answer has this {what} twice", at=str(value))
+        seen.add(value)
+
+
+def _check_places(
+    invocations: Sequence[_Json], size: int, map: LoggedHead | None
+) -> None:
+    """Each statement at one place within the log, and each place with one statement.
+
+    A claim is `unproven` if it stands where the map does not reach.
+    """
+    places: dict[str, int] = {}
+    for claim in (claim for item in invocations for claim in item["claims"]):
+        index, statement = claim["index"], claim["statement"]
+        if type(index) is not int or not 0 <= index < size:
+            raise ProofError(
+                f"index {index!r} in a log of {size} entries", at=str(claim["claim"])
+            )
+        if places.setdefault(statement, index) != index:
+            raise ProofError("one statement at two places", at=str(statement))
+        is_late = map is not None and index >= map.head.size
+        if claim.get("unproven", False) is not is_late:
+            raise ProofError(
+                f"index {index}, and unproven is {claim.get('unproven')!r}; the map"
+                " says otherwise",
+                at=str(claim["claim"]),
+            )
+    if len(set(places.values())) < len(places):
+        raise ProofError("two statements at one place in the log")
 
 
 def _key(claim: _Json) -> _Key:
@@ -219,13 +277,15 @@ def _claim(told: _Json, here: ClaimAnswer | None) -> ClaimAnswer:
     verified = here.to_json()
     # Where it stands in the other side's log cannot be seen from here.
     for name in sorted((told.keys() | verified.keys()) - {"index", "unproven"}):
-        if told.get(name) != verified.get(name):
+        said, true = told.get(name), verified.get(name)
+        # In Python 0 is 0.0 and False.
+        if said != true or type(said) is not type(true) or name not in verified:
             raise ProofError(
                 f"{name} is said to be {told.get(name)!r}; the statement says"
                 f" {verified.get(name)!r}",
                 at=str(here.claim),
             )
-    return replace(here, index=int(told["index"]))
+    return replace(here, index=told["index"])
 
 
 def _check_same(told: _Json, here: _Json, at: str) -> None:
@@ -233,7 +293,8 @@ def _check_same(told: _Json, here: _Json, at: str) -> None:
     if told["outputs"].keys() != here["outputs"].keys():
         raise ProofError("other outputs than the results have", at=at)
     for name, values in here["outputs"].items():
-        if _values(told["outputs"][name]) != _values(values):
+        said = told["outputs"][name]
+        if len(said) != len(values) or _values(said) != _values(values):
             raise ProofError(f"output {name!r} is not what the results say", at=at)
     for name in ("program", "input", "nonced"):
         if told.get(name) != here.get(name):
@@ -244,6 +305,8 @@ def _check_same(told: _Json, here: _Json, at: str) -> None:
 
 
 def _values(values: Sequence[_Json]) -> dict[str, tuple[list[str], list[str]]]:
+    for item in values:
+        closed(item, {"value", "claims", "groups"})
     return {
         item["value"]: (sorted(item["claims"]), sorted(item["groups"]))
         for item in values

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from invocation_spec.cid import CID
 from invocation_spec.errors import CidError, OctostoreError
-from octostore.log import Checkpoint
+from octostore.log import INDEX_MAX, Checkpoint
 from octostore.receipt import Quarantined, Receipt, Skipped
+from octostore.tlog.merkle import HASH_BYTES
 
-__all__ = ["RemoteError", "checkpoint_of", "reading", "receipt_of"]
+__all__ = [
+    "RemoteError",
+    "checkpoint_of",
+    "closed",
+    "integer",
+    "reading",
+    "receipt_of",
+]
 
 _Json: TypeAlias = Mapping[str, Any]
 
@@ -42,10 +50,26 @@ def reading(what: str) -> Iterator[None]:
 
 
 def checkpoint_of(value: _Json) -> Checkpoint:
-    """The checkpoint that `Checkpoint.to_json` wrote."""
-    return Checkpoint(
-        int(value["size"]), base64.b64decode(value["root"], validate=True)
-    )
+    """The checkpoint that `Checkpoint.to_json` wrote, and nothing else."""
+    closed(value, {"size", "root"})
+    root = base64.b64decode(value["root"], validate=True)
+    if len(root) != HASH_BYTES:
+        raise ValueError(f"a root of {len(root)} bytes; expected {HASH_BYTES}")
+    return Checkpoint(integer(value["size"], INDEX_MAX + 1), root)
+
+
+def integer(value: object, end: int) -> int:
+    """An integer of 0 .. `end`, and no other kind of number."""
+    if type(value) is not int or not 0 <= value <= end:
+        raise ValueError(f"{value!r} is no integer of 0 .. {end}")
+    return value
+
+
+def closed(value: _Json, names: Collection[str]) -> None:
+    """Refuse members that nobody here knows, and so would not check."""
+    unknown = sorted(value.keys() - set(names))
+    if unknown:
+        raise ValueError(f"unknown member {unknown[0]!r}")
 
 
 def receipt_of(value: _Json) -> Receipt:

@@ -240,6 +240,30 @@ def test_what_is_no_proof_is_refused(value: dict[str, Any]) -> None:
             root=base64.b64encode(bytes(32)).decode()
         ),
         lambda told: told["invocations"][0]["claims"][0].update(index=10**6),
+        lambda told: told["invocations"].append(told["invocations"][0]),
+        lambda told: told["invocations"][0].update(extra=1),
+        lambda told: told["invocations"][0]["claims"].append(
+            told["invocations"][0]["claims"][0]
+        ),
+        lambda told: told["invocations"][0]["claims"][0].update(index=-7),
+        lambda told: told["invocations"][0]["claims"][0].update(index=0.0),
+        lambda told: told["invocations"][0]["claims"][0].update(index=False),
+        lambda told: told["invocations"][0]["claims"][0].update(index=1),
+        lambda told: told["invocations"][0]["claims"][0].update(extra=None),
+        lambda told: told["invocations"][0]["claims"][0].update(unproven=True),
+        lambda told: told["invocations"][0]["claims"][0].update(unproven="the moon"),
+        lambda told: told["invocations"][0]["claims"][0].update(unproven=None),
+        lambda told: told["invocations"][0]["outputs"]["/r.csv"][0].update(extra=1),
+        lambda told: told["invocations"][0]["outputs"]["/r.csv"].append(
+            told["invocations"][0]["outputs"]["/r.csv"][0]
+        ),
+        lambda told: told["checkpoint"].update(size=told["checkpoint"]["size"] + 0.5),
+        lambda told: told["checkpoint"].update(size=float(told["checkpoint"]["size"])),
+        lambda told: told["checkpoint"].update(extra=1),
+        lambda told: told["map"].update(extra=1),
+        lambda told: told["map"].update(size=float(told["map"]["size"])),
+        lambda told: told.update(extra=1),
+        lambda told: told.update(next=7),
     ],
 )
 def test_a_server_that_says_something_else_is_refused(
