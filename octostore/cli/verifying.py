@@ -11,6 +11,7 @@ import typer
 from invocation_spec.errors import DocumentError
 from octostore import fraud
 from octostore.bundle.format import BUNDLE_TAG
+from octostore.cli.answered import HEAD_BYTES, is_answer, verify_answer_file
 from octostore.cli.inputs import opened
 from octostore.cli.rim import (
     AsJson,
@@ -69,29 +70,37 @@ def verify_command(
     """Verify a proof in a file, without store or server.
 
     Of equivocation; that a statement is in a log; that a log is not what it says; or
-    a bundle, a whole answer. Says which key of a log it trusted. Exit 0 if it holds,
-    5 if not, 2 if it is no proof.
+    a bundle, a whole answer; or what `who --out` wrote, which no log signed. Says
+    which key of a log it trusted. Exit 0 if it holds, 5 if not, 2 if it is no proof.
 
     Example: octostore verify answer.car
     """
     asked = _asked(witness or [], quorum)
     with opened(file) as stream:
-        head = stream.read(_HEAD_BYTES)
-        whole = io.BufferedReader(_Rest(head, stream))
+        begin = stream.read(HEAD_BYTES)
+        head = begin[:_HEAD_BYTES]
+        whole = io.BufferedReader(_Rest(begin, stream))
         if head.startswith(PROOF_HEAD.encode()):
             raw = whole.read(PROOF_BYTES_MAX + 1)
             _verify_logged(raw, log, asked, store, as_json=as_json)
         elif _BUNDLE in head:
             key = None if log is None else _log_key(log)
             verify_bundle_file(whole, key, asked, as_json=as_json)
+        elif is_answer(head):
+            if log is not None or asked.witnesses:
+                raise UsageError(
+                    "no log signed this answer; `octostore bundle` writes one that a"
+                    " log signed"
+                )
+            verify_answer_file(whole, begin, as_json=as_json)
         elif any(word in head for word in _CAR) and _ONE_ROOT not in head:
             _verify_equivocation(whole, as_json=as_json)
         elif any(tag.encode() in head for tag in fraud.TAGS):
             _verify_fraud(whole, log, as_json=as_json)
         else:
             raise DocumentError(
-                "no proof; expected a bundle, a tlog-proof, or a proof of equivocation"
-                " or against a log"
+                "no proof; expected a bundle, an answer, a tlog-proof, or a proof of"
+                " equivocation or against a log"
             )
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from invocation_spec.cid import CID
 from octostore.answer import Asked
+from octostore.car import Block, CarReader, chunks
 from octostore.completeness import WholeProof
 from octostore.keys import SecretKey
 from octostore.proven import verify_answer
@@ -21,6 +23,8 @@ from tests.octostore.said import Command
 from tests.octostore.test_store import fill
 from tests.octostore.world import C1, D1, Issuer, Ran, result
 from tests.server.conftest import serving
+
+LOG = Signer("log.example", SecretKey.from_seed(bytes(32)))
 
 
 @pytest.fixture
@@ -70,6 +74,59 @@ def test_an_answer_is_proved_and_written(
     said = octostore(*question, "-o", file)
     assert said.code == 2
     assert "exists" in said.err
+
+
+def test_an_answer_that_was_written_is_verified(
+    store: Path, octostore: Command, tmp_path: Path
+) -> None:
+    octostore("map", "update")
+    file = tmp_path / "answer.car"
+    shown = octostore("who", str(C1), str(D1), "--out", file)
+    said = octostore("verify", file)
+    assert said.code == 0
+    assert shown.out.strip() in said.out
+    assert "proven: nothing was left out of the first 7 entries" in said.out
+    assert "none signed this; `octostore bundle` writes" in said.out
+    found = told(octostore("verify", file, "--json"))
+    assert (found["holds"], found["proof"], found["whole"]) == (True, "answer", True)
+    assert found["answer"]["asked"] == {"program": str(C1), "input": str(D1)}
+    said = octostore("verify", file, "--log", str(LOG.verifier))
+    assert said.code == 2
+    assert "no log signed this answer" in said.err
+
+
+def test_an_answer_that_was_changed_is_not_verified(
+    store: Path, octostore: Command, tmp_path: Path
+) -> None:
+    octostore("map", "update")
+    file, bent = tmp_path / "answer.car", tmp_path / "bent.car"
+    octostore("who", str(C1), str(D1), "--out", file)
+    with file.open("rb") as stream:
+        answer, *rest = [b for b in CarReader(stream) if isinstance(b, Block)]
+    value = json.loads(answer.data)
+    hidden = {**value, "invocations": []}
+    another = {**value, "asked": {"program": str(C1), "input": str(C1)}}
+    nothing = {**value, "asked": {"program": "x"}}
+    nonsense = {**value, "asked": {"colour": str(C1)}}
+    no_list = {**value, "invocations": 1}
+    for told_, code in (
+        (value, 0),
+        (hidden, 5),
+        (another, 5),
+        (nothing, 2),
+        (nonsense, 2),
+        (no_list, 5),
+    ):
+        data = json.dumps(told_, separators=(",", ":")).encode()
+        root = CID.of_bytes(data)
+        bent.write_bytes(b"".join(chunks([root], [Block(root, data), *rest])))
+        assert octostore("verify", bent).code == code, told_
+    raw = file.read_bytes()
+    for at in range(60, len(raw), 97):
+        bent.write_bytes(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
+        assert octostore("verify", bent).code in (2, 5), at
+    bent.write_bytes(raw[:-1])
+    assert octostore("verify", bent).code == 5
 
 
 def test_a_question_is_asked_as_of_a_size_or_a_checkpoint(
