@@ -191,6 +191,7 @@ class LogKey:
 
         Raises:
             NoteError: this log did not sign it.
+            LogStateError: it contradicts the one that is known, at the same size.
         """
         signed = SignedCheckpoint.open(raw, self.verifier)
         with locked_folder(self.folder):
@@ -198,7 +199,15 @@ class LogKey:
                 known = self._load(or_restored=True)
             except LogStateError:
                 known = signed
-            if known.checkpoint.size > signed.checkpoint.size:
+            here, told = known.checkpoint, signed.checkpoint
+            if here.size == told.size and here.root != told.root:
+                raise LogStateError(
+                    f"this log has signed another tree of {here.size} entries than"
+                    " this checkpoint says: two stores have used one key, and the two"
+                    f" prove it; nothing was changed. {_NEW_LOG}",
+                    at=str(self._state_path),
+                )
+            if here.size >= told.size:
                 signed = known
             self._save(signed)
         return signed

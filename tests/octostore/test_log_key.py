@@ -250,6 +250,27 @@ def test_an_older_checkpoint_does_not_set_a_log_back(
     assert key.newest() == newest
 
 
+def test_a_checkpoint_that_contradicts_the_known_one_is_not_taken(
+    store: Octostore, path: Path
+) -> None:
+    """It would be signed by this key too: the copy of a store that went its own way."""
+    key = make(path)
+    grow(store, 2)
+    known = key.checkpoint(store)
+    other = LogCheckpoint("log.example", 2, bytes(32))
+    forked = bytes(SignedCheckpoint.sign(other, key.signer))
+    with pytest.raises(LogStateError, match="another tree of 2 entries"):
+        key.resume(forked)
+    assert key.newest() == known
+    state = path / "log.key.state"
+    shutil.copy(state, path / "copy")
+    state.unlink()
+    (path / "copy").rename(state)  # a restored state is known all the same
+    with pytest.raises(LogStateError, match="another tree of 2 entries"):
+        key.resume(forked)
+    assert key.resume(bytes(known)) == known
+
+
 def test_threads_and_a_growing_log_get_one_history(
     store: Octostore, path: Path
 ) -> None:
