@@ -34,8 +34,10 @@ from octostore.cli.specs import leave_not_canonical
 from octostore.client import Remote
 from octostore.completeness import WholeProof, unproven
 from octostore.durable import write_new
-from octostore.errors import ProofError, StoreError
+from octostore.errors import KeyFileError, NotFoundError, ProofError, StoreError
+from octostore.log_key import LogKey
 from octostore.store import Octostore
+from octostore.tlog.note import VerifierKey
 from octostore.who import CLAIMS_MAX, who
 
 __all__ = ["questions_of", "who_command"]
@@ -139,15 +141,26 @@ class _Page(NamedTuple):
                 store, question, limit=self.limit, after=self.after, as_of=self.size
             )
         notes = () if proof is None else unproven(question)
-        return self.checked(_Asked(answer, proof, notes))
+        own = None if self.as_of is None else _own_key(store)
+        return self.checked(_Asked(answer, proof, notes), own)
 
-    def checked(self, asked: _Asked) -> _Asked:
+    def checked(self, asked: _Asked, own: VerifierKey | None = None) -> _Asked:
         """The same, if it is as of the checkpoint that was asked for."""
         if self.as_of is not None:
             if asked.answer.checkpoint.size != self.as_of.size:
                 raise ProofError("an answer as of another size than was asked for")
             self.as_of.check(asked.answer.checkpoint)
+            notes = (*asked.notes, *self.as_of.unverified(own))
+            asked = asked._replace(notes=notes)
         return asked
+
+
+def _own_key(store: Octostore) -> VerifierKey | None:
+    """The key of the store's log, if it has one."""
+    try:
+        return LogKey.open(store.path).verifier
+    except (NotFoundError, KeyFileError):
+        return None
 
 
 def _write(out: Path, store: Octostore, asked: list[_Asked]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from octostore.answer import Asked
 from octostore.car import Block, CarReader, chunks
 from octostore.completeness import WholeProof
 from octostore.keys import SecretKey
+from octostore.log_key import LogKey
 from octostore.proven import verify_answer
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
-from octostore.tlog.note import Signer
+from octostore.tlog.note import Note, Signer
 from octostore_server.app import create_app
 from octostore_server.settings import Settings
 from tests.octostore.said import Command
@@ -152,6 +154,29 @@ def test_a_question_is_asked_as_of_a_size_or_a_checkpoint(
     file.write_text("no checkpoint")
     for odd in (file, "nowhere.txt", "-3", "9" * 16):
         assert octostore(*question, "--as-of", str(odd)).code == 2, odd
+
+
+def test_the_signature_of_a_checkpoint_is_verified_or_said_not_to_be(
+    store: Path, octostore: Command, tmp_path: Path
+) -> None:
+    question = ("who", str(C1), str(D1), "--as-of")
+    file = tmp_path / "checkpoint"
+    file.write_text(octostore("log", "checkpoint").out)
+    said = octostore(*question, file)
+    assert (said.code, said.err) == (0, "")
+    own = LogKey.open(store)
+    tree = own.newest().checkpoint
+    forger = Signer(tree.origin, LOG.key)
+    line = replace(forger.sign(str(tree)), key_id=own.verifier.id)
+    for note in (SignedCheckpoint.sign(tree, forger).note, Note(str(tree), (line,))):
+        file.write_bytes(bytes(note))
+        assert octostore(*question, file).code == 5
+    other = LogCheckpoint("log.example", tree.size, tree.root)
+    file.write_bytes(bytes(SignedCheckpoint.sign(other, LOG)))
+    said = octostore(*question, file)
+    assert said.code == 0
+    assert "not verified: that log.example signed the checkpoint" in said.err
+    assert octostore(*question, "4").err == ""
 
 
 def test_a_server_is_asked_for_the_proof_and_for_earlier_sizes(
