@@ -17,7 +17,7 @@ from invocation_spec.errors import DocumentError
 from invocation_spec.model import Invocation
 from octostore.answer import Answer, Asked, InvocationAnswer
 from octostore.claims import ClaimReader, summarize
-from octostore.found import disclosed, indexed, is_asked, read_found
+from octostore.found import Found, disclosed, indexed, is_asked, read_found
 from octostore.map.heads import head_at
 from octostore.search import PLACE_BYTES, Place, search
 from octostore.store import Octostore
@@ -109,11 +109,14 @@ class _Page:
         count = 0
         found = search(self._view, self._asked, place)
         for looks, (at, number) in enumerate(found):
-            if count >= self._limit or looks >= LOOKS_MAX:
+            # A full page ends before an invocation that has claims; if there is none
+            # it was the last.
+            is_over = count >= self._limit and self._has_claims(number)
+            if is_over or looks >= LOOKS_MAX:
                 assert place is not None  # noqa: S101
                 self._next = _cursor(place)
                 return
-            if number is not None:
+            if number is not None and count < self._limit:
                 count += self._add(at, number, claim)
                 if self._next is not None:
                     return
@@ -129,13 +132,25 @@ class _Page:
         cid, invocation = CID.of_block(block), Invocation.from_block(block)
         nonced = self._is_nonced(number)
         if self._view.is_as_of:
-            known = disclosed(self._view, number)
-            found = read_found(self._view, invocation, known)
+            found = self._found_then(number, invocation)
             if not is_asked(self._asked, found):
                 return 0  # what leads to it was disclosed later
             nonced = found.input is not None and bool(found.input.nonce)
         self._found.append(summarize(cid, invocation, claims, nonced=nonced))
         return len(claims)
+
+    def _has_claims(self, number: int | None) -> bool:
+        """Whether a candidate belongs to the answer."""
+        if number is None or next(self._view.claims_of(number), None) is None:
+            return False
+        if not self._view.is_as_of:
+            return True
+        invocation = Invocation.from_block(self._view.block(number))
+        return is_asked(self._asked, self._found_then(number, invocation))
+
+    def _found_then(self, number: int, invocation: Invocation) -> Found:
+        """An invocation with what of it was disclosed as of the view."""
+        return read_found(self._view, invocation, disclosed(self._view, number))
 
     def _is_nonced(self, number: int) -> bool:
         """Whether a claim has disclosed an input with a nonce, as of now."""

@@ -461,6 +461,27 @@ def test_as_of_an_earlier_size_names_and_withdrawals_are_those_of_then(
             who(store, asked, as_of=6)
 
 
+@pytest.mark.parametrize("as_of", [None, 3])
+def test_a_page_that_is_just_full_is_whole(tmp_path: Path, as_of: int | None) -> None:
+    """What is looked at in vain after it is no next page."""
+    asked = Asked(C1, D1)
+    with Octostore.open(tmp_path / "store") as store:
+        for name in ("one", "two"):
+            store.ingest(Issuer(name).claims(PLAIN, result())[1])
+        store.update_map(NOW)
+        answer, proof = ask(store, asked, limit=2, as_of=as_of)
+        assert proof
+        assert answer.next is None
+        assert len(answer.invocations[0].claims) == 2
+        store.ingest(Issuer("three").claims(NONCED, result())[1])
+        if as_of is None:
+            store.update_map(NOW)
+            with pytest.raises(NotFoundError, match="a page"):
+                ask(store, asked, limit=2)
+        else:
+            assert who(store, asked, limit=2, as_of=as_of).next is None
+
+
 def test_a_store_does_not_prove_what_its_own_map_contradicts(tmp_path: Path) -> None:
     """A claim whose row is lost is in the map still."""
     asked = Asked(invocation=PLAIN.cid)
