@@ -83,8 +83,11 @@ def _is_quarantined(key: bytes, value: bytes) -> bool:
         return False
     if not isinstance(row, Mapping) or row.keys() - {"block"} != {"cid", "reason"}:
         return False
-    cid, block = row["cid"], row.get("block")
-    if not isinstance(cid, CID) or not isinstance(block, bytes | None):
+    cid, reason, block = row["cid"], row["reason"], row.get("block")
+    if not isinstance(cid, CID) or not isinstance(reason, str):
         return False
-    # Of a block that is too large to keep, only the reason is kept.
-    return block is None or hashlib.sha256(cid.raw + block).digest() == key
+    if "block" not in row:
+        # Too large to keep. Its row is under a hash of the block, and nobody can
+        # compute that any more; nor does anything hash the reason of a row.
+        return len(key) == hashlib.sha256().digest_size
+    return isinstance(block, bytes) and hashlib.sha256(cid.raw + block).digest() == key

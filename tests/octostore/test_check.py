@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,6 +169,14 @@ def test_what_waits_is_checked_too(path: Path) -> None:
     pending, waiting = rows_of(path, "pending"), rows_of(path, "waiting")
     quarantine = rows_of(path, "quarantine")
     envelope_of_logged = rows_of(path, "log")[0][1][5:37]
+    cid = CID.of_block(b"\xa0")
+    quarantined: list[tuple[int, dict[str, Any]]] = [
+        (32, {"cid": cid, "reason": 1}),
+        (32, {"cid": cid, "reason": b"no text", "block": b""}),
+        (32, {"cid": cid, "reason": "a block that is none", "block": None}),
+        (32, {"cid": b"", "reason": "no CID"}),
+        (31, {"cid": cid, "reason": "under no hash"}),
+    ]
     for row, table in (
         (Row("pending", pending[0][0], None), "waiting"),
         (Row("pending", pending[0][0], bytes(32)), "pending"),
@@ -175,6 +184,10 @@ def test_what_waits_is_checked_too(path: Path) -> None:
         (Row("waiting", waiting[0][0], None), "pending"),
         (Row("quarantine", quarantine[0][0], b"\xa0"), "quarantine"),
         (Row("quarantine", bytes(32), quarantine[0][1]), "quarantine"),
+        *(
+            (Row("quarantine", bytes(at), dagcbor.encode(row)), "quarantine")
+            for at, row in quarantined
+        ),
         (Row("meta", b"spare", b""), "meta"),
     ):
         change(path, row)
@@ -183,6 +196,7 @@ def test_what_waits_is_checked_too(path: Path) -> None:
         change(
             path,
             Row("quarantine", bytes(32), None),
+            Row("quarantine", bytes(31), None),
             Row("meta", b"spare", None),
             *(Row(name, *kept) for name, rows in put_back.items() for kept in rows),
         )
