@@ -105,7 +105,8 @@ class Remote:
         Raises:
             NotFoundError: `must_prove`, and there is no proof.
             StatementError: a statement behind the answer does not verify.
-            ProofError: the answer is not what its statements say.
+            ProofError: the answer is not what its statements say, or as of another
+                size than `as_of`.
             CarError: the proof is no CAR, or it breaks off.
         """
         params: dict[str, str] = {
@@ -121,6 +122,11 @@ class Remote:
         request = self._client.build_request("GET", "/v1/who", params=params)
         with self._answered(request, PROOF_BYTES_MAX) as body:
             found = verify_answer(body, asked, is_page=after is not None)
+        size = found.answer.checkpoint.size
+        if as_of not in (None, size):
+            raise ProofError(
+                f"an answer as of size {size}, not {as_of} as was asked", at=self._url
+            )
         if must_prove and found.whole is None:
             raise ProofError("the proof that was asked for is not there", at=self._url)
         return found

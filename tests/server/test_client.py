@@ -324,6 +324,21 @@ def test_an_answer_that_its_statements_do_not_say_is_refused(
         remote.who(ASKED)
 
 
+def test_an_answer_as_of_another_size_is_refused(
+    store: Octostore, settings: Settings, full: Story
+) -> None:
+    size = store.checkpoint().size
+
+    def say_it_is_longer(answer: Json, _blocks: Blocks) -> None:
+        answer["checkpoint"]["size"] = size + 1
+
+    with (
+        lying(store, settings, told_otherwise(say_it_is_longer)) as remote,
+        pytest.raises(ProofError, match=f"as of size {size + 1}, not {size}"),
+    ):
+        remote.who(ASKED, as_of=size)
+
+
 def forge_a_signature(_answer: Json, blocks: Blocks) -> None:
     at = next(n for n, one in enumerate(blocks) if one.data.startswith(b"\x82\x58\x40"))
     forged = bytearray(blocks[at].data)
