@@ -88,6 +88,9 @@ def who_command(
     questions = questions_of(
         program, given_input, network, resolutions, task, as_json=as_json
     )
+    if after is not None and len(questions) > 1:
+        keys = ", ".join(str(question.invocation) for question in questions)
+        raise UsageError(f"the spec has several addresses; go on by one: {keys}")
     page = _Page(limit, after, read_as_of(as_of), prove or out is not None)
     if server is not None:
         if out is not None:
@@ -100,13 +103,18 @@ def who_command(
                 _write(out, opened, asked)
     answer = _joined([item.answer for item in asked])
     if as_json:
-        proof = asked[0].proof if len(asked) == 1 else None
-        shown = {} if proof is None else {"proof": proof.to_json()}
-        print_json(answer.to_json() | shown)
+        print_json(_shown(asked))
     else:
         for line in answer_lines(answer):
             say(line)
-    for note in dict.fromkeys(note for item in asked for note in item.notes):
+    notes = [note for item in asked for note in item.notes]
+    if len(asked) > 1:
+        notes += [
+            f"there is more by one address; ask for {item.answer.asked.invocation}"
+            for item in asked
+            if item.answer.next is not None
+        ]
+    for note in dict.fromkeys(notes):
         print(f"octostore: {note}", file=sys.stderr)
 
 
@@ -153,6 +161,26 @@ class _Page(NamedTuple):
             notes = (*asked.notes, *self.as_of.unverified(own))
             asked = asked._replace(notes=notes)
         return asked
+
+
+def _shown(asked: list[_Asked]) -> dict[str, object]:
+    """The answer as JSON, with its proof.
+
+    Of several addresses each has a proof and a `next` of its own, under `addresses`.
+    """
+    value = _joined([item.answer for item in asked]).to_json()
+    each = [
+        {
+            name: item.answer.to_json()[name]
+            for name in ("asked", "checkpoint", "map", "next")
+            if name in item.answer.to_json()
+        }
+        | ({} if item.proof is None else {"proof": item.proof.to_json()})
+        for item in asked
+    ]
+    if len(asked) > 1:
+        return value | {"addresses": each}
+    return value | ({"proof": each[0]["proof"]} if "proof" in each[0] else {})
 
 
 def _own_key(store: Octostore) -> VerifierKey | None:
@@ -244,4 +272,9 @@ def _joined(answers: list[Answer]) -> Answer:
         item.invocation: item for answer in answers for item in answer.invocations
     }
     links = dict.fromkeys(link for answer in answers for link in answer.links)
-    return replace(first, invocations=tuple(invocations.values()), links=tuple(links))
+    return replace(
+        first,
+        invocations=tuple(invocations.values()),
+        links=tuple(links),
+        next=first.next if len(answers) == 1 else None,
+    )

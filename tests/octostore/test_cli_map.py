@@ -131,6 +131,28 @@ def test_an_answer_that_was_changed_is_not_verified(
     assert octostore("verify", bent).code == 5
 
 
+def test_each_address_of_a_spec_has_a_proof_of_its_own(
+    store: Path, octostore: Command, tmp_path: Path
+) -> None:
+    assert octostore("map", "update").code == 0
+    code = "bafybeibk42jwhq7w2zcpe6q3wgtleugp3ymfs3pa5gerjmnakqihhqx4zq"
+    spec, resolutions = tmp_path / "run.json", tmp_path / "resolutions.json"
+    run = {"rsc": f"ipfs://{code}", "op": "wasm/run", "nnc": ""}
+    spec.write_text(json.dumps({**run, "input": {"func": "f", "args": [1]}}))
+    resolutions.write_text(json.dumps({f"ipfs:{code}": str(C1)}))
+    question = ("who", spec, "--resolutions", resolutions)
+    said = octostore(*question, "--prove", "--json")
+    assert said.code == 0, said.err
+    each = told(said)["addresses"]
+    assert len({item["asked"]["invocation"] for item in each}) == 2
+    for item in each:
+        proof = WholeProof.from_json(item["proof"])
+        assert item["map"] == proof.logged.to_json()
+    said = octostore(*question, "--after", "AAAA")
+    assert said.code == 2
+    assert each[1]["asked"]["invocation"] in said.err
+
+
 def test_a_question_is_asked_as_of_a_size_or_a_checkpoint(
     store: Path, octostore: Command, tmp_path: Path
 ) -> None:
