@@ -40,6 +40,7 @@ from octostore.map.keys import (
     shown_keys,
 )
 from octostore.map.pages import grow
+from octostore.packed import unpack
 from octostore.records import Claim, parse_record
 from octostore.tables import Known
 from octostore.usual import usual_claim
@@ -273,7 +274,7 @@ class _Reader:
         blocks = get_many(tables.BLOCKS.name, nos.values())
         found: list[_Spoken] = []
         for record, no in nos.items():
-            block = blocks.get(no, b"")
+            block = unpack(blocks.get(no, b""))
             if sha256(block).digest() != record:
                 raise StoreCorruptError(
                     "a block has changed on the disk",
