@@ -46,7 +46,8 @@ _CommandLineError: type[Exception] = next(
 #: As one meets them: what was asked, running it, signing it, asking, keeping.
 _ORDER: Final = (
     *("demo", "canonicalize", "explain", "resolutions", "cid", "run"),
-    *("key", "profile", "claim", "ingest", "who", "log", "bundle", "verify"),
+    *("key", "profile", "claim", "ingest", "who", "log", "map"),
+    *("bundle", "verify"),
     *("check", "rebuild", "backup", "audit", "serve"),
 )
 

@@ -75,7 +75,9 @@ def audit_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify a log from outside, from where the last audit of it ended.
+    """Verify somebody else's log from outside.
+
+    Goes on from where the last audit of it ended.
 
     Signature, consistency, tiles, every statement with all its blocks, every map.
     Proofs of what does not hold are kept; `octostore verify` checks them alone.
