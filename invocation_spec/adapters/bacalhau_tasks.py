@@ -276,12 +276,10 @@ def read_outputs(reading: Reading, outputs: Node, field: str, *dropped: str) -> 
         fields.pass_over(*dropped)
         node, name = fields[field], fields["Name"].text_or()
         fields.pass_over("Path")
-        if not node.is_empty:
-            said = reading.literal(node)
-            if said is None:
-                continue
+        reading.ignore(fields.unknown())
+        said = None if node.is_empty else reading.literal(node)
+        if said is not None:
             path = clean_at(said, node.at)
             dirs.add(path)
             reading.result_names[name or path.lstrip("/")] = path
-        reading.ignore(fields.unknown())
     reading.dirs = tuple(sorted(dirs))

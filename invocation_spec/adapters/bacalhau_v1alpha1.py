@@ -75,6 +75,10 @@ _SOURCE_NAMES: Final = (
 #: Of an output: a storage, which is written to.
 _OF_OUTPUTS: Final = (*_SOURCE_NAMES, "CID", "URL", "Metadata")
 
+#: What the parameters of engines were called, in whichever layout.
+_DOCKERS: Final = ("Docker", "job_spec_docker", "JobSpecDocker")
+_LANGUAGES: Final = ("Language", "job_spec_language", "JobSpecLanguage")
+
 
 def is_v1alpha1(document: Document) -> bool:
     """Whether the document says that it is v1alpha1, or has its docker field.
@@ -115,8 +119,7 @@ def read_v1alpha1(document: Document, resolutions: Resolutions) -> list[Reading]
     if engine.value == "docker":
         for item in spec["Contexts"].elements():
             _read_input(reading, item, files, landing)
-        names = ("Docker", "job_spec_docker", "JobSpecDocker")
-        params = _docker(reading, one_of(spec, *names).struct())
+        params = _docker(reading, one_of(spec, *_DOCKERS).struct())
         env = Node(None, params.at, fold=True)
         # Flat layouts were written without `omitempty`: v0.2.4 pkg/model/job.go.
         read_docker(reading, params, env, files, clears=not nested)
@@ -155,9 +158,9 @@ def _pass_over(spec: Struct, job: Struct) -> None:
     """What is not identity: of the spec, and beside it what `describe` adds."""
     spec.pass_over("Verifier", "verifier_name", "VerifierName", "Resources", "Timeout")
     spec.pass_over("Publisher", "publisher_name", "PublisherName", "Annotations")
-    spec.pass_over("DoNotTrack", "Language", "job_spec_language", "JobSpecLanguage")
+    spec.pass_over("DoNotTrack", *_LANGUAGES)
     if spec is not job:
-        spec.pass_over("Docker", "Wasm")
+        spec.pass_over("Wasm", *_DOCKERS)
     job.pass_over("APIVersion", "JobAPIVersion", "Deal", "ClientID", "CreatedAt")
     job.pass_over("RequesterNodeID", "RequesterPublicKey", "ExecutionPlan", "JobState")
     job.pass_over("JobEvents", "JobLocalEvents", "LocalJobEvents")
@@ -191,7 +194,7 @@ def _docker(reading: Reading, fields: Struct) -> Struct:
 
 
 def _read_wasm(reading: Reading, spec: Struct, params: Struct, files: Files) -> None:
-    language = spec["Language"].struct()
+    language = one_of(spec, *_LANGUAGES).struct()
     for name in ("Command", "ProgramPath"):
         if not language[name].is_empty:
             raise DocumentError(

@@ -119,11 +119,13 @@ def source_kinds(parameters: dict[str, Schema]) -> list[tuple[Schema, Schema]]:
 
 
 def outputs(forms: Folded, place: str, *beside: str) -> Schema:
-    """Output directories, mounted at their path or at their name."""
+    """Output directories, mounted at their path or at their name.
+
+    `beside` are what the version of the form knows and drops.
+    """
     other = "Path" if place == "Name" else "Name"
-    storage = ("StorageSource", "CID", "URL", "Metadata", "S3")
-    known = {place: NUL_FREE, **dropped(other, *storage, *beside)}
-    return listed(either(ref("empty"), forms.struct(f"OutputBy{place}", known)))
+    known = {place: NUL_FREE, **dropped(other, *beside)}
+    return listed(forms.struct(f"OutputBy{place}", known))
 
 
 OLD_NAMES: Final = ("StorageSourceName", "EngineName", "Engine", "engine_name")

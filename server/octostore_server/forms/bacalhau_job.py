@@ -8,7 +8,6 @@ from invocation_spec.node import UNICODE_SPACE
 from octostore_server.forms.bacalhau import (
     ENV,
     FOLDS,
-    OLD_NAMES,
     TEXTS,
     docker_params,
     dropped,
@@ -90,7 +89,7 @@ def job() -> dict[str, Any]:
                 {
                     "Env": ENV,
                     "InputSources": listed(source),
-                    "ResultPaths": outputs(forms, place, *OLD_NAMES),
+                    "ResultPaths": outputs(forms, place),
                     "Network": network(forms),
                     **dropped("Name", "Publisher", "Meta", "Resources", "Timeouts"),
                 },

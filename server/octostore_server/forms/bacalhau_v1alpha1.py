@@ -40,6 +40,10 @@ __all__ = ["v1alpha1"]
 _ENGINES: Final = ("noop", "docker", "wasm", "language", "pythonwasm")
 _SOURCES: Final = ("ipfs", "urldownload", "filecoinunsealed", "filecoin", "estuary")
 _LAYOUTS: Final = ("job_spec_docker", "JobSpecDocker", "Spec")
+_DOCKERS: Final = ("Docker", "job_spec_docker", "JobSpecDocker")
+_LANGUAGES: Final = ("Language", "job_spec_language", "JobSpecLanguage")
+_KINDS: Final = ("StorageSource", *OLD_NAMES)
+_OF_OUTPUTS: Final = (*_KINDS, "CID", "URL", "Metadata")
 
 
 def _numbered(kinds: tuple[str, ...], *names: str) -> Schema:
@@ -53,7 +57,6 @@ def v1alpha1(layout: str) -> dict[str, Any]:
     forms = Folded()
     nested = layout == "Spec"
     by_cid, by_url = ("ipfs", "filecoinunsealed", "filecoin", "estuary"), "urldownload"
-    kind_names = ("StorageSource", *OLD_NAMES)
     kinds = [
         (_numbered(_SOURCES, *by_cid), "CID", NUL_FREE, "URL"),
         (_numbered(_SOURCES, by_url), "URL", WEB, "CID"),
@@ -63,7 +66,7 @@ def v1alpha1(layout: str) -> dict[str, Any]:
             forms.struct(
                 f"{prefix}By{name}",
                 {
-                    **dict.fromkeys(kind_names, kind),
+                    **dict.fromkeys(_KINDS, kind),
                     **dropped(other, "Metadata"),
                     "Name": ANYTHING if path else NUL_FREE,
                     **({} if path else {"Path": ANYTHING}),
@@ -74,7 +77,7 @@ def v1alpha1(layout: str) -> dict[str, Any]:
         {
             "allOf": [
                 either(ref(f"{prefix}ByCID"), ref(f"{prefix}ByURL")),
-                says(*kind_names),
+                says(*_KINDS),
             ]
         }
         for prefix in ("Input", "Module")
@@ -107,7 +110,7 @@ def v1alpha1(layout: str) -> dict[str, Any]:
         **dropped("JobLocalEvents", "LocalJobEvents"),
     }
     engines = ("Engine", "engine_name", "EngineName")
-    path_outputs = outputs(forms, "Path", *OLD_NAMES)
+    path_outputs = outputs(forms, "Path", *_OF_OUTPUTS)
     of_docker: dict[str, Schema] = {
         **common,
         **dict.fromkeys(engines, _numbered(_ENGINES, "docker")),
@@ -116,13 +119,24 @@ def v1alpha1(layout: str) -> dict[str, Any]:
     }
     others = [name for name in _LAYOUTS if name != layout]
     if not nested:
-        forms.struct("Flat", {**of_docker, **outer}, {layout: docker}, empty=others)
+        names = [*others, "Docker"]
+        forms.struct("Flat", {**of_docker, **outer}, {layout: docker}, empty=names)
         forms.definitions["Job"] = {"allOf": [ref("Flat"), says(*engines)]}
     else:
         specs = [
-            forms.struct(
-                "Spec-docker", {**of_docker, "Wasm": ANYTHING}, {"Docker": docker}
-            ),
+            {
+                "allOf": [
+                    forms.struct(
+                        "Spec-docker",
+                        {
+                            **of_docker,
+                            **dict.fromkeys(_DOCKERS, docker),
+                            "Wasm": ANYTHING,
+                        },
+                    ),
+                    says(*_DOCKERS),
+                ]
+            },
             _alpha_wasm(forms, common, engines, module),
         ]
         forms.struct(
@@ -160,15 +174,15 @@ def _alpha_wasm(
         empty=["EntryModule"],
     )
     language = forms.struct("Language", {}, empty=["Command", "ProgramPath"])
-    name_outputs = outputs(forms, "Name", *OLD_NAMES)
+    name_outputs = outputs(forms, "Name", *_OF_OUTPUTS)
     return forms.struct(
         "Spec-wasm",
         {
             **common,
             **dict.fromkeys(engines, _numbered(_ENGINES, "wasm")),
             **dict.fromkeys(("outputs", "OutputVolumes"), name_outputs),
-            "Language": language,
-            "Docker": ANYTHING,
+            **dict.fromkeys(_LANGUAGES, language),
+            **dropped(*_DOCKERS),
             "Wasm": wasm,
         },
         {

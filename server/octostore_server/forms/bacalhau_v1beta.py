@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from octostore_server.forms.bacalhau import (
     ENV,
     FOLDS,
-    OLD_NAMES,
     TEXTS,
     docker_params,
     dropped,
@@ -39,6 +38,8 @@ from octostore_server.forms.words import (
 )
 
 __all__ = ["lilypad", "v1beta"]
+
+_OF_OUTPUTS: Final = ("StorageSource", "CID", "URL", "Metadata", "S3")
 
 
 def _storage(
@@ -130,7 +131,7 @@ def _specs(forms: Folded, engine: _Engine) -> Iterator[Schema]:
     place = "Path" if kind == "docker" else "Name"
     fields = {
         **engine.fields,
-        "Outputs": outputs(forms, place, *OLD_NAMES),
+        "Outputs": outputs(forms, place, *_OF_OUTPUTS),
         **dropped("Docker", "Wasm", "EngineSpec"),
     }
     old, modern = {name: engine.old}, {"Params": engine.modern}

@@ -545,6 +545,12 @@ def modules() -> None:
         canonical(WASI, {}, warnings=[NETWORK, "ignored-field"]),
     )
     case(
+        "wasm-beside-docker-by-its-names",
+        "the engine is wasm: what docker would read is dropped, by any of its names",
+        wasm(Docker={"Image": "a"}, JobSpecDocker={"Image": "b"}),
+        canonical(WASI, {}, warnings=[NETWORK]),
+    )
+    case(
         "wasm-module-by-url",
         "the program waits for its module",
         wasm(Contexts=[NESTED.download(URL, "/job")]),
@@ -591,6 +597,12 @@ def modules() -> None:
     )
     for what, why, document, at in (
         ("no-context", "nothing to run", wasm(Contexts=...), "/Spec/Contexts"),
+        (
+            "command-by-an-older-name-of-language",
+            "each name is read in each layout",
+            wasm(JobSpecLanguage={"Command": "f"}),
+            "/Spec/JobSpecLanguage/Command",
+        ),
         (
             "context-that-is-no-map",
             "ignored, but a map: an element of a list is no field",

@@ -80,9 +80,12 @@ function readSpec(task, spec, { isNested, layout }) {
   shared.outputs(task, results, ...names, "CID", "URL", "Metadata", ...SOURCE_TYPES);
   shared.network(task, spec.get("Network"));
   sharding(task, shared.mapOf(spec.get("Sharding")));
-  const code = spec.one("Docker", "job_spec_docker", "JobSpecDocker");
-  const wasmField = spec.get("Wasm");
-  const language = spec.one("Language", "job_spec_language", "JobSpecLanguage");
+  const dockers = ["Docker", "job_spec_docker", "JobSpecDocker"];
+  const languages = ["Language", "job_spec_language", "JobSpecLanguage"];
+  const code = isDocker ? spec.one(...dockers) : null;
+  const language = isDocker ? null : spec.one(...languages);
+  spec.drop(...dockers, ...languages);
+  const wasmField = isNested ? spec.get("Wasm") : null;
   spec.drop("Verifier", "verifier_name", "VerifierName", "Publisher");
   spec.drop("publisher_name", "PublisherName", "Resources", "Timeout");
   spec.drop("Annotations", "DoNotTrack");
