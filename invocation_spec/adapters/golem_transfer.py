@@ -174,7 +174,7 @@ def container_path(text: str, at: str) -> str | None:
     if scheme is not None and scheme[1].lower() != "container":
         return None
     path = text if scheme is None else text[scheme.end() :]
-    if re.search(r"[?#\x00-\x1f]", path) or re.match(r"//[^/]", path):
+    if not path or re.search(r"[?#\x00-\x1f]", path) or re.match(r"//(?!/)", path):
         raise DocumentError(
             f"{text!r}; expected container:/path, without host, query or fragment",
             at=at,

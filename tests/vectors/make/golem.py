@@ -1018,6 +1018,26 @@ def sources() -> Iterable[Row]:
         bundle(script(f"hash:sha3:0x{hexes.upper()}:{URL}")),
         input=by_hash,
     )
+    yield case(
+        "a hashed source in the container",
+        "the exe-unit takes the hash off before it looks where the file is",
+        bundle(script(f"hash:sha3:{hexes}:/out/a.csv")),
+        program=GVMI,
+        impure=[("/exeScript/2/transfer", "container-transfer")],
+    )
+    yield case(
+        "a hashed source in the container, of a path that a URL would cut",
+        "refused, hashed or not",
+        bundle(script(f"hash:sha3:{hexes}:/out/a#b")),
+        error_at="/exeScript/2/transfer/from",
+    )
+    for path in ("container:", "container://"):
+        yield case(
+            f"a transfer out of {path}",
+            "no path",
+            bundle([*READY, put(path, "http://example.org/b"), run("/bin/wc")]),
+            error_at="/exeScript/2/transfer/from",
+        )
     yield plain(
         "a hashed source, re-keyed",
         "one file has a CID for each hash; a resolution says they are one",

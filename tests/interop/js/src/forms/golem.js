@@ -176,7 +176,7 @@ function hashed(text, at) {
   const match = /^hash:(?:\/\/)?([^:]*):(?:0x)?([0-9a-fA-F]+):(.+)$/is.exec(trim(text));
   if (!match || match[1] !== "sha3") refuse(at, "no hash of sha3");
   const bits = SHA3_BITS[match[2].length] ?? refuse(at, "a hash of another length");
-  return { bits, hex: lower(match[2]) };
+  return { bits, hex: lower(match[2]), url: match[3] };
 }
 
 function readPackage(task, family, terms, done) {
@@ -434,7 +434,7 @@ class Script {
     const [from, to] = [fields.get("from"), fields.get("to")];
     const options = ["format", "depth", "fileset"].map((name) => fields.get(name));
     fields.drop("progress");
-    const [source, target] = [endOf(from), endOf(to)];
+    const [source, target] = [sourceOf(from), endOf(to)];
     if (source.path && target.path) {
       this.task.impure("container-transfer", at);
       this.broken = true;
@@ -493,6 +493,13 @@ function volumePaths({ value, at }) {
     if (!["host", "ram", "storage"].includes(name)) refuse(place, "no volume");
     return [path, place];
   });
+}
+
+/** Of a hashed source its URL decides where it is. */
+function sourceOf({ value, at }) {
+  if (!isText(value) || !/^hash:/i.test(trim(value))) return endOf({ value, at });
+  const { path } = endOf({ value: hashed(value, at).url, at });
+  return path ? { path } : { text: trim(value) };
 }
 
 /** {path} in the container, or {text} outside. */
