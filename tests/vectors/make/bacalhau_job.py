@@ -341,8 +341,9 @@ def folding() -> None:
     case(
         "template in an output path",
         "no identity, but a claim says the directory; both parts are known",
-        docker(ResultPaths=[{"Name": "o", "Path": "/{{.Out}}"}]),
-        impure(OCI, ECHO, (f"{TASK}/ResultPaths/0/Path", "template")),
+        docker(ResultPaths=[{"Name": "o", "Path": "/{{.Out}}", "Else": 1}]),
+        impure(OCI, ECHO, (f"{TASK}/ResultPaths/0/Path", "template"))
+        | {"warnings": [INDEX, "ignored-field"]},
     )
     case(
         "template with NUL",
@@ -2001,6 +2002,22 @@ def words() -> None:
     """YAML, where 1.1 and 1.2 agree."""
     case("YAML", "as the same in JSON", yaml(), PLAIN)
     case("YAML quoted", "a string in every version", yaml('["echo", "hi"]'), PLAIN)
+    case(
+        "YAML key as far from its colon as can be",
+        "1024 characters from its start, two bytes each",
+        yaml(rest="Meta: {" + "\u00e9" * 1024 + ": a}\n"),
+        PLAIN,
+    )
+    for name, key in (
+        ("further from its colon", "\u00e9" * 1025),
+        ("on another line than its colon", "a\n "),
+    ):
+        case(
+            f"YAML key {name}",
+            "libyaml takes none such without ?, in flow style either",
+            yaml(rest="Meta: {" + key + ": a}\n"),
+            refused(),
+        )
     case("YAML alias", "expanded", yaml("&a [echo, hi]", "Meta: *a\n"), PLAIN)
     for word in ("no", "010", "1_0", "0o17", "1e3", "y", "On", "190:20:30", "0x1F"):
         case(

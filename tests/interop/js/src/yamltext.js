@@ -20,6 +20,7 @@ import { Ambiguous, below, DocMap } from "./tree.js";
 const NODES_MAX = 1000000;
 const CHARACTERS_MAX = 16777216;
 const NUMERAL_MAX = 400;
+const KEY_MAX = 1024;
 const DIRECTIVE =
   /^(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|[\r\n]))*%YAML[ \t]+1\.[12](?:[ \t]+#[^\r\n]*|[ \t]*)(?=[\r\n]|$)/;
 
@@ -41,6 +42,7 @@ function compose(text) {
   for (const token of tokens) {
     if (token.type === "document") {
       refuseTags(token);
+      refuseFarKeys(token, text);
     }
   }
   const options = {
@@ -68,6 +70,25 @@ function refuseTags(document) {
     return key || value ? undefined : CST.visit.SKIP;
   });
 }
+
+/** A key without `?` and its `:` are on one line, not far apart. */
+function refuseFarKeys(document, text) {
+  if (!document.value) return;
+  CST.visit(document, ({ start, key, sep, value }) => {
+    const colon = sep?.find(({ type }) => type === "map-value-ind");
+    const isExplicit = start.some(({ type }) => type === "explicit-key-ind");
+    if (key && colon && !isExplicit) {
+      const first = start.find(({ type }) => type === "anchor") ?? key;
+      const between = text.slice(offsetOf(first), offsetOf(colon));
+      if (/[\r\n]/.test(between) || [...between].length > KEY_MAX) {
+        refuse("", "a key far from its colon");
+      }
+    }
+    return key || value ? undefined : CST.visit.SKIP;
+  });
+}
+
+const offsetOf = ({ offset, start }) => offset ?? start.offset;
 
 class Tree {
   anchors = new Map();
