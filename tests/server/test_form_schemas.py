@@ -171,6 +171,23 @@ def admitted(found: tuple[Document, Any]) -> bool:
     return any(validator(name).is_valid(found[1]) for name in candidates(found))
 
 
+#: Refused vectors that the schemas caught when they were written. Not a share of all:
+#: each vector about what a schema cannot say would lower it.
+CAUGHT = {
+    "bacalhau-job": 46,
+    "bacalhau-v1alpha1": 34,
+    "bacalhau-v1beta": 14,
+    "golem": 19,
+    "homestar": 27,
+    "ipvm-workflow": 9,
+    "lilypad": 6,
+    "own": 22,
+    "ucan-batch": 14,
+    "ucan-invocation": 33,
+    "ucan-task": 23,
+}
+
+
 def test_a_schema_catches_what_breaks_the_shape() -> None:
     """Of the vectors that are refused: the others break what a schema cannot say."""
     seen, caught = Counter[str](), Counter[str]()
@@ -181,8 +198,8 @@ def test_a_schema_catches_what_breaks_the_shape() -> None:
         form = name.partition("::")[0]
         seen[form] += 1
         caught[form] += not admitted(found)
-    assert caught.total() >= 247  # when they were written; vectors only grow
-    assert all(caught[form] >= 0.3 * seen[form] for form in seen), (seen, caught)
+    assert not {form: n for form, n in CAUGHT.items() if caught[form] < n}, caught
+    assert seen.keys() == CAUGHT.keys()
 
 
 GONE = object()
