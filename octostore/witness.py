@@ -17,6 +17,7 @@ Source: C2SP tlog-witness, tlog-cosignature; ADR 15.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,9 @@ _MARKER_BYTES_MAX: Final = LOGS_MAX * 80 + 4096
 #: A note, its newlines escaped, and two members beside it.
 _STATE_BYTES_MAX: Final = 2 * NOTE_BYTES_MAX
 
+_LOST: Final = (
+    "it was lost, or the key was renamed, copied or restored from an older copy"
+)
 _NEW_KEY: Final = (
     "what it signed last is not known, so it signs nothing; make a new key with"
     " `octostore key new FILE --witness NAME`"
@@ -144,7 +148,7 @@ class Witness:
             raise NoteError(
                 f"old size {request.old} of a checkpoint of {new.size} entries"
             )
-        self._logs()  # before a lock makes the folder anew
+        self._check_marker()  # before a lock makes the folder anew
         with locked_folder(self.folder):
             logs = self._logs()
             before = self._load(logs, log)
@@ -164,9 +168,15 @@ class Witness:
         Raises:
             LogStateError: what was signed last is not known.
         """
-        self._logs()
+        self._check_marker()
         with locked_folder(self.folder):
             return self._load(self._logs(), log)
+
+    def _check_marker(self) -> None:
+        """Refuse where there are no notes; whether they hold is seen under the lock."""
+        path = self.folder / _MARKER
+        if not os.path.lexists(path):
+            raise LogStateError(f"is not there: {_LOST}; {_NEW_KEY}", at=str(path))
 
     def _logs(self) -> frozenset[str]:
         """Names of the files of the logs that were signed; none may be missing."""
@@ -257,9 +267,7 @@ def _read(path: Path, bytes_max: int) -> Original:
         found = read_original(path, bytes_max)
     except FileNotFoundError as error:
         raise LogStateError(
-            "is not there: it was lost, or the key was renamed, copied or restored"
-            f" from an older copy; {_NEW_KEY}",
-            at=str(path),
+            f"is not there: {_LOST}; {_NEW_KEY}", at=str(path)
         ) from error
     except OSError as error:
         raise LogStateError(
