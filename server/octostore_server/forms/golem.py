@@ -25,6 +25,22 @@ _CID: Final[Schema] = {"type": "string", "minLength": 1}
 _RUNTIMES: Final = ("vm", "vm-nvidia", "wasmtime")
 
 
+#: A key of `inputs`; what begins with `hash:` is none.
+_URL: Final = "^(?![Hh][Aa][Ss][Hh]:)([Gg][Ff][Tt][Pp]:|[A-Za-z][A-Za-z0-9+.-]*://)"
+_CONTAINER: Final = "[Cc][Oo][Nn][Tt][Aa][Ii][Nn][Ee][Rr]:"
+_SCHEME: Final = "[A-Za-z][A-Za-z0-9+.-]*:"
+_SPACE: Final = "[\\t\\n\\u000b\\f\\r ]*"
+#: An end of a transfer: elsewhere, or a path in the container.
+_PLACE: Final = either(
+    {"type": "string", "pattern": f"^{_SPACE}(?!{_CONTAINER}){_SCHEME}"},
+    {
+        "type": "string",
+        "pattern": f"^{_SPACE}({_CONTAINER}|(?!{_SCHEME}))(?!//(?!/))"
+        f"[^?#\\u0000-\\u001f]+{_SPACE}$",
+    },
+)
+
+
 def _body(fields: dict[str, Schema], required: tuple[str, ...] = ()) -> Schema:
     """What a command is given; fields that it does not have are ignored."""
     whole: Schema = {
@@ -66,8 +82,8 @@ def _commands() -> Schema:
         ),
         "transfer": _body(
             {
-                "from": TEXT,
-                "to": TEXT,
+                "from": _PLACE,
+                "to": _PLACE,
                 **dict.fromkeys(("format", "depth", "fileset", "progress"), ANYTHING),
             },
             ("from", "to"),
@@ -96,7 +112,7 @@ def bundle() -> dict[str, Any]:
             "exeScript": _commands(),
             "inputs": either(
                 ref("empty"),
-                mapped(_CID, propertyNames={"not": {"pattern": "^[Hh][Aa][Ss][Hh]:"}}),
+                mapped(_CID, propertyNames={"pattern": _URL}),
             ),
             "activityId": either(ref("empty"), TEXT),
         },
