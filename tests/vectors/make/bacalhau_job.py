@@ -1447,6 +1447,16 @@ def purity() -> None:
             None,
         ),
         (
+            "S3 bucket",
+            docker(
+                InputSources=[
+                    source("s3", Bucket=template, Key="a", ChecksumSHA256=SUM)
+                ]
+            ),
+            f"{SOURCE}/Source/Params/Bucket",
+            None,
+        ),
+        (
             "S3 key",
             docker(
                 InputSources=[

@@ -136,7 +136,7 @@ function s3({ task, s3: params, checksum, isModule }) {
   const key = params.get("Key");
   due(bucket);
   const parts = [bucket, key, params.get("Endpoint"), params.get("VersionID")].map(
-    (field) => literal(task, text(field), key.at),
+    (field) => literal(task, text(field), field.at),
   );
   const sum = text(params.get(checksum));
   const partition = params.get("Partition");
