@@ -12,13 +12,12 @@ partial unless they fill it. Source: C2SP tlog-tiles.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
 from octostore.errors import ProofError
-from octostore.tlog.merkle import HASH_BYTES, SIZE_MAX, node_hash
+from octostore.tlog.merkle import HASH_BYTES, SIZE_MAX
 
 __all__ = [
     "ENTRIES",
@@ -26,7 +25,6 @@ __all__ = [
     "LEVEL_MAX",
     "WIDTH",
     "Tile",
-    "TiledTree",
     "decode_entries",
     "encode_entries",
     "split_hashes",
@@ -45,9 +43,6 @@ LEVEL_MAX: Final = 7
 
 #: What two bytes of length can say.
 ENTRY_BYTES_MAX: Final = 0xFFFF
-
-#: Tiles that a reader keeps; a proof in the largest tree needs 16 of 8 kB.
-_TILES_KEPT: Final = 256
 
 _PATH: Final = re.compile(
     r"tile/(?P<level>entries|[0-9]|[1-5][0-9]|6[0-3])"
@@ -165,43 +160,3 @@ def decode_entries(raw: bytes, width: int) -> list[bytes]:
             f"a bundle of {len(raw)} bytes does not hold just {width} entries"
         )
     return found
-
-
-class TiledTree:
-    """The nodes of a tree of `size` leaves, out of its tiles (`merkle.Node`).
-
-    `read` gives the bytes of a tile. What it gives is believed: whoever asks holds
-    the proof, or the root, against a checkpoint.
-    """
-
-    def __init__(self, read: Callable[[Tile], bytes], size: int) -> None:
-        self._read = read
-        self._size = size
-        self._kept: OrderedDict[Tile, list[bytes]] = OrderedDict()
-
-    def __call__(self, level: int, index: int) -> bytes:
-        """The hash of a full subtree.
-
-        Raises:
-            ProofError: the tree has no such subtree, or a tile is no tile.
-        """
-        row, height = divmod(level, _HEIGHT)
-        start, count = index << height, 1 << height
-        hashes = self._hashes(row, start // WIDTH)
-        found = hashes[start % WIDTH : start % WIDTH + count]
-        if len(found) < count:
-            raise ProofError(f"a tree of {self._size} leaves has no ({level}, {index})")
-        while len(found) > 1:
-            found = [node_hash(*pair) for pair in zip(*[iter(found)] * 2, strict=True)]
-        return found[0]
-
-    def _hashes(self, level: int, index: int) -> list[bytes]:
-        count = (self._size >> _HEIGHT * level) - index * WIDTH
-        if count <= 0:
-            raise ProofError(f"no tile {index} of level {level} in {self._size} leaves")
-        tile = Tile(level, index, min(WIDTH, count))
-        if tile not in self._kept:
-            self._kept[tile] = split_hashes(self._read(tile), tile.width)
-            if len(self._kept) > _TILES_KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[tile]

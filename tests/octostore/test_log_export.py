@@ -27,11 +27,11 @@ from octostore.tlog.proof import TlogProof
 from octostore.tlog.tiles import (
     ENTRIES,
     Tile,
-    TiledTree,
     decode_entries,
     split_hashes,
     tiles_of,
 )
+from octostore.tlog.verified import VerifiedTiles
 from tests.octostore.test_log_rows import append_head, grow
 
 
@@ -65,7 +65,7 @@ def check_folder(folder: Path, key: LogKey) -> SignedCheckpoint:
     def read(tile: Tile) -> bytes:
         return (folder / tile.path).read_bytes()
 
-    tree = TiledTree(read, size)
+    tree = VerifiedTiles(read, size, signed.checkpoint.root)
     assert range_root(tree, 0, size) == signed.checkpoint.root
     for tile in tiles_of(size):
         if tile.level == ENTRIES:

@@ -13,7 +13,8 @@ from octostore.log_key import LogKey
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.merkle import leaf_hash, range_root
-from octostore.tlog.tiles import Tile, TiledTree, decode_entries, tiles_of
+from octostore.tlog.tiles import Tile, decode_entries, tiles_of
+from octostore.tlog.verified import VerifiedTiles
 from octostore_server.app import create_app
 from octostore_server.settings import Settings
 from tests.octostore.test_log_rows import grow
@@ -40,7 +41,8 @@ async def test_a_client_reads_the_whole_log(
         assert found.headers["content-type"] == "application/octet-stream"
         assert "immutable" in found.headers["cache-control"]
         files[tile] = found.content
-    assert range_root(TiledTree(files.__getitem__, 7), 0, 7) == tree.root
+    read = VerifiedTiles(files.__getitem__, 7, tree.root)
+    assert range_root(read, 0, 7) == tree.root
     entries = decode_entries(files[Tile(-1, 0, 7)], 7)
     assert b"".join(map(leaf_hash, entries)) == files[Tile(0, 0, 7)]
 

@@ -30,12 +30,12 @@ from octostore.tlog.tiles import (
     ENTRIES,
     LEVEL_MAX,
     Tile,
-    TiledTree,
     decode_entries,
     encode_entries,
     split_hashes,
     tiles_of,
 )
+from octostore.tlog.verified import VerifiedTiles
 from octostore.tlog.witness import AddCheckpoint
 
 ROWS = json.loads((Path(__file__).parents[2] / "vectors" / "tlog.json").read_text())
@@ -171,8 +171,8 @@ def read(tile: Tile) -> bytes:
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 65_535, 65_536, 65_537, 70_000])
 def test_a_tree_is_read_from_its_tiles(size: int) -> None:
-    tiled = TiledTree(read, size)
     root = range_root(node, 0, size)
+    tiled = VerifiedTiles(read, size, root)
     assert range_root(tiled, 0, size) == root
     for index in {0, size // 2, size - 1}:
         proof = inclusion_proof(tiled, index, size)
@@ -186,22 +186,29 @@ def test_a_tree_is_read_from_its_tiles(size: int) -> None:
             tiled(level, index)
 
 
-def test_a_tree_of_any_declared_size_is_read_in_few_tiles() -> None:
+def test_a_tree_of_any_declared_size_is_refused_after_few_tiles() -> None:
     asked: list[Tile] = []
+    hashes = [bytes(32)]
+    for _ in range(7):
+        hashes.append(node_hash(hashes[-1], hashes[-1]))
 
     def zeros(tile: Tile) -> bytes:
         asked.append(tile)
         return bytes(32 * tile.width)
 
     for size in (1 << 40, SIZE_MAX):
-        inclusion_proof(TiledTree(zeros, size), size // 3, size)
+        # The root that such an edge has; what is below it is made up, too.
+        root = range_root(lambda level, _: hashes[level % 8], 0, size)
+        tree = VerifiedTiles(zeros, size, root)
+        with pytest.raises(ProofError, match="its place in the tile above"):
+            inclusion_proof(tree, size // 3, size)
     assert len(asked) < 40
 
     def nothing(_tile: Tile) -> bytes:
         return b""
 
     with pytest.raises(ProofError, match="0 bytes"):
-        range_root(TiledTree(nothing, 1 << 40), 0, 1 << 40)
+        VerifiedTiles(nothing, 1 << 40, bytes(32))
 
 
 def test_no_bit_of_a_proof_may_flip() -> None:
@@ -246,7 +253,7 @@ def test_a_log_that_others_wrote_is_read_whole(shared_fixtures: Path) -> None:
     }
     assert files == {tile.path for size in checkpoints for tile in tiles_of(size)}
     for size, root in checkpoints.items():
-        tree = TiledTree(read_file, size)
+        tree = VerifiedTiles(read_file, size, root)
         assert range_root(tree, 0, size) == root
         for tile in tiles_of(size):
             if tile.level == ENTRIES:
