@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -17,6 +17,8 @@ PACKAGE = "hash:sha3:" + "ab" * 28 + ":http://example.org/i.gvmi"
 KEY = "golem:sha3-224:" + "ab" * 28
 READY: list[Any] = [{"deploy": {}}, {"start": {}}]
 RUN: list[Any] = [*READY, {"run": {"entry_point": "/bin/true"}}]
+#: Where the scripts of both SDKs put their files, in the guest.
+IN_GUEST = PurePosixPath("/golem", "work")
 PARAMS_SHA2 = "bafkreiepm4m54jwt5iev6tvpfw4vcntu4rx3yq2uvrf6pvu7ikt7tdtt3m"
 PARAMS_SHA3 = "bafkrmib5a5cmqz53ayveoi7s6d75az377ktyyc23gxfhvhnhyw5i5nik24"
 
@@ -223,7 +225,7 @@ def test_scripts_of_the_sdks(shared_fixtures: Path) -> None:
     assert left.kind == "gftp"
     found = of("yapapi-style", {left.reference: PARAMS_SHA2}).input
     assert found is not None
-    assert dict(found.files) == {"/golem/work/params.json": CID.parse(PARAMS_SHA2)}
+    assert dict(found.files) == {f"{IN_GUEST}/params.json": CID.parse(PARAMS_SHA2)}
     assert [item.kind for item in of("golem-js-style").unresolved] == [
         "earlier-batch",
         "gftp",
@@ -262,7 +264,7 @@ def test_the_bundle_of_the_blender_test(shared_fixtures: Path) -> None:
     assert after.input.argv == ("/golem/entrypoints/run-blender.sh",)
     assert sorted(after.input.files) == [
         "/golem/resource/scene.blend",
-        "/golem/work/params.json",
+        f"{IN_GUEST}/params.json",
     ]
     assert not any(isinstance(step, Put) for step in after.input.steps)
     assert after.name == "canonical"
