@@ -16,7 +16,10 @@ from octostore.cli.answers import answer_lines
 from octostore.cli.as_of import AsOf, AsOfText, read_as_of
 from octostore.cli.inputs import (
     From,
+    InputOrData,
+    ProgramOrSpec,
     ResolutionsFile,
+    Task,
     cid_or_path,
     one_canonical,
     outcomes_of,
@@ -44,22 +47,11 @@ __all__ = ["questions_of", "who_command"]
 
 
 def who_command(
-    program: Annotated[
-        str,
-        typer.Argument(
-            metavar="PROGRAM|SPEC",
-            help="Program or code: a CID or ./path. Alone: a spec or an invocation.",
-        ),
-    ],
-    given_input: Annotated[
-        str | None,
-        typer.Argument(metavar="INPUT", help="Input or data: a CID or ./path."),
-    ] = None,
+    program: ProgramOrSpec,
+    given_input: InputOrData = None,
     network: From = None,
     resolutions: ResolutionsFile = None,
-    task: Annotated[
-        int | None, typer.Option(help="Which task of the spec, from 0.")
-    ] = None,
+    task: Task = None,
     limit: Annotated[
         int, typer.Option(min=1, max=CLAIMS_MAX, help="Claims on one page.")
     ] = CLAIMS_MAX,

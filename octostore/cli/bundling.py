@@ -15,7 +15,7 @@ from octostore.answer import Asked
 from octostore.bundle.make import checkpoint_over, make_bundle
 from octostore.bundle.verify import VerifiedBundle, verify_bundle
 from octostore.cli.asking import questions_of
-from octostore.cli.inputs import From, ResolutionsFile
+from octostore.cli.inputs import From, InputOrData, ProgramOrSpec, ResolutionsFile, Task
 from octostore.cli.rim import (
     AsJson,
     Server,
@@ -38,26 +38,15 @@ _Note: TypeAlias = Callable[[str], object]
 
 
 def bundle_command(
-    program: Annotated[
-        str,
-        typer.Argument(
-            metavar="PROGRAM|SPEC",
-            help="Program or code: a CID or ./path. Alone: a spec or an invocation.",
-        ),
-    ],
-    given_input: Annotated[
-        str | None,
-        typer.Argument(metavar="INPUT", help="Input or data: a CID or ./path."),
-    ] = None,
+    program: ProgramOrSpec,
+    given_input: InputOrData = None,
     *,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE", help="Where to write it.")
     ],
     network: From = None,
     resolutions: ResolutionsFile = None,
-    task: Annotated[
-        int | None, typer.Option(help="Which task of the spec, from 0.")
-    ] = None,
+    task: Task = None,
     store: StorePath = None,
     server: Server = None,
     as_json: AsJson = False,

@@ -18,7 +18,7 @@ from octostore.claiming import (
     prepare,
     results_of,
 )
-from octostore.cli.inputs import From, ResolutionsFile, one_canonical, outcomes_of
+from octostore.cli.inputs import From, ResolutionsFile, Task, one_canonical, outcomes_of
 from octostore.cli.keys import KeyOption
 from octostore.cli.publishing import publish
 from octostore.cli.rim import (
@@ -101,9 +101,7 @@ def claim_command(
     publish_credentials: Annotated[
         bool, typer.Option(help="Publish environment values that look secret.")
     ] = False,
-    task: Annotated[
-        int | None, typer.Option(help="Which task of the spec, from 0.")
-    ] = None,
+    task: Task = None,
     network: From = None,
     resolutions: ResolutionsFile = None,
     out: OutFile = None,

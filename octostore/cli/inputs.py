@@ -23,7 +23,10 @@ from octostore.tlog.note import check_name
 
 __all__ = [
     "From",
+    "InputOrData",
+    "ProgramOrSpec",
     "ResolutionsFile",
+    "Task",
     "checked_name",
     "cid_or_path",
     "one_canonical",
@@ -48,6 +51,20 @@ From: TypeAlias = Annotated[
     typer.Option(
         "--from", metavar="NETWORK", help="The network that the spec was written for."
     ),
+]
+Task: TypeAlias = Annotated[
+    int | None, typer.Option(min=0, help="Which task of the spec, from 0.")
+]
+ProgramOrSpec: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROGRAM|SPEC",
+        help="Program or code: a CID or ./path. Alone: a spec or an invocation.",
+    ),
+]
+InputOrData: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(metavar="INPUT", help="Input or data: a CID or ./path."),
 ]
 
 

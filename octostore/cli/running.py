@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from invocation_spec import Outcome
-from octostore.cli.inputs import From, ResolutionsFile, one_canonical, outcomes_of
+from octostore.cli.inputs import From, ResolutionsFile, Task, one_canonical, outcomes_of
 from octostore.cli.rim import (
     DONE,
     NO,
@@ -56,9 +56,7 @@ def run_command(
     time: Annotated[
         float, typer.Option(metavar="SECONDS", help="Longest run.")
     ] = TIME_S,
-    task: Annotated[
-        int | None, typer.Option(help="Which task of the spec, from 0.")
-    ] = None,
+    task: Task = None,
     network: From = None,
     resolutions: ResolutionsFile = None,
     store: StorePath = None,
