@@ -8,7 +8,7 @@ Source: FORMATS 4; the JSON is the contract of DESIGN 6.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
@@ -16,7 +16,7 @@ from invocation_spec.cid import CID
 from invocation_spec.findings import Impure, Json, Unresolved, Warned
 from invocation_spec.model import Block, Input, Invocation, Program
 
-__all__ = ["RULES", "Also", "Name", "Outcome"]
+__all__ = ["RULES", "Also", "Name", "Outcome", "needed"]
 
 #: The rules by which all this was done; it changes when any CID would.
 RULES = "octostore-invocation/1"
@@ -125,6 +125,20 @@ class Outcome:
         found["warnings"] = [item.to_json() for item in self.warnings]
         found["resolutions"] = dict(self.resolutions)
         return found
+
+
+def needed(outcomes: Iterable[Outcome]) -> dict[str, Json]:
+    """The resolutions document that would settle these, its values to be filled in.
+
+    Where two ask for one reference, the fuller value stands.
+    """
+    found: dict[str, Json] = {}
+    for outcome in outcomes:
+        for item in outcome.unresolved:
+            for reference, to_fill in item.settle.items():
+                if isinstance(to_fill, dict) or reference not in found:
+                    found[reference] = to_fill
+    return found
 
 
 def _text(value: Block | None) -> str | None:

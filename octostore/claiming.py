@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
 
@@ -66,7 +66,9 @@ _SECRET_VALUE: Final = re.compile(
 class Reported:
     """What a node says of one run: a result or a failure, and its circumstances.
 
-    Times are Unix seconds. `executor` and `job` are the network's own names.
+    Times are Unix seconds. `executor` and `job` are the network's own names, and
+    `native` what it says in words of its own. `evidence` are blocks that others
+    signed or wrote, such as receipts, by their CIDs; they travel with the claim.
     """
 
     network: str
@@ -80,21 +82,27 @@ class Reported:
     limits: Limits | None = None
     at: tuple[str, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    evidence: Mapping[CID, bytes] = field(default_factory=dict, hash=False)
+    native: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A claim that is ready to be signed, and the blocks that it publishes."""
+    """A claim that is ready to be signed, and the blocks that it publishes.
+
+    `evidence` are the blocks that the claim's field of that name lists.
+    """
 
     claim: Claim
     program: Program
     input: Input
     invocation: Invocation
     result: Result | None
+    evidence: Mapping[CID, bytes] = field(default_factory=dict, hash=False)
 
     @property
     def blocks(self) -> tuple[tuple[CID, bytes], ...]:
-        """The claim's closure: claim, invocation, result, program and input."""
+        """The claim's closure (invocation, result, program, input) and evidence."""
         parts: list[tuple[CID, bytes]] = [
             (self.claim.cid, self.claim.block),
             (self.invocation.cid, self.invocation.block),
@@ -105,7 +113,7 @@ class Prepared:
             parts.append((self.program.cid, self.program.block))
         if "input" not in self.claim.withheld:
             parts.append((self.input.cid, self.input.block))
-        return tuple(parts)
+        return (*parts, *self.evidence.items())
 
 
 def prepare(outcome: Outcome, reported: Reported) -> Prepared:
@@ -137,8 +145,12 @@ def prepare(outcome: Outcome, reported: Reported) -> Prepared:
         resolutions=cast("Mapping[str, Resolution]", outcome.resolutions),
         at=reported.at,
         withheld=tuple(sorted(set(reported.withheld))),
+        evidence=tuple(sorted(reported.evidence)),
+        native=reported.native,
     )
-    return Prepared(claim, outcome.program, outcome.input, invocation, result)
+    return Prepared(
+        claim, outcome.program, outcome.input, invocation, result, reported.evidence
+    )
 
 
 def links(outcome: Outcome) -> tuple[Link, ...]:

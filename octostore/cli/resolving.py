@@ -16,7 +16,8 @@ import typer
 
 from invocation_spec import Outcome, Resolutions
 from invocation_spec.errors import OctostoreError
-from invocation_spec.findings import Json, Unresolved
+from invocation_spec.findings import Json
+from invocation_spec.outcome import needed
 from octostore.cli.inputs import (
     From,
     ResolutionsFile,
@@ -86,7 +87,7 @@ def template_command(
     _check_out(out, resolutions)
     given = resolutions_of(resolutions)
     outcomes = outcomes_in(file, read_spec(file), given, network)
-    sheet = _Sheet({**given.source, **_needed(outcomes)})
+    sheet = _Sheet({**given.source, **needed(outcomes)})
     hopeless = list(_hopeless(outcomes))
     sheet.left += [line for _, line in hopeless]
     _tell(sheet, out, as_json=as_json)
@@ -178,25 +179,11 @@ def _look_up(sheet: _Sheet, reference: str, ask: Callable[[], Found]) -> None:
 def _todo(sheet: _Sheet, outcomes: Iterable[Outcome]) -> dict[str, Json]:
     return {
         reference: to_fill
-        for reference, to_fill in _needed(outcomes).items()
+        for reference, to_fill in needed(outcomes).items()
         if can_look_up(reference)
         and reference not in sheet.errors
         and reference not in sheet.notes
     }
-
-
-def _needed(outcomes: Iterable[Outcome]) -> dict[str, Json]:
-    """Reference -> value to be filled in, the fuller of two for one reference."""
-    found: dict[str, Json] = {}
-    for item in _unresolved(outcomes):
-        for reference, to_fill in item.settle.items():
-            if isinstance(to_fill, dict) or reference not in found:
-                found[reference] = to_fill
-    return found
-
-
-def _unresolved(outcomes: Iterable[Outcome]) -> Iterator[Unresolved]:
-    return (item for outcome in outcomes for item in outcome.unresolved)
 
 
 def _hopeless(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, str]]:
@@ -211,7 +198,7 @@ def _hopeless(outcomes: Iterable[Outcome]) -> Iterator[tuple[int, str]]:
 
 def _leave_rest(sheet: _Sheet, outcomes: Iterable[Outcome]) -> None:
     """Write what was not found as a template does, and say why."""
-    for reference, to_fill in _needed(outcomes).items():
+    for reference, to_fill in needed(outcomes).items():
         sheet.entries[reference] = to_fill
         error = sheet.errors.get(reference)
         why = "is not looked up; write its value yourself" if error is None else error

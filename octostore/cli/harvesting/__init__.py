@@ -1,0 +1,13 @@
+"""`octostore harvest NETWORK`: what networks report, claimed by a witness."""
+
+from __future__ import annotations
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="harvest",
+    help="Claim what networks report: you sign as a witness of who ran it.",
+    no_args_is_help=True,
+)
