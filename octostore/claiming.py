@@ -22,6 +22,7 @@ from octostore.contents import cid_of_file, files_below
 from octostore.errors import RecordError
 from octostore.records import Claim, Failure, Limits, Link
 from octostore.records.claim import Withheld
+from octostore.records.commitment import Reveal
 from octostore.records.resolutions import Resolution
 from octostore.records.shape import RecordBase
 from octostore.result import Result
@@ -84,6 +85,7 @@ class Reported:
     withheld: tuple[Withheld, ...] = ()
     evidence: Mapping[CID, bytes] = field(default_factory=dict, hash=False)
     native: Mapping[str, str] = field(default_factory=dict, hash=False)
+    reveals: Reveal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,7 @@ def prepare(outcome: Outcome, reported: Reported) -> Prepared:
         withheld=tuple(sorted(set(reported.withheld))),
         evidence=tuple(sorted(reported.evidence)),
         native=reported.native,
+        reveals=reported.reveals,
     )
     return Prepared(
         claim, outcome.program, outcome.input, invocation, result, reported.evidence

@@ -21,8 +21,16 @@ from octostore.cli.auditing import audit_command
 from octostore.cli.bundling import bundle_command
 from octostore.cli.checking import backup_command, check_command, rebuild_command
 from octostore.cli.claiming import claim_command, profile_command
+from octostore.cli.committing import commit_command
 from octostore.cli.demonstrating import demo_command
 from octostore.cli.explaining import explain_command
+from octostore.cli.recording import (
+    delegate_command,
+    join_command,
+    link_app,
+    revoke_command,
+    withdraw_command,
+)
 from octostore.cli.rim import OUR_DISK, UsageError, complain, report
 from octostore.cli.running import run_command
 from octostore.cli.serving import serve_command
@@ -46,7 +54,8 @@ _CommandLineError: type[Exception] = next(
 #: As one meets them: what was asked, running it, signing it, asking, keeping.
 _ORDER: Final = (
     *("demo", "canonicalize", "explain", "resolutions", "cid", "run"),
-    *("key", "profile", "claim", "ingest", "who", "log", "map"),
+    *("key", "profile", "claim", "commit", "withdraw", "link"),
+    *("delegate", "join", "revoke", "ingest", "who", "log", "map"),
     *("bundle", "verify"),
     *("check", "rebuild", "backup", "audit", "serve"),
 )
@@ -79,6 +88,12 @@ app.add_typer(keys.app)
 app.command("run")(run_command)
 app.command("claim")(claim_command)
 app.command("profile")(profile_command)
+app.command("commit")(commit_command)
+app.command("withdraw")(withdraw_command)
+app.add_typer(link_app)
+app.command("delegate")(delegate_command)
+app.command("join")(join_command)
+app.command("revoke")(revoke_command)
 app.command("ingest")(ingest_command)
 app.command("who")(who_command)
 app.add_typer(signing.app)

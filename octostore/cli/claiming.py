@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, TypeAlias, cast, get_args
 
 import typer
 
@@ -29,18 +29,41 @@ from octostore.cli.rim import (
     say,
 )
 from octostore.cli.specs import leave_not_canonical
+from octostore.committing import read_secret
 from octostore.errors import RecordError
 from octostore.keyfile import KeyFile
 from octostore.records import Failure, Limits, Profile
 from octostore.records.claim import Withheld
+from octostore.records.commitment import Reveal
 from octostore.records.failure import FAILURE_KINDS, FailureKind
 from octostore.records.limits import NetworkAccess
 from octostore.records.shape import RecordBase
 from octostore.result import Result
 
-__all__ = ["claim_command", "profile_command"]
+__all__ = [
+    "ExitStatus",
+    "OutFile",
+    "Outputs",
+    "ResultFolder",
+    "claim_command",
+    "profile_command",
+    "result_of",
+]
 
-OutFile = Annotated[
+Outputs: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--output", metavar="NAME=VALUE", help="A CID, file or folder."),
+]
+ResultFolder: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--results", metavar="DIR", help="A result folder: stdout, exitCode, outputs."
+    ),
+]
+ExitStatus: TypeAlias = Annotated[
+    int | None, typer.Option("--exit", metavar="N", help="The exit status.")
+]
+OutFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--out", "-o", metavar="FILE", help="Write a CAR instead of storing it."
@@ -57,19 +80,9 @@ def claim_command(
             "--network", metavar="NAME", help="Where it ran: golem, golem:polygon, .."
         ),
     ],
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output", metavar="NAME=VALUE", help="An output: a CID, file or folder."
-        ),
-    ] = None,
-    results: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="A result folder: stdout, exitCode, outputs."),
-    ] = None,
-    exit_status: Annotated[
-        int | None, typer.Option("--exit", metavar="N", help="The exit status.")
-    ] = None,
+    output: Outputs = None,
+    results: ResultFolder = None,
+    exit_status: ExitStatus = None,
     failure: Annotated[
         str | None,
         typer.Option(
@@ -101,6 +114,10 @@ def claim_command(
     publish_credentials: Annotated[
         bool, typer.Option(help="Publish environment values that look secret.")
     ] = False,
+    reveals: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What `octostore commit` wrote, to open it."),
+    ] = None,
     task: Task = None,
     network: From = None,
     resolutions: ResolutionsFile = None,
@@ -117,10 +134,12 @@ def claim_command(
     if not isinstance(outcome, Outcome):
         leave_not_canonical(outcome, as_json=as_json)
     _refuse_credentials(outcome, withhold or [], allowed=publish_credentials)
+    key_file = KeyFile.open(key)
+    result = _result(outcome, output or [], results, exit_status, failure)
     try:
         reported = Reported(
             network=ran_on,
-            result=_result(outcome, output or [], results, exit_status, failure),
+            result=result,
             failure=_failure(failure),
             executor=executor,
             job=job,
@@ -128,11 +147,11 @@ def claim_command(
             limits=_limits(network_access),
             at=tuple(at or ()),
             withheld=_withheld(withhold or []),
+            reveals=_opened(reveals, outcome, result, key_file),
         )
         prepared = prepare(outcome, reported)
     except RecordError as error:
         raise UsageError(error.reason, at=error.at) from error
-    key_file = KeyFile.open(key)
     if not as_json:
         _show(prepared)
     items: list[Prepared | RecordBase] = [prepared, *links(outcome)]
@@ -196,24 +215,62 @@ def _result(
     exit_status: int | None,
     failure: str | None,
 ) -> Result | None:
-    if failure is not None:
-        if output or results is not None or exit_status is not None:
-            raise UsageError("a failure has no outputs and no exit status")
+    if failure is None:
+        return result_of(outcome, output, results, exit_status)
+    if output or results is not None or exit_status is not None:
+        raise UsageError("a failure has no outputs and no exit status")
+    return None
+
+
+def result_of(
+    outcome: Outcome,
+    output: Sequence[str],
+    results: Path | None,
+    exit_status: int | None,
+) -> Result:
+    """The result that the options of a command tell.
+
+    Raises:
+        UsageError: they contradict each other, or break a rule of results.
+        FileError: an output cannot be read.
+    """
+    try:
+        if results is not None:
+            if output or exit_status is not None:
+                raise UsageError("--results tells all; leave --output and --exit out")
+            return results_of(results, outcome.result_names)
+        outputs: dict[str, CID] = {}
+        for item in output:
+            name, equals, value = item.partition("=")
+            if not equals or not value:
+                raise UsageError(
+                    f"{item!r}; expected NAME=CID or NAME=PATH", at="--output"
+                )
+            for key, cid in outputs_of(name, _cid_or_path(value)):
+                if key in outputs:
+                    raise UsageError(f"{key} is given twice", at="--output")
+                outputs[key] = cid
+        return Result(outputs, exit=exit_status)
+    except RecordError as error:
+        raise UsageError(error.reason, at=error.at) from error
+
+
+def _opened(
+    file: Path | None, outcome: Outcome, result: Result | None, key_file: KeyFile
+) -> Reveal | None:
+    """What opens the commitment of a file, if it is one to this very claim."""
+    if file is None:
         return None
-    if results is not None:
-        if output or exit_status is not None:
-            raise UsageError("--results tells all; leave --output and --exit out")
-        return results_of(results, outcome.result_names)
-    outputs: dict[str, CID] = {}
-    for item in output:
-        name, equals, value = item.partition("=")
-        if not equals or not value:
-            raise UsageError(f"{item!r}; expected NAME=CID or NAME=PATH", at="--output")
-        for key, cid in outputs_of(name, _cid_or_path(value)):
-            if key in outputs:
-                raise UsageError(f"{key} is given twice", at="--output")
-            outputs[key] = cid
-    return Result(outputs, exit=exit_status)
+    kept = read_secret(file)
+    if result is None or outcome.invocation is None:
+        raise UsageError("a failure reveals no result", at="--reveals")
+    if not kept.opens(key_file.key.public.did, outcome.invocation.cid, result.cid):
+        raise UsageError(
+            "what was committed to is another invocation or result, or with another"
+            " key; claim what was committed to, or leave --reveals out",
+            at=str(file),
+        )
+    return kept.reveal
 
 
 def _cid_or_path(value: str) -> CID | Path:

@@ -1,0 +1,297 @@
+"""`octostore link|delegate|join|revoke|withdraw`: the records that are no claims."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from invocation_spec import CID, CidError
+from octostore.cli.claiming import OutFile
+from octostore.cli.inputs import cid_or_path
+from octostore.cli.keys import KeyOption
+from octostore.cli.publishing import publish
+from octostore.cli.rim import AsJson, Server, StorePath, UsageError
+from octostore.errors import DidError, RecordError
+from octostore.keyfile import KeyFile
+from octostore.keys import Did
+from octostore.records import Delegation, Link, Membership, Revocation, Withdrawal
+from octostore.records.link import SYMMETRIC, Meaning
+from octostore.records.shape import RecordBase
+
+__all__ = [
+    "delegate_command",
+    "join_command",
+    "link_app",
+    "revoke_command",
+    "withdraw_command",
+]
+
+link_app = typer.Typer(
+    name="link",
+    help="Sign that two CIDs denote the same, or that one leads to the other.",
+    no_args_is_help=True,
+)
+
+_A: TypeAlias = Annotated[str, typer.Argument(metavar="A", help="A CID or ./path.")]
+_B: TypeAlias = Annotated[str, typer.Argument(metavar="B", help="A CID or ./path.")]
+_How: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="How you know.")
+]
+_DidArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="DID", help="A key: did:key:z6Mk..")
+]
+
+#: What `--keep` says when nothing shall stay.
+_NONE: Final = "none"
+
+_UNIX: Final = re.compile(r"[0-9]{1,16}")
+
+
+@link_app.command("same-bytes")
+def same_bytes_command(
+    a: _A,
+    b: _B,
+    key: KeyOption,
+    how: _How = None,
+    out: OutFile = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign that two CIDs are of the same bytes, such as a file by two hashes.
+
+    Example: octostore link same-bytes bafybei.. ./planets.csv --key me.key
+    """
+    record = _link("same-bytes", a, b, how)
+    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+
+
+@link_app.command("same-program")
+def same_program_command(
+    a: _A,
+    b: _B,
+    key: KeyOption,
+    how: _How = None,
+    out: OutFile = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign that two CIDs are of code that does the same, byte for byte.
+
+    Example: octostore link same-program bafkrei.. bafkreif.. --key me.key
+    """
+    record = _link("same-program", a, b, how)
+    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+
+
+@link_app.command("selects")
+def selects_command(
+    a: Annotated[str, typer.Argument(metavar="INDEX", help="Of several platforms.")],
+    b: Annotated[str, typer.Argument(metavar="MANIFEST", help="The image of one.")],
+    platform: Annotated[
+        str, typer.Option(metavar="OS/ARCH", help="Of which: linux/arm64.")
+    ],
+    key: KeyOption,
+    how: _How = None,
+    out: OutFile = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign which image an index holds for a platform.
+
+    Example: octostore link selects A B --platform linux/arm64 --key me.key
+    """
+    record = _link("selects", a, b, how, platform)
+    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+
+
+@link_app.command("built-from")
+def built_from_command(
+    a: Annotated[str, typer.Argument(metavar="IMAGE", help="A Golem image.")],
+    b: Annotated[str, typer.Argument(metavar="OCI", help="What it was made of.")],
+    key: KeyOption,
+    how: _How = None,
+    out: OutFile = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign of which OCI image a Golem image was made.
+
+    Example: octostore link built-from bafkrmi.. bafkrei.. --key me.key
+    """
+    record = _link("built-from", a, b, how)
+    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+
+
+@link_app.command("reduces-to")
+def reduces_to_command(
+    a: Annotated[str, typer.Argument(metavar="A", help="An invocation that awaits.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="The same with results.")],
+    key: KeyOption,
+    how: _How = None,
+    out: OutFile = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign what an invocation is once claimed results replace what it awaits.
+
+    Example: octostore link reduces-to bafyrei.. bafyreif.. --key me.key
+    """
+    record = _link("reduces-to", a, b, how)
+    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+
+
+def delegate_command(
+    to: _DidArgument,
+    key: KeyOption,
+    scope: Annotated[
+        str | None,
+        typer.Option(metavar="NETWORK", help="Only for claims of this network."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="ISO 8601 with a zone, or Unix seconds."),
+    ] = None,
+    out: OutFile = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign, as an organisation, that a key speaks for you.
+
+    It counts once that key has signed `octostore join` with your DID.
+
+    Example: octostore delegate did:key:z6Mk.. --until 1798761600 --key org.key
+    """
+    record = _made(
+        lambda: Delegation(to=_did(to), scope=scope, until=_unix_seconds(until))
+    )
+    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+
+
+def join_command(
+    of: _DidArgument,
+    key: KeyOption,
+    out: OutFile = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign that your key belongs to an organisation.
+
+    It counts once the organisation has signed `octostore delegate` with your DID.
+
+    Example: octostore join did:key:z6Mk.. --key node.key
+    """
+    record = Membership(of=_did(of))
+    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+
+
+def revoke_command(
+    revoked: _DidArgument,
+    key: KeyOption,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STATEMENT|none",
+            help="It and what came before it in its chain stays valid.",
+        ),
+    ] = None,
+    out: OutFile = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign that a key is not to be believed: your own, or one you delegated to.
+
+    Example: octostore revoke did:key:z6Mk.. --keep bafyrei.. --key org.key
+    """
+    if not keep:
+        raise UsageError(
+            "which statements of it stay valid? Name the last of each chain, or none",
+            at="--keep",
+        )
+    if _NONE in keep and len(keep) > 1:
+        raise UsageError("none and others; expected one of the two", at="--keep")
+    kept = () if _NONE in keep else tuple(sorted({_statement(item) for item in keep}))
+    record = _made(lambda: Revocation(key=_did(revoked), keep=kept))
+    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+
+
+def withdraw_command(
+    claim: Annotated[str, typer.Argument(metavar="CLAIM", help="The CID of a claim.")],
+    why: Annotated[str, typer.Option(metavar="TEXT", help="What was wrong with it.")],
+    key: KeyOption,
+    out: OutFile = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign that you no longer stand by a claim of yours; it is shown as withdrawn.
+
+    Example: octostore withdraw bafyrei.. --why "ran another image" --key me.key
+    """
+    record = _made(lambda: Withdrawal(claim=_cid(claim, "CLAIM"), why=why))
+    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+
+
+def _link(
+    means: Meaning, a: str, b: str, how: str | None, platform: str | None = None
+) -> RecordBase:
+    """The link; of what is the same the lesser CID stands first."""
+    first, second = cid_or_path(a), cid_or_path(b)
+    if means in SYMMETRIC:
+        first, second = sorted((first, second))
+    return _made(
+        lambda: Link(a=first, b=second, means=means, platform=platform, how=how)
+    )
+
+
+def _made(make: Callable[[], RecordBase]) -> RecordBase:
+    """The record; what breaks its rules came from the command line."""
+    try:
+        return make()
+    except RecordError as error:
+        raise UsageError(error.reason, at=error.at) from error
+
+
+def _did(text: str) -> Did:
+    try:
+        return Did(text)
+    except DidError as error:
+        raise UsageError(error.reason, at="DID") from error
+
+
+def _statement(text: str) -> CID:
+    return _cid(text, "--keep")
+
+
+def _cid(text: str, at: str) -> CID:
+    try:
+        return CID.parse(text)
+    except CidError as error:
+        raise UsageError(f"{text!r}: {error.reason}", at=at) from error
+
+
+def _unix_seconds(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if _UNIX.fullmatch(text):
+        return int(text)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r}; expected a time such as 2027-01-01T00:00:00Z", at="--until"
+        ) from error
+    if time.tzinfo is None:
+        raise UsageError(f"{text!r} has no time zone; add Z", at="--until")
+    return int(time.astimezone(UTC).timestamp())
