@@ -22,7 +22,7 @@ from octostore.bundle.answering import placed, whole_answer
 from octostore.bundle.contents import BundleCar, take_statements
 from octostore.bundle.format import Bundle
 from octostore.car import Block
-from octostore.completeness import check_listed
+from octostore.completeness import check_listed, unproven
 from octostore.errors import NoteError, ProofError
 from octostore.evidence import behind
 from octostore.found import found_of
@@ -70,6 +70,11 @@ class VerifiedBundle:
     answer: Answer
     is_named_by_itself: bool
     steps: tuple[Step, ...]
+
+    @property
+    def unproven(self) -> tuple[str, ...]:
+        """What the map cannot show to this question; a line each."""
+        return unproven(self.answer.asked)
 
     @property
     def trusted(self) -> tuple[str, ...]:

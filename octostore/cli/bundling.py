@@ -120,9 +120,12 @@ def _show(out: Path, file: bytes, found: VerifiedBundle, *, as_json: bool) -> No
             "origin": found.signed.log.name,
             "log": str(found.signed.log),
             "answer": found.answer.to_json(),
+            "not_proven": list(found.unproven),
         }
         print_json(said)
         return
     say(f"{out}  {len(file)} bytes, {claims} claims")
     say(f"  as of the first {entries(found.head.size)} of {found.signed.log.name}")
+    for line in found.unproven:
+        say(f"  {line}")
     say(f"  verify it with  octostore verify {out} --log {found.signed.log}")

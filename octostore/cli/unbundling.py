@@ -70,6 +70,7 @@ def _lines(found: VerifiedBundle) -> Iterator[str]:
         f"that {log} committed to in its first {entries(found.head.size)}, by"
         f" {_when(found.head.time_s)}."
     )
+    yield from found.unproven
     yield ""
     yield "You still trust:"
     for line in found.trusted:
@@ -94,6 +95,7 @@ def _json(found: VerifiedBundle) -> dict[str, object]:
             else "as --log names it",
             "that": list(found.trusted),
         },
+        "not_proven": list(found.unproven),
     }
 
 

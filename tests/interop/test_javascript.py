@@ -94,6 +94,8 @@ def test_a_bundle_that_a_store_wrote_holds(javascript: Path, tmp_path: Path) -> 
     assert answer["asked"] == asked.to_json()
     assert answer["origin"] == key.verifier.name
     assert sorted(item["index"] for item in answer["claims"]) == [1, 2, 3, 4]
+    (said,) = answer["notProven"]
+    assert said.endswith("4096 pairs of code and data imports this code")
     claims = [claim for item in found.invocations for claim in item.claims]
     assert {item["claim"] for item in answer["claims"]} == {
         str(claim.claim) for claim in claims

@@ -86,6 +86,23 @@ def test_a_bundle_is_written_and_verified_elsewhere(
     assert not path.exists()
 
 
+def test_what_no_map_shows_of_code_and_data_is_said(
+    path: Path, octostore: Command
+) -> None:
+    """Whoever makes the bundle and whoever reads it: map.md, Keys."""
+    pairs = "4096 pairs of code and data imports this code"
+    wrote = octostore("bundle", str(C1), str(D1), "-o", "answer.car")
+    read = octostore("verify", "answer.car")
+    for out in (wrote.out, read.out):
+        assert [pairs in " ".join(out.split()), "not proven" in out] == [True, True]
+    (said,) = octostore("verify", "answer.car", "--json").json["not_proven"]
+    assert said.endswith(pairs)
+    with Octostore.open(path) as store:
+        Path("one.car").write_bytes(made(store, Asked(invocation=Ran().cid)))
+    assert "not proven" not in octostore("verify", "one.car").out
+    assert octostore("verify", "one.car", "--json").json["not_proven"] == []
+
+
 def test_what_does_not_hold_is_named_with_exit_5(octostore: Command) -> None:
     Path("cut.car").write_bytes(of("cut by one claim"))
     said = octostore("verify", "cut.car")

@@ -5,7 +5,7 @@ import { Refused, fault } from "../errors.js";
 import { invocationBlock } from "../model.js";
 import { readCar } from "./car.js";
 import { checkEntries, headLeaf, statementLeaf } from "./log.js";
-import { key, keysOf, only, openProof, places, readHead, readProof } from "./map.js";
+import { PAIRS_MAX, key, keysOf, only, openProof, places, readHead, readProof } from "./map.js";
 import { isLog, isWitness, openCheckpoint, readVkey } from "./note.js";
 import { isOurs } from "./records.js";
 import { readClosure, readStatement } from "./statements.js";
@@ -74,8 +74,15 @@ function verify(bytes, log, witnesses, reading) {
     size: Number(head.size),
     time: Number(head.time),
     claims: found.flatMap(({ claims }) => claims.map(shown)),
+    notProven: notProven(root.asked),
   };
 }
+
+/** What the map cannot show: bundle.md, "What remains to be trusted". */
+const notProven = (asked) =>
+  asked.has("program")
+    ? [`that no run of more than ${PAIRS_MAX} pairs of code and data imports this code`]
+    : [];
 
 function readRoot(block) {
   const root = only(decode(block), "octostore/bundle@1");

@@ -6,7 +6,8 @@ import { decode, encode } from "../dagcbor.js";
 import { fault } from "../errors.js";
 import { invocationBlock } from "../model.js";
 
-const PAIRS_MAX = 4096;
+/** Pairs of code and data that an invocation has imports in topic 5 up to. */
+export const PAIRS_MAX = 4096;
 const ITEMS_MAX = 65536;
 const KEY_BYTES_MAX = 129;
 
