@@ -24,6 +24,7 @@ from invocation_spec.cid import CID
 from octostore.answer import Answer, Asked, ClaimAnswer, InvocationAnswer
 from octostore.car import Block, CarReader, Damaged
 from octostore.completeness import WholeProof, check_answer, unproven
+from octostore.counted import counted, first_entries
 from octostore.errors import CarError, ProofError, StatementError
 from octostore.log import INDEX_MAX
 from octostore.map.head import INTEGER_MAX, MapHead
@@ -121,14 +122,17 @@ def _check_whole(view: View, answer: Answer, proof: WholeProof) -> tuple[str, ..
     )
     notes = [
         NOTES[0],
-        f"proven: nothing was left out of the first {size} entries of the log"
+        f"proven: nothing was left out of the {first_entries(size)} of the log"
         f" (map head: entry {proof.logged.entry})",
         *unproven(answer.asked),
     ]
     if late:
-        notes.append(f"not proven: that these {late} claims alone came after those")
+        notes.append(f"not proven: that only {counted(late, 'claim')} came after those")
     if unlisted:
-        notes.append(f"not proven: that {len(unlisted)} invocations were asked for")
+        notes.append(
+            f"not proven: that it is the answer for"
+            f" {counted(len(unlisted), 'invocation')} of these"
+        )
     return (*notes, _PLACES)
 
 

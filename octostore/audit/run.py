@@ -23,6 +23,7 @@ from octostore.audit.report import AuditReport, Fault, Progress
 from octostore.audit.source import Source
 from octostore.audit.state import LogState, key_seen_at, remember_key
 from octostore.chain_findings import equivocations, findings
+from octostore.counted import entries
 from octostore.equivocation import Equivocation
 from octostore.errors import (
     LogStateError,
@@ -157,10 +158,10 @@ class _Run:
             return None
         tree = signed.checkpoint
         if tree.size > INDEX_MAX:
-            what = f"declares {tree.size} entries; a log has at most {INDEX_MAX}"
+            what = f"declares {entries(tree.size)}; a log has at most {INDEX_MAX}"
             self.report.fault(name, Fault("impossible-size", what))
             return None
-        what = f"{tree.size} entries, root {to_base64(tree.root)}; its signature holds"
+        what = f"{entries(tree.size)}, root {to_base64(tree.root)}; its signature holds"
         self.report.step(name, what, size=tree.size)
         times = {item.by: item.time_s for item in signed.cosigned}
         for key in witnesses:
@@ -196,7 +197,7 @@ class _Run:
             return False
         if seen is not None:
             new = size - known
-            what = f"goes on from the {known} entries seen before, {new} more"
+            what = f"goes on from {entries(known)} seen before, {new} more"
             self.report.step("consistent", what, seen=known, new=new)
         self._state = replace(self._state, seen=signed).saved()
         return True
@@ -210,13 +211,13 @@ class _Run:
         old = 0 if before is None else before.checkpoint.size
         if old < self._state.cosigned.get(str(vkey), 0):
             raise LogStateError(
-                f"has {old} entries of {self._state.log.name} as signed last; here it"
+                f"has {entries(old)} of {self._state.log.name} as signed last; here it"
                 f" signed {self._state.cosigned[str(vkey)]}: it was restored from an"
                 " older copy, and might sign another history. Bring the newer back",
                 at=str(witness.folder),
             )
         if old > tree.size:
-            what = f"{tree.size} entries; this witness signed {old} before"
+            what = f"{entries(tree.size)}; this witness signed {old} before"
             self.report.fault("cosigned", Fault("smaller-tree", what))
             return
         if before is not None and self._apart(before, signed, tree):
@@ -228,7 +229,7 @@ class _Run:
         self._state = replace(self._state, cosigned=cosigned).saved()
         self.report.cosignature = str(line)
         self.report.signed = signed.with_signatures([line], [vkey])
-        self.report.step("cosigned", f"{tree.size} entries, by {vkey.name}")
+        self.report.step("cosigned", f"{entries(tree.size)}, by {vkey.name}")
 
     def _smaller(self, signed: SignedCheckpoint, known: int) -> None:
         """A tree with fewer entries than were seen: another history, or an old copy."""
@@ -244,7 +245,7 @@ class _Run:
                     self._not_mine(seen)
                     return
         what = (
-            f"{size} entries, and {known} were seen before: rolled back, or an old copy"
+            f"{entries(size)}; seen before: {known}. Rolled back, or an old copy is"
             " is served"
         )
         self.report.fault("consistent", Fault("smaller-tree", what))
@@ -278,7 +279,7 @@ class _Run:
             return False
         proof = TwoHistories(old, new, root, path)
         what = (
-            f"two histories: {size} entries with root"
+            f"two histories: {entries(size)} with root"
             f" {to_base64(old.checkpoint.root)}, and {of} that do not begin so"
         )
         saved = self._save(proof, f"{size}-{of}")

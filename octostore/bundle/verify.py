@@ -23,6 +23,7 @@ from octostore.bundle.contents import BundleCar, take_statements
 from octostore.bundle.format import Bundle
 from octostore.car import Block
 from octostore.completeness import check_listed, unproven
+from octostore.counted import counted, entries, first_entries
 from octostore.errors import NoteError, ProofError
 from octostore.evidence import behind
 from octostore.found import found_of
@@ -86,7 +87,7 @@ class VerifiedBundle:
         return (
             f"that {self.signed.log} is the key of {log}, {named}",
             f"that {log} did not fork: {seen}",
-            f"that its map leaves out nothing of its first {self.head.size} entries:"
+            f"that its map leaves out nothing of its {first_entries(self.head.size)}:"
             " whoever replays the log can tell",
             "that nothing was kept out of the log: ask others",
             "names, which are the issuers' own; a later name, or that a claim was taken"
@@ -158,15 +159,13 @@ class Reading:
         self.step = "checkpoint"
         signed = self._signed(bundle)
         tree = signed.checkpoint
-        yield Step(
-            self.step, f"{tree.origin} signed that it has {_count(tree.size, 'entry')}"
-        )
+        yield Step(self.step, f"{tree.origin} signed that it has {entries(tree.size)}")
         for witness in signed.cosigned:
             yield Step("witness", f"{witness.by.name} signed it, too")
 
         self.step = "entries"
         verify_multiproof(bundle.leaves, tree.size, bundle.proof, tree.root)
-        told = _count(len(bundle.statements), "statement")
+        told = counted(len(bundle.statements), "statement")
         yield Step(self.step, f"the map head and {told} are in that log")
 
         self.step = "map head"
@@ -186,7 +185,8 @@ class Reading:
         ):
             places = take_statements(car, bundle.statements, spool)
             yield Step(
-                self.step, f"{told}, each signed and whole; nothing is left over"
+                self.step,
+                f"{told}, signed and whole; nothing is left over",
             )
             self.step = "answer"
             with Octostore.open(Path(folder) / "store") as store:
@@ -206,8 +206,8 @@ class Reading:
         claims = sum(len(item.claims) for item in found)
         yield Step(
             self.step,
-            f"{_count(claims, 'claim')} on {_count(len(found), 'invocation')}, computed"
-            " here from the statements",
+            f"{counted(claims, 'claim')} on {counted(len(found), 'invocation')},"
+            " computed here from what was signed",
         )
         self.step = "complete"
         check_listed(proof, head.root, bundle.asked, found)
@@ -230,7 +230,7 @@ def _check_places(bundle: Bundle, head: MapHead) -> None:
     index, last = bundle.head[0], bundle.statements[-1:]
     if head.size > index:
         raise ProofError(
-            f"a map of {head.size} entries, logged as entry {index}, before they were"
+            f"a map of {entries(head.size)}, logged as entry {index}, before it"
         )
     if last and last[0][0] >= head.size:
         raise ProofError(
@@ -246,9 +246,3 @@ def _fill(store: Octostore, spool: Spool, parts: Mapping[CID, int]) -> None:
     refused = parts.keys() - set(receipt.accepted)
     if receipt.malformed is not None or refused:
         raise ProofError(f"not taken in: {receipt.malformed or min(map(str, refused))}")
-
-
-def _count(number: int, name: str) -> str:
-    if number == 1:
-        return f"1 {name}"
-    return f"{number} {name.removesuffix('y')}{'ies' if name.endswith('y') else 's'}"

@@ -17,7 +17,7 @@ from invocation_spec import CID
 from octostore.answer import Answer, ClaimAnswer, InvocationAnswer
 from octostore.claims import called
 from octostore.cli.rim import one_line
-from octostore.cli.words import entries
+from octostore.counted import entries
 from octostore.keys import Did
 from octostore.result import EXIT
 

@@ -27,6 +27,7 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.counted import entries
 from octostore.durable import replace_file
 from octostore.errors import StoreError
 from octostore.tlog.note import KeyType, VerifierKey
@@ -147,9 +148,9 @@ def _say(report: AuditReport) -> None:
     if report.cosignature is not None:
         say(report.cosignature)
     if report.holds:
-        say(f"all holds: {report.verified} entries verified, from the first on")
+        say(f"all holds: {entries(report.verified)} verified, from the first on")
     else:
         say(
-            f"does not hold: {report.faults[0].kind};"
-            f" {report.verified} entries are verified"
+            f"does not hold: {report.faults[0].kind}; verified:"
+            f" {entries(report.verified)}"
         )

@@ -26,8 +26,8 @@ from octostore.cli.rim import (
     store_path,
 )
 from octostore.cli.signing import key_of
-from octostore.cli.words import entries
 from octostore.client import Remote
+from octostore.counted import counted, entries, first_entries
 from octostore.durable import write_new
 from octostore.errors import ProofError, StoreError, StoreLockedError
 from octostore.store import Octostore
@@ -124,8 +124,8 @@ def _show(out: Path, file: bytes, found: VerifiedBundle, *, as_json: bool) -> No
         }
         print_json(said)
         return
-    say(f"{out}  {len(file)} bytes, {claims} claims")
-    say(f"  as of the first {entries(found.head.size)} of {found.signed.log.name}")
+    say(f"{out}  {len(file)} bytes, {counted(claims, 'claim')}")
+    say(f"  as of the {first_entries(found.head.size)} of {found.signed.log.name}")
     for line in found.unproven:
         say(f"  {line}")
     say(f"  verify it with  octostore verify {out} --log {found.signed.log}")

@@ -21,6 +21,7 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.counted import counted, entries
 from octostore.store import Octostore
 
 __all__ = ["backup_command", "check_command", "rebuild_command"]
@@ -67,7 +68,7 @@ def rebuild_command(store: StorePath = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"checkpoint": checkpoint.to_json()})
     else:
-        say(f"rebuilt from a log of {checkpoint.size} entries")
+        say(f"rebuilt from a log of {entries(checkpoint.size)}")
 
 
 def backup_command(
@@ -93,7 +94,7 @@ def backup_command(
     if as_json:
         print_json({"backup": str(to), "checkpoint": checkpoint.to_json()})
     else:
-        say(f"{to}  a log of {checkpoint.size} entries")
+        say(f"{to}  a log of {entries(checkpoint.size)}")
 
 
 def _lines(report: CheckReport) -> Iterator[str]:
@@ -108,8 +109,11 @@ def _lines(report: CheckReport) -> Iterator[str]:
     if report.holds:
         rows = report.rows
         yield (
-            f"all holds: {rows['blocks']} blocks, {rows['log']} statements,"
-            f" {rows['claims']} claims, {rows['pending']} pending"
+            f"all holds: {counted(rows['blocks'], 'block')},"
+            f" {counted(rows['statements'], 'statement')},"
+            f" {counted(rows['claims'], 'claim')},"
+            f" {counted(rows['log'] - rows['statements'], 'map head')},"
+            f" {rows['pending']} pending"
         )
     elif "blocks" not in report.rows or _is_truth(report):
         yield "restore a backup, and ingest again what came after it"

@@ -19,6 +19,7 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.counted import counted
 from octostore.durable import write_new
 from octostore.equivocation import Equivocation
 from octostore.errors import StoreError
@@ -64,7 +65,7 @@ def list_command(
         return
     for index, item in enumerate(shown, start):
         say(f"{index:>8}  {_entry_words(item)}")
-    say(f"log of {checkpoint.size} entries")
+    say(f"log of {counted(checkpoint.size, 'entry')}")
 
 
 @app.command("findings")
@@ -85,7 +86,7 @@ def findings_command(
         say(f"{item.kind:<13}{item.statement}")
         say(f"  {item.issuer.did}  chain {item.chain.hex()}  seq {item.seq}")
         say(f"  {item.what}")
-    say(_counted(len(found), "finding"))
+    say(counted(len(found), "finding"))
 
 
 @app.command("equivocations")
@@ -123,7 +124,7 @@ def equivocations_command(
         say(f"  {proof.second.cid}")
         if files:
             say(f"  proof {files[at]}")
-    say(_counted(len(found), "equivocation"))
+    say(counted(len(found), "equivocation"))
 
 
 def _listed(view: View, index: int) -> LoggedStatement | CID:
@@ -173,7 +174,3 @@ def _time(seconds: int) -> str:
         return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (OverflowError, ValueError, OSError):  # a clock of the year 10,000
         return f"{seconds} s"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ import time
 import typer
 
 from octostore.cli.rim import AsJson, StorePath, print_json, say, store_path
-from octostore.cli.words import entries
+from octostore.counted import entries
 from octostore.map.heads import LoggedHead, last_head
 from octostore.store import Octostore
 

@@ -20,6 +20,7 @@ from octostore.cli.rim import (
 )
 from octostore.cli.verifying import witness_key
 from octostore.client import Remote
+from octostore.counted import counted, entries
 from octostore.durable import write_new
 from octostore.errors import StoreError
 from octostore.log_export import export_log
@@ -148,7 +149,10 @@ def export_command(
         print_json({"dir": str(folder), "checkpoint": tree, "written": done.written})
     else:
         size = done.checkpoint.size
-        say(f"{folder}  a log of {size} entries, {done.written} files written")
+        say(
+            f"{folder}  a log of {entries(size)},"
+            f" {counted(done.written, 'file')} written"
+        )
 
 
 @app.command("witness")
@@ -178,7 +182,7 @@ def witness_command(
     if as_json:
         print_json({**_json(signed), "witness": key.name, "time_s": held.time_s})
     else:
-        say(f"{key.name} signed {signed.checkpoint.size} entries at {held.time_s}")
+        say(f"{key.name} signed {entries(signed.checkpoint.size)} at {held.time_s}")
 
 
 @app.command("resume")
@@ -205,7 +209,8 @@ def resume_command(
         print_json(_json(signed))
     else:
         say(
-            f"{signed.checkpoint.origin} goes on after {signed.checkpoint.size} entries"
+            f"{signed.checkpoint.origin} goes on after"
+            f" {entries(signed.checkpoint.size)}"
         )
 
 

@@ -23,8 +23,8 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
-from octostore.cli.words import entries
 from octostore.client import Remote
+from octostore.counted import entries
 from octostore.receipt import Receipt
 from octostore.store import Octostore
 

@@ -19,7 +19,7 @@ from invocation_spec.errors import OctostoreError
 from octostore.bundle.verify import Reading, VerifiedBundle
 from octostore.cli.answers import answer_lines
 from octostore.cli.rim import leave, print_json, report, say
-from octostore.cli.words import entries
+from octostore.counted import first_entries
 from octostore.tlog.note import VerifierKey
 from octostore.tlog.witness import Quorum
 
@@ -67,7 +67,7 @@ def _lines(found: VerifiedBundle) -> Iterator[str]:
     some = "These are all claims" if found.answer.invocations else "There are no claims"
     yield f"{some} on {asked}"
     yield (
-        f"that {log} committed to in its first {entries(found.head.size)}, by"
+        f"that {log} committed to in its {first_entries(found.head.size)}, by"
         f" {_when(found.head.time_s)}."
     )
     yield from found.unproven

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from invocation_spec import Outcome
 from invocation_spec.findings import Unresolved
 
-__all__ = ["entries", "mend", "outcome_lines", "outcomes_json"]
+__all__ = ["mend", "outcome_lines", "outcomes_json"]
 
 _MENDS = {
     "oci-tag": "is a tag, not a digest; pin it as IMAGE@sha256:<digest>",
@@ -42,11 +42,6 @@ def mend(finding: Unresolved) -> str:
         entry = json.dumps(dict(finding.settle), ensure_ascii=False)
         line += f", or pass --resolutions with {entry}"
     return line
-
-
-def entries(count: int) -> str:
-    """How long a log is: `1 entry`, `2 entries`."""
-    return f"{count} entry" if count == 1 else f"{count} entries"
 
 
 def outcome_lines(outcome: Outcome) -> list[str]:

@@ -22,6 +22,7 @@ from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import CidError, OctostoreError
 from octostore.car import Block, Damaged
+from octostore.counted import entries
 from octostore.errors import ProofError, StatementError
 from octostore.fraud.parts import (
     Fields,
@@ -154,7 +155,7 @@ class BadEntry:
 
     def _head(self, head: MapHead) -> str | None:
         if head.size > self.entry.index:
-            return f"a map head over {head.size} entries stands at {self.entry.index}"
+            return f"a map head over {entries(head.size)} stands at {self.entry.index}"
         before = self._before(KIND_MAP_HEAD)
         if before is None:
             return None

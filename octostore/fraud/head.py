@@ -23,6 +23,7 @@ from typing import ClassVar, Final, Self
 
 from invocation_spec.cid import CID, RAW
 from octostore.car import Block, Damaged
+from octostore.counted import entries
 from octostore.errors import ProofError
 from octostore.fraud.parts import (
     Fields,
@@ -135,7 +136,7 @@ class FalseMapHead:
             "false map head: a log committed to an index that its entries do not make",
             f"  log         {self.log.name}",
             f"  signed      {tree_words(self.entry.signed)}",
-            f"  entry       {self.entry.index}: the map of {self.head.size} entries",
+            f"  entry       {self.entry.index}: the map of {entries(self.head.size)}",
             f"  says root   {to_base64(self.head.root)}",
             f"  replayed    {to_base64(self.root)}",
             "  the signature of the log holds; the entries are how that tree began;",

@@ -17,6 +17,7 @@ from invocation_spec.cid import CID
 from invocation_spec.dagcbor import Ipld
 from octostore import car
 from octostore.car import Block, Damaged
+from octostore.counted import entries
 from octostore.errors import ProofError
 from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.merkle import PROOF_HASHES_MAX, leaf_hash, verify_inclusion
@@ -185,7 +186,7 @@ def blocks_of(
 def tree_words(signed: SignedCheckpoint) -> str:
     """A tree on one line: how many entries, and the root."""
     tree = signed.checkpoint
-    return f"{tree.size} entries, root {to_base64(tree.root)}"
+    return f"{entries(tree.size)}, root {to_base64(tree.root)}"
 
 
 def _after(

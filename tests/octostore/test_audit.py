@@ -207,7 +207,7 @@ def test_a_smaller_tree_is_refused(tmp_path: Path, run: Run) -> None:
     report = run(Log().claims(*NAMES[:5]).publish(tmp_path / "restored"))
     assert fault_of(report) == "smaller-tree"
     assert report.faults[0].proof is None
-    assert "5 entries, and 9 were seen before" in report.faults[0].what
+    assert "5 entries; seen before: 9" in report.faults[0].what
 
 
 def test_a_false_map_head_is_proven(tmp_path: Path, run: Run) -> None:
@@ -739,7 +739,7 @@ def test_a_witness_that_is_named_must_have_signed(
     said = octostore(*asked)
     assert said.code == 5
     assert "w.example/1 has not signed it" in said.out
-    assert "1 entries are verified" in said.out  # what was to be seen was seen
+    assert "verified: 1 entry" in said.out  # what was to be seen was seen
     octostore("audit", folder, "--state", "s2", "--cosign", "w.key", "-o", "cosigned")
     put(folder / "checkpoint", Path("cosigned").read_bytes())
     said = octostore(*asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -258,3 +259,36 @@ def test_a_checkpoint_that_was_cosigned_is_used_while_it_covers_the_map(
     found = verify_bundle(io.BytesIO(file), log=key.verifier, quorum=quorum)
     assert "cosigned by w.example" in " ".join(found.trusted)
     assert json.dumps(found.answer.to_json())
+
+
+def test_one_of_anything_is_said_in_the_singular(
+    tmp_path: Path, octostore: Command
+) -> None:
+    """A log with one statement of one claim, and with its map: by each verb."""
+    with Octostore.open(tmp_path / "store") as store:
+        assert store.ingest(Issuer("bristol").claims(Ran(), result())[1]).accepted
+    said = [octostore("bundle", str(C1), str(D1), "-o", "one.car")]
+    said += [
+        octostore(*words)
+        for words in (
+            ("verify", "one.car"),
+            ("who", str(C1), str(D1), "--prove"),
+            ("map", "show"),
+            ("check",),
+            ("log", "export", "www"),
+            ("audit", "www"),
+        )
+    ]
+    assert [one.code for one in said] == [0] * len(said)
+    text = "".join(one.out + one.err for one in said)
+    assert (
+        re.findall(r"\b1 (?:entries|statements|claims|invocations|files)\b", text) == []
+    )
+    for words in (
+        "1 claim\n",
+        "first entry",
+        "1 statement, signed and whole",
+        "1 claim on 1 invocation",
+        "1 statement, 1 claim, 1 map head, 0 pending",
+    ):
+        assert words in text, words

@@ -288,7 +288,7 @@ def test_claims_after_the_head_are_marked_and_not_proved(tmp_path: Path) -> None
         assert marks == [None, None, True]
         assert told["map"]["entry"] == logged.entry
         found = verify_answer(io.BytesIO(sent(store, asked)), asked, is_page=False)
-        assert any("1 claims alone came after" in note for note in found.notes)
+        assert any("only 1 claim came after" in note for note in found.notes)
         # A later head covers it.
         store.update_map(NOW)
         found = verify_answer(io.BytesIO(sent(store, asked)), asked, is_page=False)
@@ -524,10 +524,10 @@ def test_an_invocation_over_the_bound_of_pairs_is_shown_and_not_proved(
         asked = Asked(libraries[0].code, data("0"))
         found = verify_answer(io.BytesIO(sent(store, asked)), asked, is_page=False)
         assert len(found.answer.invocations) == 1
-        assert any("1 invocations were asked for" in note for note in found.notes)
+        assert any("the answer for 1 invocation of" in note for note in found.notes)
         asked = Asked(C1, data("0"))
         found = verify_answer(io.BytesIO(sent(store, asked)), asked, is_page=False)
-        assert not any("asked for" in note for note in found.notes)
+        assert not any("the answer for" in note for note in found.notes)
 
 
 def test_what_may_be_left_out_over_the_bound_of_pairs_is_said(tmp_path: Path) -> None:
