@@ -18,6 +18,7 @@ from invocation_spec.cid import CID
 from invocation_spec.model import Input, Invocation, Program, program_from_block
 from octostore import tables
 from octostore.answer import Asked, InvocationAnswer
+from octostore.map.batch import DISCLOSED
 from octostore.map.keys import (
     Topic,
     invocation_claims,
@@ -26,7 +27,6 @@ from octostore.map.keys import (
     places,
 )
 from octostore.map.questions import Question
-from octostore.map.update import DISCLOSED
 from octostore.records import Claim, parse_record
 from octostore.tables import Known, is_ours
 from octostore.view import View

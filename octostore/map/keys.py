@@ -34,9 +34,9 @@ __all__ = [
     "component",
     "invocation_claims",
     "invocation_keys",
+    "joined_keys",
     "key",
     "places",
-    "shown_keys",
 ]
 
 #: Keys of topic 5 that one invocation may have for the codes that it imports; the
@@ -129,27 +129,37 @@ def invocation_keys(
     invocation: Invocation, program: Program | None, input: Input | None
 ) -> Iterator[bytes]:
     """All keys but those of claims; what no claim discloses is None."""
+    at = [
+        (component(place), component(Invocation(invocation.program, place).cid))
+        for place in places(invocation, input)
+    ]
     codes = () if program is None else codes_of(program)
     data = () if input is None else input.data
-    return shown_keys(invocation, places(invocation, input), codes, data)
+    return joined_keys(
+        component(invocation.program),
+        component(invocation.input),
+        at,
+        [component(code) for code in codes],
+        [component(item) for item in data],
+    )
 
 
-def shown_keys(
-    invocation: Invocation,
-    at: Iterable[CID],
-    codes: Sequence[CID],
-    data: Sequence[CID],
+def joined_keys(
+    program: bytes,
+    input: bytes,
+    at: Iterable[tuple[bytes, bytes]],
+    codes: Sequence[bytes],
+    data: Sequence[bytes],
 ) -> Iterator[bytes]:
-    """The same of an invocation at these places, with what is disclosed of it."""
-    program, input = invocation.program, invocation.input
-    for place in at:
-        yield key(Topic.INPUT, place, program)
-        yield key(Topic.INVOCATION, Invocation(program, place).cid)
+    """The same of components; `at` is each place, and its invocation there."""
+    for place, invocation in at:
+        yield b"\x02" + place + program
+        yield b"\x06" + invocation
         for code in codes:
-            yield key(Topic.CODE, code, place, program)
+            yield b"\x03" + code + place + program
     for item in data:
-        yield key(Topic.DATA, item, program, input)
+        yield b"\x04" + item + program + input
     paired = codes if len(codes) * len(data) <= PAIRS_MAX else codes[:1]
     for code in paired:
         for item in data:
-            yield key(Topic.PAIR, code, item, program, input)
+            yield b"\x05" + code + item + program + input

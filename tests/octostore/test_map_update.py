@@ -23,7 +23,7 @@ from octostore.engines import ENGINES
 from octostore.errors import ProofError, StoreCorruptError, StoreError
 from octostore.index import append_entry
 from octostore.log import KIND_MAP_HEAD, Entry
-from octostore.map import update as updating
+from octostore.map import batch as updating
 from octostore.map.head import MapHead
 from octostore.map.heads import covered, head_at, last_head, log_time_s
 from octostore.map.keys import Topic, claim_key, invocation_keys, key, places
