@@ -43,6 +43,10 @@ def _with_cmd(digest: Json) -> Json:
     return {"digest": digest, "cmd": ["<argument>"]}
 
 
+def _without_entrypoint(digest: Json) -> Json:
+    return {"digest": digest, "entrypoint": []}
+
+
 class Resolver:
     """References against one set of resolutions, findings as they come.
 
@@ -169,11 +173,17 @@ class Resolver:
         return self._named(url, at, "gftp")
 
     def image(
-        self, text: str, at: str, *, cmd_due: bool = False
+        self,
+        text: str,
+        at: str,
+        *,
+        cmd_due: bool = False,
+        entrypoint_due: bool = False,
     ) -> ImageMeaning | None:
         """The image that Docker understands by `text`, by digest.
 
-        `cmd_due` if its CMD, too, only a resolution can tell.
+        `cmd_due` if its CMD, too, only a resolution can tell; `entrypoint_due` if
+        one has to say that it has no entrypoint.
 
         Raises:
             DocumentError: the text is no image name.
@@ -188,6 +198,8 @@ class Resolver:
             return self._pinned(CID.of_digest(image.digest), key, meaning, at)
         if meaning is None:
             to_fill = _with_cmd(_DIGEST_TO_FILL) if cmd_due else _DIGEST_TO_FILL
+            if entrypoint_due:
+                to_fill = _without_entrypoint(_DIGEST_TO_FILL)
             self.findings.leave_unresolved(at, key, "oci-tag", {key: to_fill})
             return None
         self._warn_of_index(meaning, at)
@@ -215,6 +227,16 @@ class Resolver:
         key = str(parse_image(text))
         to_fill = _with_cmd(f"sha256:{image.digest.digest.hex()}")
         self.findings.leave_unresolved(at, key, "oci-cmd", {key: to_fill})
+
+    def leave_entrypoint(self, text: str, image: ImageMeaning, at: str) -> None:
+        """Note that what runs depends on an entrypoint that the image may have.
+
+        Only a resolution that states none settles it.
+        """
+        key = str(parse_image(text))
+        to_fill = _without_entrypoint(f"sha256:{image.digest.digest.hex()}")
+        settle = {key: to_fill} if image.entrypoint is None else {}
+        self.findings.leave_unresolved(at, key, "oci-entrypoint", settle)
 
     def package(self, package: GolemHash) -> PackageMeaning | None:
         """What a Golem package holds, by the resolutions."""

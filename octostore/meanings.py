@@ -9,7 +9,7 @@ each wants an account, a node or a look inside. Source: FORMATS 4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from invocation_spec.findings import Json
@@ -62,8 +62,9 @@ def look_up(
         to_fill: the value that its finding wants filled in.
         platform: which image of an index, `OS/ARCH`; None for the index itself.
         bytes_max: the most bytes of one download.
-        image_config: say of an image what its configuration states, too. Without,
-            a tag and its digest give one program and one input.
+        image_config: say of an image all that its configuration states. Without,
+            only what `to_fill` asks for: a tag and its digest give one program and
+            one input.
 
     Raises:
         NotFoundError: nothing is there, or no file name where one is wanted.
@@ -71,11 +72,14 @@ def look_up(
         RemoteError: it cannot be reached, refuses, or sends too much.
     """
     if reference.startswith(_IMAGE):
-        return _image(web, reference, platform, image_config)
+        asked = frozenset(to_fill) if isinstance(to_fill, dict) else frozenset[str]()
+        return _image(web, reference, platform, asked, whole=image_config)
     return _download(web, reference, bytes_max, named=isinstance(to_fill, dict))
 
 
-def _image(web: Web, reference: str, platform: str | None, config: bool) -> Found:
+def _image(
+    web: Web, reference: str, platform: str | None, asked: Set[str], *, whole: bool
+) -> Found:
     image = parse_image(reference.removeprefix(_IMAGE))
     found = find_image(web, image, platform)
     note: dict[str, Json] = {"source": found.source}
@@ -86,7 +90,7 @@ def _image(web: Web, reference: str, platform: str | None, config: bool) -> Foun
     meaning: dict[str, Json] = {
         name: value
         for name, value in found.meaning.items()
-        if config or name in _PINNED
+        if whole or name in _PINNED or name in asked
     }
     return Found(meaning, note)
 

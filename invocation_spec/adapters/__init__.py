@@ -19,6 +19,7 @@ from invocation_spec.adapters.homestar import is_homestar, read_homestar
 from invocation_spec.adapters.ipvm_workflow import is_workflow, read_workflow
 from invocation_spec.adapters.lilypad import is_module, read_module
 from invocation_spec.adapters.own import is_own, read_own
+from invocation_spec.adapters.tes import is_tes, read_tes
 from invocation_spec.adapters.ucan_batch import is_batch, read_batch
 from invocation_spec.adapters.ucan_invocation import is_token, read_invocation
 from invocation_spec.adapters.ucan_task import is_task, read_task
@@ -81,6 +82,7 @@ FORMS = (
     ),
     _form("ipvm", "UCAN invocation 1.0", is_token, read_invocation),
     _form("golem", "bundle", is_bundle, read_bundle, "exescript"),
+    _form("tes", "task", is_tes, read_tes, "executors"),
     _form("octostore", "own form", is_own, read_own, "program"),
 )
 

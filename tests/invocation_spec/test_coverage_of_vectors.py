@@ -22,6 +22,7 @@ OUTCOMES = ("canonical", "unresolved", "impure", "refused")
 NEVER = {
     ("ucan-task", "impure"): "a task has no network, no host and no template",
     ("ucan-invocation", "impure"): "a call has none of them",
+    ("tes", "impure"): "a task asks for no network, and is no template",
     ("own", "unresolved"): "blocks hold no references",
     ("own", "impure"): "nor anything but content",
     **{("cross-network", name): "families" for name in OUTCOMES[1:]},

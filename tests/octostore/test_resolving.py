@@ -169,6 +169,29 @@ def test_a_tag_that_is_filled_gives_what_its_digest_gives(
     assert by_tag.json["invocation"] == by_digest.json["invocation"]
 
 
+def test_what_a_document_leaves_to_the_image_is_asked_of_it(
+    octostore: Command, registry: str, tmp_path: Path
+) -> None:
+    """A TES task is canonical where its image has no entrypoint, and only there."""
+    with Pusher(registry, "tools/t") as pusher:
+        bare = pusher.image("bare", "linux/amd64", Cmd=["sh"])
+        pusher.image("init", "linux/amd64", Entrypoint=["/init"])
+    for tag, code in (("bare", 0), ("init", 3)):
+        image = f"{registry}/tools/t:{tag}"
+        task = {"executors": [{"image": image, "command": ["echo", "hi"]}]}
+        (tmp_path / "task.json").write_text(json.dumps(task))
+        said = fill(octostore, "task.json", "-o", f"{tag}.json", "--json")
+        assert said.json["resolutions"][f"oci:{image}"].keys() == {
+            *("digest", "entrypoint", "platform")
+        }
+        with_it = ("--resolutions", f"{tag}.json", "--json")
+        done = octostore("canonicalize", "task.json", *with_it)
+        assert done.code == code, done.out
+    written = json.loads((tmp_path / "bare.json").read_text())
+    assert written[f"oci:{registry}/tools/t:bare"]["digest"] == bare
+    assert written[f"oci:{registry}/tools/t:bare"]["entrypoint"] == []
+
+
 def test_an_image_is_pinned_with_what_its_configuration_states(
     octostore: Command, registry: str, tmp_path: Path
 ) -> None:

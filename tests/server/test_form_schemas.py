@@ -47,6 +47,7 @@ OF_FORM = {
     "Homestar 0.2": [name for name in SCHEMAS if "homestar" in name],
     "UCAN invocation 1.0": ["ucan-invocation"],
     "bundle": ["golem-bundle"],
+    "task": ["tes-task"],
     "own form": ["own"],
 }
 OF_OUTCOME = {
@@ -67,6 +68,7 @@ OF_OUTCOME = {
     "Homestar 0.2 workflow": "homestar-workflow",
     "UCAN invocation 1.0": "ucan-invocation",
     "bundle": "golem-bundle",
+    "task": "tes-task",
     "own form": "own",
 }
 
@@ -182,6 +184,7 @@ CAUGHT = {
     "ipvm-workflow": 9,
     "lilypad": 6,
     "own": 22,
+    "tes": 30,
     "ucan-batch": 14,
     "ucan-invocation": 33,
     "ucan-task": 23,

@@ -17,6 +17,7 @@ from octostore_server.forms.bacalhau_v1beta import lilypad, v1beta
 from octostore_server.forms.golem import bundle
 from octostore_server.forms.ipvm import batch, homestar, task, token, workflow
 from octostore_server.forms.own import own, resolutions
+from octostore_server.forms.tes import tes
 
 __all__ = ["SCHEMAS"]
 
@@ -37,6 +38,7 @@ SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "homestar-workflow": partial(homestar, "workflow"),
     "ucan-invocation": token,
     "golem-bundle": bundle,
+    "tes-task": tes,
     "own": own,
     "resolutions": resolutions,
 }

@@ -48,6 +48,9 @@ JOB_7, JOB_1, BETA, BETA_2 = (
     "V1beta2",
 )
 UCAN, GOLEM, YAML = "UCAN task", "Golem bundle", "models.Job in YAML"
+TES = "TES task"
+#: The image has no entrypoint, which is all that TES leaves open.
+BARE = {f"oci:docker.io/{IMAGE}": {"digest": f"sha256:{HEX}", "entrypoint": []}}
 
 
 def family(
@@ -112,6 +115,13 @@ def golem_docker(*argv: str, put: str | None = None) -> Any:
     """An image that was built from an OCI one."""
     meaning = {"kind": "oci", "digest": f"sha256:{HEX}"}
     return bundle("vm", list(argv), meaning, put)
+
+
+def tes(*command: str, **more: Any) -> Any:
+    """A TES task."""
+    inputs = {"inputs": more.pop("inputs")} if "inputs" in more else {}
+    executor = {"image": IMAGE, "command": list(command), **more}
+    return {"executors": [executor], **inputs}, BARE
 
 
 def programs() -> None:
@@ -251,8 +261,13 @@ def images() -> None:
             BETA_2: beta(
                 {"Entrypoint": ["echo"], "Parameters": ["hi"]}, version="V1beta2"
             ),
+            "models.Job, CMD replaced": (
+                docker({"Entrypoint": [], "Parameters": ["echo", "hi"]}),
+                BARE,
+            ),
             UCAN: ucan_docker(),
             GOLEM: golem_docker("echo", "hi"),
+            TES: tes("echo", "hi"),
         },
     )
     family(
@@ -273,6 +288,12 @@ def images() -> None:
                 BETA: beta({"Image": "example/tool:v1", "Entrypoint": ["true"]}),
                 UCAN: {**ucan_docker(entrypoint=["true"]), "with": "example/tool:v1"},
             }.items()
+        }
+        | {
+            TES: (
+                {"executors": [{"image": "example/tool:v1", "command": ["true"]}]},
+                {TOOL: {"digest": f"sha256:{HEX}", "entrypoint": []}},
+            )
         },
     )
     family(
@@ -303,6 +324,7 @@ def images() -> None:
             UCAN: ucan_docker(
                 entrypoint=["env"], workdir="/srv", env={"B": "x=y", "A": "1"}
             ),
+            TES: tes("env", workdir="/srv", env={"A": "1", "B": "x=y"}),
         },
     )
     family(
@@ -345,6 +367,11 @@ def images() -> None:
                 mounts={"/in/a.csv": f"ipfs://{FILE}"},
             ),
             GOLEM: golem_docker("wc", "/in/a.csv", put="/in/a.csv"),
+            TES: tes(
+                "wc",
+                "/in/a.csv",
+                inputs=[{"path": "/in/a.csv", "content": DATA.decode()}],
+            ),
         },
     )
     family(

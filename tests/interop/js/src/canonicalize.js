@@ -8,6 +8,7 @@ import * as ipvmWorkflow from "./forms/ipvm-workflow.js";
 import * as lilypad from "./forms/lilypad.js";
 import * as modelsJob from "./forms/models-job.js";
 import * as own from "./forms/own.js";
+import * as tes from "./forms/tes.js";
 import * as ucanBatch from "./forms/ucan-batch.js";
 import * as ucanInvocation from "./forms/ucan-invocation.js";
 import * as ucanTask from "./forms/ucan-task.js";
@@ -26,9 +27,10 @@ const FORMS = [
   homestar,
   ucanInvocation,
   golem,
+  tes,
   own,
 ];
-const NETWORKS = ["bacalhau", "lilypad", "ipvm", "golem", "octostore"];
+const NETWORKS = ["bacalhau", "lilypad", "ipvm", "golem", "tes", "octostore"];
 const FINDINGS_MAX = 100000;
 const TOLD_CHARACTERS_MAX = 67108864;
 const REFERENCE_BYTES_MAX = 8192;
