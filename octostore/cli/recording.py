@@ -32,7 +32,7 @@ __all__ = [
 
 link_app = typer.Typer(
     name="link",
-    help="Sign that two CIDs denote the same, or that one leads to the other.",
+    help="Sign what two CIDs have to do with each other.",
     no_args_is_help=True,
 )
 
@@ -62,7 +62,9 @@ def same_bytes_command(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign that two CIDs are of the same bytes, such as a file by two hashes.
+    """Sign that two CIDs are of the same bytes.
+
+    Such as a file by two hashes, or raw and in UnixFS.
 
     Example: octostore link same-bytes bafybei.. ./planets.csv --key me.key
     """
@@ -81,7 +83,7 @@ def same_program_command(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign that two CIDs are of code that does the same, byte for byte.
+    """Sign that two CIDs are of code that does the same.
 
     Example: octostore link same-program bafkrei.. bafkreif.. --key me.key
     """
@@ -141,7 +143,9 @@ def reduces_to_command(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign what an invocation is once claimed results replace what it awaits.
+    """Sign what an invocation is with results in it.
+
+    Results that were claimed stand in B where A awaits them.
 
     Example: octostore link reduces-to bafyrei.. bafyreif.. --key me.key
     """
@@ -210,7 +214,9 @@ def revoke_command(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign that a key is not to be believed: your own, or one you delegated to.
+    """Sign that a key is not to be believed.
+
+    Your own, or one that you, an organisation, delegated to.
 
     Example: octostore revoke did:key:z6Mk.. --keep bafyrei.. --key org.key
     """
@@ -235,7 +241,9 @@ def withdraw_command(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Sign that you no longer stand by a claim of yours; it is shown as withdrawn.
+    """Sign that you no longer stand by a claim.
+
+    It stays, and is shown as withdrawn.
 
     Example: octostore withdraw bafyrei.. --why "ran another image" --key me.key
     """
