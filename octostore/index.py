@@ -23,7 +23,14 @@ from octostore.draft import Draft
 from octostore.keys import PublicKey
 from octostore.log import INDEX_BYTES, Entry, Frontier, grown, leaf_hash
 from octostore.receipt import Skipped
-from octostore.records import Link, Profile, Withdrawal
+from octostore.records import (
+    Delegation,
+    Link,
+    Membership,
+    Profile,
+    Revocation,
+    Withdrawal,
+)
 from octostore.statement import Statement
 from octostore.tables import Known, Role
 from octostore.usual import Given, UsualClaim
@@ -249,3 +256,13 @@ def _record_rows(
     elif isinstance(record, Link):
         for end in (record.a, record.b):
             yield tables.LINKS.name, tables.LINKS.key.encode(end, index, number)
+    elif isinstance(record, Delegation | Membership | Revocation):
+        for key_of in {issuer, _named(record)}:
+            yield tables.TIES.name, tables.TIES.key.encode(key_of, index, number)
+
+
+def _named(record: Delegation | Membership | Revocation) -> PublicKey:
+    """The key that a record about keys speaks of."""
+    if isinstance(record, Delegation):
+        return record.to.key
+    return (record.of if isinstance(record, Membership) else record.key).key

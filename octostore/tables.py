@@ -2,7 +2,7 @@
 
 What is true, and can be made from nothing else:
 
-    meta        "layout"                              -> "4"
+    meta        "layout"                              -> "5"
     meta        "delivering", "rebuilding": half done -> "1"
     blocks      no                                    -> the bytes (packed.py)
     log         index                                 -> entry(37) hashes(32 each)
@@ -30,6 +30,7 @@ What `rebuild` makes again from blocks and log:
     profiles    issuer(32) index, no of record        ->
     withdrawals &claim issuer(32) index, no of record ->
     links       CID of a or b, index, no of record    ->
+    ties        issuer(32) or whom it names, index, no->
     map_keys    key (octostore/map/keys.py)           ->
     map_nodes   path                                  -> a page (octostore/map/pages.py)
     map_ran     no of invocation                      -> flags(1)
@@ -108,6 +109,7 @@ __all__ = [
     "STATEMENTS",
     "STATEMENT_VALUE",
     "TABLES",
+    "TIES",
     "WAITING",
     "WITHDRAWALS",
     "Known",
@@ -121,7 +123,7 @@ __all__ = [
     "short",
 ]
 
-LAYOUT_VERSION: Final = b"4"
+LAYOUT_VERSION: Final = b"5"
 
 #: Keys of `meta`, and the one of `map_state`.
 LAYOUT: Final = b"layout"
@@ -297,6 +299,7 @@ WITHDRAWALS: Final[Layout[CID, PublicKey, int, int]] = Layout(
     "withdrawals", Struct(_BLOCK, _ISSUER, _INDEX, _NO)
 )
 LINKS: Final[Layout[CID, int, int]] = Layout("links", Struct(_CID, _INDEX, _NO))
+TIES: Final[Layout[PublicKey, int, int]] = Layout("ties", Struct(_ISSUER, _INDEX, _NO))
 MAP_KEYS: Final[Layout[bytes]] = Layout("map_keys", Struct(_REST))
 MAP_NODES: Final[Layout[bytes]] = Layout("map_nodes", Struct(_REST))
 MAP_RAN: Final[Layout[int]] = Layout("map_ran", Struct(_NO))
@@ -320,7 +323,7 @@ INDEXES: Final[tuple[str, ...]] = (
     *(AT.name, PARTS.name, STATEMENTS.name, CHAINS.name, CLAIMS.name),
     *(RAN.name, BY_PROGRAM.name, BY_INPUT.name, CODES.name, DATA.name),
     *(PAIRS.name, OUTPUTS.name, MADE.name),
-    *(PROFILES.name, WITHDRAWALS.name, LINKS.name),
+    *(PROFILES.name, WITHDRAWALS.name, LINKS.name, TIES.name),
     *(MAP_KEYS.name, MAP_NODES.name, MAP_RAN.name, MAP_HEADS.name, MAP_STATE.name),
 )
 

@@ -321,6 +321,18 @@ class View:
             return keys.decode(key)[2] < self._end
         return False
 
+    def ties_of(self, key: PublicKey) -> Iterator[tuple[int, int]]:
+        """Places and block numbers of records that tie this key to others.
+
+        Delegations, memberships and revocations, by it or of it, in log order.
+        """
+        keys = tables.TIES.key
+        for row, _ in self.rows.scan(tables.TIES.name, keys.prefix(key)):
+            _, index, number = keys.decode(row)
+            if index >= self._end:
+                return
+            yield index, number
+
     def links_of(self, cid: CID) -> Iterator[CID]:
         """Link records that name this CID on either side, in log order."""
         keys = tables.LINKS.key

@@ -24,6 +24,7 @@ from octostore.cli.claiming import claim_command, profile_command
 from octostore.cli.committing import commit_command
 from octostore.cli.demonstrating import demo_command
 from octostore.cli.explaining import explain_command
+from octostore.cli.issuing import issuers_command
 from octostore.cli.recording import (
     delegate_command,
     join_command,
@@ -55,7 +56,8 @@ _CommandLineError: type[Exception] = next(
 _ORDER: Final = (
     *("demo", "canonicalize", "explain", "resolutions", "cid", "run"),
     *("key", "profile", "claim", "commit", "withdraw", "link"),
-    *("delegate", "join", "revoke", "ingest", "who", "log", "map"),
+    *("delegate", "join", "revoke", "ingest", "who", "issuers"),
+    *("log", "map"),
     *("bundle", "verify"),
     *("check", "rebuild", "backup", "audit", "serve"),
 )
@@ -96,6 +98,7 @@ app.command("join")(join_command)
 app.command("revoke")(revoke_command)
 app.command("ingest")(ingest_command)
 app.command("who")(who_command)
+app.command("issuers")(issuers_command)
 app.add_typer(signing.app)
 app.add_typer(mapping.app)
 app.command("bundle")(bundle_command)
