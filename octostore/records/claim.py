@@ -9,7 +9,7 @@ Source: FORMATS 6; docs/spec/records.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import ClassVar, Final, Literal, Self, TypeAlias, cast, get_args
 
@@ -160,6 +160,27 @@ class Claim(RecordBase):
         return (self.invocation, self.result)
 
 
+#: The slots of a claim: to set them so takes half the time of `object.__setattr__`.
+_SLOTS: Final = {item.name: vars(Claim)[item.name].__set__ for item in fields(Claim)}
+_put_invocation = _SLOTS["invocation"]
+_put_network = _SLOTS["network"]
+_put_result = _SLOTS["result"]
+_put_failure = _SLOTS["failure"]
+_put_executor = _SLOTS["executor"]
+_put_job = _SLOTS["job"]
+_put_platform = _SLOTS["platform"]
+_put_dirs = _SLOTS["dirs"]
+_put_started = _SLOTS["started"]
+_put_finished = _SLOTS["finished"]
+_put_limits = _SLOTS["limits"]
+_put_resolutions = _SLOTS["resolutions"]
+_put_evidence = _SLOTS["evidence"]
+_put_at = _SLOTS["at"]
+_put_reveals = _SLOTS["reveals"]
+_put_withheld = _SLOTS["withheld"]
+_put_native = _SLOTS["native"]
+
+
 def checked_claim(
     invocation: CID,
     network: str,
@@ -175,24 +196,23 @@ def checked_claim(
     To check them again would cost more than reading the claim did.
     """
     claim = object.__new__(Claim)
-    put = object.__setattr__
-    put(claim, "invocation", invocation)
-    put(claim, "network", network)
-    put(claim, "result", result)
-    put(claim, "failure", None)
-    put(claim, "executor", executor)
-    put(claim, "job", job)
-    put(claim, "platform", platform)
-    put(claim, "dirs", ())
-    put(claim, "started", started)
-    put(claim, "finished", finished)
-    put(claim, "limits", None)
-    put(claim, "resolutions", _NO_RESOLUTIONS)
-    put(claim, "evidence", ())
-    put(claim, "at", ())
-    put(claim, "reveals", None)
-    put(claim, "withheld", ())
-    put(claim, "native", _NO_NATIVE)
+    _put_invocation(claim, invocation)
+    _put_network(claim, network)
+    _put_result(claim, result)
+    _put_failure(claim, None)
+    _put_executor(claim, executor)
+    _put_job(claim, job)
+    _put_platform(claim, platform)
+    _put_dirs(claim, ())
+    _put_started(claim, started)
+    _put_finished(claim, finished)
+    _put_limits(claim, None)
+    _put_resolutions(claim, _NO_RESOLUTIONS)
+    _put_evidence(claim, ())
+    _put_at(claim, ())
+    _put_reveals(claim, None)
+    _put_withheld(claim, ())
+    _put_native(claim, _NO_NATIVE)
     return claim
 
 
