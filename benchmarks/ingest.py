@@ -4,12 +4,15 @@
     python -m benchmarks.ingest --claims 1000000
     python -m benchmarks.ingest --per-statement 4096 --per-commit 8192
     python -m benchmarks.ingest --per-statement 1               a signature each
+    python -m benchmarks.ingest --alone                         without a worker
 
 Per size: a fresh store, deliveries of the workload one after the other, each one
-CAR and one commit. After each, the same new blocks go through bare LMDB (R and A
-of limits.py) and its signatures through bare PyNaCl. `ratio_r` is the rate of the
-store divided by that of R; `windows` is the same inside each stretch of the way.
-Making the claims is not measured.
+CAR and one commit. They come in stretches, each a call of `ingest_cars`, so that a
+worker is started in each (ADR 21). After a stretch, the same new blocks go through
+bare LMDB (R and A of limits.py), commit by commit, and the signatures through bare
+PyNaCl, on one core. `ratio_r` is the rate of the store divided by that of R;
+`windows` is the same inside each part of the way. `store_cpu` is of the writer,
+`worker_cpu` of the process beside it. Making the claims is not measured.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +41,7 @@ from benchmarks.limits import (
 )
 from benchmarks.workload import Delivery, Shape, deliveries
 from octostore import tables
+from octostore.ahead import WORKER_AFTER_BYTES
 from octostore.cli import GARBAGE_AFTER
 from octostore.engines import ENGINES
 from octostore.store import Octostore
@@ -46,6 +50,13 @@ from octostore.store import Octostore
 WINDOWS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 
 SIZES = (10_000, 100_000)
+
+#: Claims between two looks at the limits: several seconds, so that starting a worker
+#: shows as it does in a large delivery.
+STRETCH = 100_000
+
+#: More bytes than any delivery has.
+_NEVER = 1 << 60
 
 
 @dataclass
@@ -74,12 +85,34 @@ class _Spent:
         return found
 
 
-def measure(shape: Shape, folder: Path, engine: str) -> dict[str, object]:
+def stretches(shape: Shape, most: int) -> Iterator[list[Delivery]]:
+    """The workload in parts of so many claims, and of fewer where a window ends."""
+    part: list[Delivery] = []
+    count = done = 0
+    for delivery in deliveries(shape):
+        part.append(delivery)
+        before, count, done = done, count + delivery.claims, done + delivery.claims
+        if count >= most or _ends_window(before, done):
+            yield part
+            part, count = [], 0
+    if part:
+        yield part
+
+
+def _ends_window(before: int, now: int) -> bool:
+    return any(before < end <= now for end in WINDOWS)
+
+
+def measure(
+    shape: Shape, folder: Path, engine: str, stretch: int, worker_after_bytes: int
+) -> dict[str, object]:
     """Bring the claims of a shape into a fresh store in the folder."""
     whole, window = _Spent(), _Spent()
     windows: list[dict[str, object]] = []
     payload = 0
     cpu = 0.0
+    worker = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begin_worker = worker.ru_utime + worker.ru_stime
     with ExitStack() as open_:
         store = open_.enter_context(Octostore.open(folder / "store", engine=engine))
         r, a = BareR(folder / "r"), BareA(folder / "a")
@@ -92,30 +125,43 @@ def measure(shape: Shape, folder: Path, engine: str) -> dict[str, object]:
             "sha256": bare_sha256,
             "decode": bare_decode,
         }
-        for delivery in deliveries(shape):
-            payload += sum(len(block) for _, block in delivery.new)
+        for some in stretches(shape, stretch):
+            before, signed = whole.claims, sum(len(item.statements) for item in some)
+            payload += sum(len(block) for item in some for _, block in item.new)
+            cars = [io.BytesIO(item.car) for item in some]
+            gc.collect()
+            gc.freeze()  # what was made for the limits is not the store's to look at
             begin_cpu, begin = time.process_time(), time.perf_counter()
-            receipt = store.ingest_car(io.BytesIO(delivery.car))
+            receipts = list(
+                store.ingest_cars(cars, worker_after_bytes=worker_after_bytes)
+            )
             spent = time.perf_counter() - begin
             cpu += time.process_time() - begin_cpu
-            assert len(receipt.accepted) == len(delivery.statements)  # noqa: S101
-            assert receipt.sound and not receipt.skipped  # noqa: S101, PT018
+            gc.unfreeze()
+            assert sum(len(item.accepted) for item in receipts) == signed  # noqa: S101
+            assert all(item.sound and not item.skipped for item in receipts)  # noqa: S101
             for part in (whole, window):
-                part.claims += delivery.claims
-                part.signatures += len(delivery.statements)
+                part.claims += sum(item.claims for item in some)
+                part.signatures += signed
                 part.add("store", spent)
             for name, call in calls.items():
-                seconds = call(delivery)
+                seconds = sum(call(item) for item in some)
                 whole.add(name, seconds)
                 window.add(name, seconds)
-            if whole.claims in WINDOWS or whole.claims == shape.claims:
+            if _ends_window(before, whole.claims) or whole.claims == shape.claims:
                 windows.append({"up_to": whole.claims} | window.rates())
                 window = _Spent()
+    worker = resource.getrusage(resource.RUSAGE_CHILDREN)
+    beside = worker.ru_utime + worker.ru_stime - begin_worker
     us = {name: round(s / whole.claims * 1e6, 2) for name, s in whole.seconds.items()}
     return {
         "claims": shape.claims,
         **whole.rates(),
-        "us_per_claim": us | {"store_cpu": round(cpu / whole.claims * 1e6, 2)},
+        "us_per_claim": us
+        | {
+            "store_cpu": round(cpu / whole.claims * 1e6, 2),
+            "worker_cpu": round(beside / whole.claims * 1e6, 2),
+        },
         "windows": windows,
         "bytes_per_claim": _sizes(folder / "store", whole.claims, payload),
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10,
@@ -162,19 +208,25 @@ def main() -> None:
     parser.add_argument("--thin", action="store_true", help="send only what is new")
     parser.add_argument("--engine", choices=sorted(ENGINES), default="lmdb")
     parser.add_argument("--folder", type=Path, help="on the disk to be measured")
+    parser.add_argument("--stretch", type=int, default=STRETCH, metavar="CLAIMS")
+    parser.add_argument("--alone", action="store_true", help="start no worker")
     given = parser.parse_args()
+    after = _NEVER if given.alone else WORKER_AFTER_BYTES
     gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])  # as the command does
     sizes = []
     for claims in given.claims:
         shape = Shape(claims, given.per_statement, given.per_commit, given.thin)
         with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-            sizes.append(measure(shape, Path(folder), given.engine))
+            sizes.append(
+                measure(shape, Path(folder), given.engine, given.stretch, after)
+            )
     report = {
         "machine": machine(),
         "engine": given.engine,
         "per_statement": given.per_statement,
         "per_commit": given.per_commit,
         "thin": given.thin,
+        "alone": given.alone,
         "sizes": sizes,
     }
     print(json.dumps(report, indent=2))

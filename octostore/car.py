@@ -15,7 +15,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO, Final, NamedTuple, TypeAlias
+from typing import BinaryIO, Final, NamedTuple, Self, TypeAlias
 
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID, DAG_CBOR, SHA2_256
@@ -109,6 +109,20 @@ class CarReader:
         self._ahead = b""
         self._next = 0  # the next byte of `_ahead`
         self.roots = self._read_header()
+
+    @classmethod
+    def resumed(cls, stream: BinaryIO, roots: tuple[CID, ...], at: int) -> Self:
+        """Go on where another reader stopped: `stream` begins at byte `at`."""
+        reader = object.__new__(cls)
+        reader._stream, reader._block_bytes_max = stream, BLOCK_BYTES_MAX
+        reader._at, reader._ahead, reader._next = at, b"", 0
+        reader.roots = roots
+        return reader
+
+    @property
+    def rest(self) -> bytes:
+        """What was read ahead and not taken; the stream goes on behind it."""
+        return self._ahead[self._next :]
 
     @property
     def offset(self) -> int:

@@ -28,10 +28,10 @@ from invocation_spec.model import (
     program_from_block,
 )
 from octostore.errors import RecordError, StoreCorruptError
+from octostore.reading import CLAIM, INPUT, RESULT, Told
 from octostore.receipt import Skipped
 from octostore.records import Claim, Record, parse_record
 from octostore.result import Result
-from octostore.statement import SignedPart
 from octostore.usual import (
     Given,
     UsualClaim,
@@ -130,23 +130,31 @@ class _EmptyShelf:
 
 
 class Closure:
-    """Reads statements against a source of blocks, which must have been hashed."""
+    """Reads statements against a source of blocks, which must have been hashed.
 
-    def __init__(self, find: Find, shelf: Shelf | None = None) -> None:
+    `told` is what was read of some of these blocks before (`reading.read`).
+    """
+
+    def __init__(
+        self, find: Find, shelf: Shelf | None = None, told: Told | None = None
+    ) -> None:
         self._find = find
         self._shelf: Shelf = shelf or _EmptyShelf()
+        self._told: Told = {} if told is None else told
         self._kept: dict[tuple[object, bytes], object] = {}
-        self._read: tuple[SignedPart, dict[bytes, UsualClaim | None]] | None = None
+        self._read: tuple[tuple[bytes, ...], dict[bytes, UsualClaim | None]] | None = (
+            None
+        )
 
-    def needs(self, part: SignedPart) -> Needs:
-        """Which blocks the statement needs, and which of them are not there.
+    def needs(self, records: tuple[bytes, ...]) -> Needs:
+        """Which blocks a statement of these records needs, and which are not there.
 
         An invalid record needs only itself. What lies behind a missing block is
         not known yet, so ask again when it has come.
         """
         found: dict[bytes, bool] = {}
         reached: set[bytes] = set()
-        for digest, usual in self._records(part).items():
+        for digest, usual in self._records(records).items():
             if usual is None:
                 for other in self._reached(digest):
                     if other not in found:
@@ -159,13 +167,13 @@ class Closure:
             tuple(digest for digest, is_here in found.items() if not is_here),
         )
 
-    def facts(self, part: SignedPart) -> Iterator[Claimed | Fact | Skipped]:
-        """The records of a complete statement: valid, or skipped with the reason.
+    def facts(self, records: tuple[bytes, ...]) -> Iterator[Claimed | Fact | Skipped]:
+        """These records of a complete statement: valid, or skipped with the reason.
 
         Raises:
             StoreCorruptError: it is not complete.
         """
-        for digest, usual in self._records(part).items():
+        for digest, usual in self._records(records).items():
             claimed = None if usual is None else self._claimed(digest, usual)
             if claimed is not None:
                 yield claimed
@@ -185,10 +193,17 @@ class Closure:
 
     def given(self, digest: bytes) -> Given:
         """What an index needs of the same."""
+        told = self._told.get(digest)
+        if told is not None and told[0] == INPUT:
+            fields, data = cast("tuple[tuple[str, ...], tuple[bytes, ...]]", told[1:])
+            return Given(frozenset(fields), data, is_usual=True)
         return self._need(digest, _given)
 
     def outputs(self, digest: bytes) -> tuple[bytes, ...]:
         """The outputs, as bytes of CIDs, of a result which is there and valid."""
+        told = self._told.get(digest)
+        if told is not None and told[0] == RESULT:
+            return cast("tuple[bytes, ...]", told[1])
         return self._need(digest, _outputs)
 
     def ends(self, invocation: bytes) -> tuple[bytes, bytes]:
@@ -209,16 +224,19 @@ class Closure:
         value = Invocation.from_block(block)
         return value.program.digest, value.input.digest
 
-    def _records(self, part: SignedPart) -> dict[bytes, UsualClaim | None]:
+    def _records(self, records: tuple[bytes, ...]) -> dict[bytes, UsualClaim | None]:
         """The records in order; None for what is no usual claim, or not there."""
-        if self._read is None or self._read[0] is not part:
-            records: dict[bytes, UsualClaim | None] = {}
-            for cid in part.records:
-                digest = cid.raw[len(_OURS) :]
+        if self._read is None or self._read[0] is not records:
+            claims: dict[bytes, UsualClaim | None] = {}
+            for digest in records:
+                told = self._told.get(digest)
+                if told is not None and told[0] == CLAIM:
+                    claims[digest] = UsualClaim(*cast("tuple[bytes, bytes]", told[1:]))
+                    continue
                 block = self._find(digest)
-                records[digest] = None if block is None else usual_claim(block)
-            self._read = part, records
-            self._shelf.look_up(records)
+                claims[digest] = None if block is None else usual_claim(block)
+            self._read = records, claims
+            self._shelf.look_up(claims)
         return self._read[1]
 
     def _add_usual(

@@ -103,7 +103,7 @@ def blocks_of(store: Octostore, statements: Iterable[CID]) -> Iterator[Block]:
     closure = Closure(lambda digest: store.find(tables.our_cid(digest)))
     for cid in statements:
         statement = store.statement(cid)
-        needs = map(tables.our_cid, closure.needs(statement.part).present)
+        needs = map(tables.our_cid, closure.needs(statement.part.digests).present)
         for block in (statement.envelope_cid, *needs):
             if block not in seen:
                 seen.add(block)

@@ -18,6 +18,7 @@ Source: FORMATS 7; docs/spec/log.md.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -28,16 +29,17 @@ from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import CidError, EncodingError
 from octostore import tables
-from octostore.car import CarReader, Damaged, Sound
+from octostore.ahead import Batch, Coming
+from octostore.car import Damaged
 from octostore.closure import Needs
 from octostore.draft import Draft
 from octostore.engine import Engine
 from octostore.errors import CarError, StatementError
 from octostore.index import Index, append_entry
 from octostore.log import KIND_STATEMENT, Entry
+from octostore.reading import ENVELOPE_HEAD, REFUSED, STATEMENT, Verified, verified
 from octostore.receipt import Quarantined, Receipt, Skipped
 from octostore.spool import Spool
-from octostore.statement import ReceivedStatement, Statement
 
 __all__ = [
     "DAMAGED_MAX",
@@ -52,7 +54,7 @@ __all__ = [
 ]
 
 Item: TypeAlias = tuple[CID, bytes] | Damaged
-Delivery: TypeAlias = Iterable[Item]
+Delivery: TypeAlias = Iterable[Item] | Coming
 
 #: Statements that may wait; each has a signature, but anybody can make keys.
 PENDING_MAX: Final = 10_000
@@ -67,9 +69,6 @@ DAMAGED_MAX: Final = 1 << 16
 
 #: Rows of what waits that are looked at at once.
 _PAGE: Final = 1024
-
-#: An array of two whose first element is 64 bytes: only envelopes begin so.
-_ENVELOPE_HEAD: Final = b"\x82\x58\x40"
 
 
 def ingest(
@@ -96,12 +95,11 @@ def ingest(
     was_cut_off = is_cut_off(engine)
     with Spool(folder) as spool, Draft(engine, tables.DELIVERING) as draft:
         door = _Door(draft, spool, in_order=in_order)
-        envelopes = door.stage(delivery, roots)
+        door.stage(delivery, roots)
         if in_order:
             door.follow(roots)
         else:
-            for envelope in envelopes:
-                door.take(envelope)
+            door.take_rest()
             door.complete(spool)
             if was_cut_off:
                 door.complete(door.arrived())
@@ -138,56 +136,76 @@ class _Door:
         self._draft = draft
         self._spool = spool
         self._in_order = in_order
-        self._index = Index(draft, self._find)
+        self._index = Index(draft, self._find, spool.told)
+        self._envelopes: set[CID] = set()
+        self._untaken: deque[CID] = deque()
+        self._is_early = not in_order
         self._accepted: dict[CID, None] = {}
         self._known: dict[CID, None] = {}
         self._pending: dict[CID, None] = {}
-        self._quarantined: dict[Quarantined, None] = {}
+        #: What is quarantined: blocks as they come, and what is no statement.
+        self._damaged: dict[Quarantined, None] = {}
+        self._refused: dict[Quarantined, None] = {}
         self._skipped: list[Skipped] = []
         self._malformed: str | None = None
         self._waiting_before = sum(1 for _ in draft.scan(tables.PENDING.name))
         self._quarantined_before = sum(1 for _ in draft.scan(tables.QUARANTINE.name))
 
-    def stage(self, delivery: Delivery, roots: Sequence[CID]) -> list[CID]:
-        """Lay all blocks down, hashed; returns those to take for statements."""
+    def stage(self, delivery: Delivery, roots: Sequence[CID]) -> None:
+        """Lay all blocks down, hashed, and see which are to be taken for statements.
+
+        Those that are whole when another one follows are taken at once, in their
+        order, while a worker reads on.
+        """
         absent = dict.fromkeys(roots)
-        envelopes: dict[CID, None] = {}
-        items: Iterable[list[Sound] | Item] = (
-            delivery.hashed() if isinstance(delivery, CarReader) else delivery
+        items: Iterable[Batch | Item] = (
+            delivery.hashed() if isinstance(delivery, Coming) else delivery
         )
         root_digests = {cid.digest for cid in roots if tables.is_ours(cid)}
         try:
             for item in items:
-                if not isinstance(item, list):
-                    self._examine(item, absent, envelopes)
+                if not isinstance(item, Batch):
+                    self._examine(item, absent)
                     continue
-                self._spool.add_all(item)
-                for digest, block in item:
-                    if block.startswith(_ENVELOPE_HEAD) or digest in root_digests:
+                self._spool.add_all(*item)
+                for digest, block in item.blocks:
+                    if block.startswith(ENVELOPE_HEAD) or digest in root_digests:
                         cid = tables.our_cid(digest)
                         absent.pop(cid, None)
-                        envelopes[cid] = None
+                        self._add_envelope(cid)
+                self._take_whole()
         except CarError as error:
             self._malformed = str(error)
         if absent and self._malformed is None:
             self._malformed = f"root {next(iter(absent))} is not in the delivery"
-        return list(envelopes)
+
+    def _add_envelope(self, cid: CID) -> None:
+        if cid not in self._envelopes:
+            self._envelopes.add(cid)
+            self._untaken.append(cid)
+
+    def _take_whole(self) -> None:
+        """Take statements that are whole, up to the last, to which more may belong."""
+        while self._is_early and len(self._untaken) > 1:
+            if self._take(self._untaken[0]):
+                self._untaken.popleft()
+            else:
+                self._is_early = False  # nor any behind it: their order is kept
 
     def _examine(
         self,
         item: Item,
         absent: dict[CID, None],
-        envelopes: dict[CID, None],
     ) -> None:
         """Lay down one block that nobody has hashed, or that is of no usual kind."""
         cid = _cid_of(item)
-        is_root = cid in absent or cid in envelopes
+        is_root = cid in absent or cid in self._envelopes
         absent.pop(cid, None)  # type: ignore[arg-type] # None is no root
         if cid is None or not (is_root or tables.is_ours(cid)):
             return
         if self._lay_down(cid, item, is_root=is_root):
-            envelopes[cid] = None
-        if len(self._quarantined) > DAMAGED_MAX:
+            self._add_envelope(cid)
+        if len(self._damaged) > DAMAGED_MAX:
             raise CarError(f"more than {DAMAGED_MAX} damaged blocks; gave up")
 
     def follow(self, roots: Sequence[CID]) -> None:
@@ -196,20 +214,35 @@ class _Door:
             before = len(self._accepted)
             if self._find(root.digest) is None:
                 return
-            self.take(root)
+            self._take(root)
             if len(self._accepted) == before:
                 return
 
-    def take(self, envelope: CID) -> None:
-        """Decide about one block that should be a statement."""
+    def take_rest(self) -> None:
+        """Take what is left: now all is here that will come."""
+        self._is_early = False
+        for envelope in self._untaken:
+            self._take(envelope)
+
+    def _take(self, envelope: CID) -> bool:
+        """Decide about one block that should be a statement.
+
+        While more is to come, only if it is whole; whether it was decided.
+        """
         block = self._find(envelope.digest)
         assert block is not None, "staged before"  # noqa: S101
+        told = self._spool.told.get(envelope.digest)
+        if told is not None and told[0] == STATEMENT:
+            return self._decide(Verified(*told[1:]), block)  # type: ignore[arg-type] # as it was made
+        if told is not None and told[0] == REFUSED:
+            self._quarantine(self._refused, envelope, str(told[1]), block)
+            return True
         try:
-            statement = ReceivedStatement.from_block(block).verify()
+            statement = verified(block)
         except (EncodingError, StatementError) as error:
-            self._quarantine(envelope, str(error), block)
-            return
-        self._decide(statement)
+            self._quarantine(self._refused, envelope, str(error), block)
+            return True
+        return self._decide(statement, block)
 
     def complete(self, arrived: Iterable[bytes]) -> None:
         """Try again what waited for these blocks, which are here now."""
@@ -238,7 +271,7 @@ class _Door:
         """
         if not self._pending:
             return
-        refused = {item.cid for item in self._quarantined}
+        refused = {item.cid for item in self._damaged | self._refused}
         for cid in map(tables.our_cid, self._spool):
             block = None if cid in refused else self._spool.find(cid.digest)
             if block is not None:
@@ -251,7 +284,7 @@ class _Door:
             accepted=tuple(self._accepted),
             known=tuple(self._known),
             pending=tuple(self._pending),
-            quarantined=tuple(self._quarantined),
+            quarantined=tuple(self._damaged | self._refused),
             skipped=tuple(self._skipped),
             checkpoint=self._draft.view.checkpoint(),
             malformed=self._malformed,
@@ -270,100 +303,113 @@ class _Door:
     ) -> bool:
         """Spool a block if it is sound; whether it is to be taken for a statement."""
         if isinstance(item, Damaged):
-            self._quarantine(cid, str(item.error), None)
+            self._quarantine(self._damaged, cid, str(item.error), None)
             return False
         block = item[1]
         if len(block) > BLOCK_BYTES_MAX:
             reason = f"{len(block)} bytes; a block has at most {BLOCK_BYTES_MAX}"
-            self._quarantine(cid, reason, None)
+            self._quarantine(self._damaged, cid, reason, None)
             return False
         if not tables.is_ours(cid):
-            self._quarantine(cid, "a root is no statement: not dag-cbor", block)
+            self._quarantine(
+                self._damaged, cid, "a root is no statement: not dag-cbor", block
+            )
             return False
         if not cid.matches(block):
-            self._quarantine(cid, "the bytes hash to another CID", block)
+            self._quarantine(self._damaged, cid, "the bytes hash to another CID", block)
             return False
         self._spool.add(cid.digest, block)
-        return is_root or block.startswith(_ENVELOPE_HEAD)
+        return is_root or block.startswith(ENVELOPE_HEAD)
 
-    def _decide(self, statement: Statement) -> None:
-        if self._draft.view.index(statement.cid) is not None:
-            self._known[statement.cid] = None
-            return
-        needs = self._index.closure.needs(statement.part)
-        if needs.missing and self._in_order:
-            self._pending[statement.cid] = None
-        elif needs.missing:
-            self._hold(statement, needs)
+    def _decide(self, statement: Verified, envelope: bytes) -> bool:
+        part = tables.our_cid(statement.part)
+        if self._draft.get(tables.PARTS.name, statement.part) is not None:
+            self._known[part] = None
+            return True
+        needs = self._index.closure.needs(statement.records)
+        if not needs.missing:
+            self._accept(statement, envelope, needs)
+        elif self._is_early:
+            return False
+        elif self._in_order:
+            self._pending[part] = None
         else:
-            self._accept(statement, needs)
+            self._hold(statement, envelope, needs)
+        return True
 
-    def _accept(self, statement: Statement, needs: Needs) -> None:
-        held = self._held(statement.cid)
+    def _accept(self, statement: Verified, envelope: bytes, needs: Needs) -> None:
+        held = self._held(statement.part)
         if held is not None:  # its first valid envelope is the one to log
-            statement = ReceivedStatement.from_block(held).verify()
-        self._keep_blocks(statement, needs)
+            statement, envelope = verified(held), held
+        self._keep_blocks(statement, envelope, needs)
         index = self._draft.view.frontier().size
         self._skipped += self._index.add_statement(statement, index)
-        append_entry(self._draft, Entry(KIND_STATEMENT, statement.envelope_cid))
+        append_entry(
+            self._draft, Entry(KIND_STATEMENT, tables.our_cid(statement.envelope))
+        )
         if held is not None:
             # In the batch of the entry: until then it must not cease to wait.
-            pending = tables.PENDING.key.encode(statement.cid)
-            self._draft.delete(tables.PENDING.name, pending)
-        self._accepted[statement.cid] = None
+            self._draft.delete(tables.PENDING.name, statement.part)
+        self._accepted[tables.our_cid(statement.part)] = None
         self._draft.commit_if_large()
 
-    def _hold(self, statement: Statement, needs: Needs) -> None:
+    def _hold(self, statement: Verified, envelope: bytes, needs: Needs) -> None:
         """Keep what came of an incomplete statement, and what it waits for."""
-        is_new = self._held(statement.cid) is None
+        part = tables.our_cid(statement.part)
+        is_new = self._held(statement.part) is None
         if is_new and self._waiting_before + len(self._pending) >= PENDING_MAX:
             self._quarantine(
-                statement.envelope_cid,
+                self._refused,
+                tables.our_cid(statement.envelope),
                 f"incomplete, and {PENDING_MAX} statements wait already;"
                 " send it with its blocks",
                 None,
             )
             return
-        self._keep_blocks(statement, needs)
+        self._keep_blocks(statement, envelope, needs)
         if is_new:  # with all that it waits for in one batch
-            self._draft.put(
-                tables.PENDING.name,
-                tables.PENDING.key.encode(statement.cid),
-                tables.BLOCK_VALUE.encode(statement.envelope_cid),
-            )
+            self._draft.put(tables.PENDING.name, statement.part, statement.envelope)
         for missing in map(tables.our_cid, needs.missing):
-            waiting = tables.WAITING.key.encode(missing, statement.cid)
-            self._draft.put(tables.WAITING.name, waiting, b"")
-        self._pending[statement.cid] = None
+            self._draft.put(
+                tables.WAITING.name, tables.WAITING.key.encode(missing, part), b""
+            )
+        self._pending[part] = None
         self._draft.commit_if_large()
 
     def _retry(self, part: CID) -> None:
-        held = self._held(part)
+        held = self._held(part.digest)
         if held is not None:
-            self._decide(ReceivedStatement.from_block(held).verify())
+            self._decide(verified(held), held)
 
-    def _held(self, part: CID) -> bytes | None:
+    def _held(self, part: bytes) -> bytes | None:
         """The envelope of a statement that waits, or None."""
-        row = self._draft.get(tables.PENDING.name, tables.PENDING.key.encode(part))
+        row = self._draft.get(tables.PENDING.name, part)
         if row is None:
             return None
         return self._draft.view.get(tables.BLOCK_VALUE.decode(row)[0])
 
-    def _keep_blocks(self, statement: Statement, needs: Needs) -> None:
-        self._draft.add(statement.envelope_cid.digest, statement.envelope)
+    def _keep_blocks(self, statement: Verified, envelope: bytes, needs: Needs) -> None:
+        self._draft.add(statement.envelope, envelope)
         for digest in needs.present:
             block = self._spool.find(digest)
             if block is not None:
                 self._draft.add(digest, block)
                 self._draft.commit_if_large()
 
-    def _quarantine(self, cid: CID, reason: str, block: bytes | None) -> None:
-        self._quarantined[Quarantined(cid, reason)] = None
+    def _quarantine(
+        self,
+        kind: dict[Quarantined, None],
+        cid: CID,
+        reason: str,
+        block: bytes | None,
+    ) -> None:
+        kind[Quarantined(cid, reason)] = None
         row: dict[str, dagcbor.Ipld] = {"cid": cid, "reason": reason}
         if block is not None and len(block) <= QUARANTINE_BLOCK_BYTES_MAX:
             row["block"] = block
         key = hashlib.sha256(cid.raw + (block or b"")).digest()
-        if self._quarantined_before + len(self._quarantined) <= QUARANTINE_MAX:
+        count = len(self._damaged) + len(self._refused)
+        if self._quarantined_before + count <= QUARANTINE_MAX:
             self._draft.put(tables.QUARANTINE.name, key, dagcbor.encode(row))
 
 

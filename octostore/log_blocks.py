@@ -72,7 +72,7 @@ def closures(entries: Iterable[Entry], find: Find) -> Iterator[Block]:
         needed = [entry.block.digest]
         if entry.kind == KIND_STATEMENT:
             part = ReceivedStatement.from_block(block).part
-            needed += closure.needs(part).present
+            needed += closure.needs(part.digests).present
         for digest in needed:
             if digest not in seen:
                 seen.add(digest)

@@ -19,6 +19,7 @@ from octostore.log import KIND_STATEMENT, Frontier, grown, leaf_hash
 from octostore.map.heads import index_head, last_head
 from octostore.map.update import derive
 from octostore.packed import unpack
+from octostore.reading import Verified
 
 __all__ = ["is_unfinished", "rebuild"]
 
@@ -89,7 +90,7 @@ def _read_log(draft: Draft, progress: Callable[[int, int], None]) -> None:
             raise StoreCorruptError("its hashes differ", at=f"entry {index}")
         if draft.view.entry(index).kind == KIND_STATEMENT:
             _, received = draft.view.envelope(index)
-            rows.add_statement(received.verify(), index)
+            rows.add_statement(Verified.of(received.verify()), index)
         else:
             index_head(draft, index, draft.view.get(draft.view.entry(index).block))
         draft.put(tables.META.name, tables.FRONTIER, frontier)

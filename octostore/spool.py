@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import BinaryIO, Final, Self, cast
 
 from octostore.errors import CarError, StoreError, StoreFullError
+from octostore.reading import Told
 
 __all__ = ["SPOOL_BLOCKS_MAX", "SPOOL_MEMORY_BYTES", "Spool"]
 
@@ -30,6 +31,8 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._memory: dict[bytes, bytes] = {}
+        #: What was read of blocks in memory before they came here.
+        self.told: Told = {}
         self._memory_bytes = 0
         self._file: BinaryIO | None = None
         self._places: dict[bytes, tuple[int, int]] = {}
@@ -68,8 +71,10 @@ class Spool:
                 return
         self._write(digest, block)
 
-    def add_all(self, blocks: list[tuple[bytes, bytes]]) -> None:
+    def add_all(self, blocks: list[tuple[bytes, bytes]], told: Told) -> None:
         """Lay blocks down that were hashed before, as `add` does one by one.
+
+        What was told of them stays in memory if they do.
 
         Raises:
             CarError: more blocks than one delivery may have.
@@ -82,6 +87,7 @@ class Spool:
                 self.add(digest, block)
             return
         self._memory_bytes = size
+        self.told |= told
         for digest, block in blocks:
             self._memory.setdefault(digest, block)
 

@@ -133,6 +133,12 @@ class SignedPart:
         return {"h": VARSIG_HEADER, STATEMENT_TAG: payload}
 
     @property
+    def digests(self) -> tuple[bytes, ...]:
+        """The digests of the records."""
+        at = len(_OUR_BLOCK)
+        return tuple([record.raw[at:] for record in self.records])
+
+    @property
     def block(self) -> bytes:
         """The bytes that are signed."""
         return dagcbor.encode(self.to_ipld())

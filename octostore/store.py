@@ -11,7 +11,7 @@ deliveries one after the other. Source: DESIGN 4; docs/spec/log.md.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import EncodingError
 from octostore import tables
-from octostore.car import CarReader
+from octostore.ahead import WORKER_AFTER_BYTES, ReadAhead
 from octostore.engine import Engine, Row
 from octostore.engines import engine_of, open_engine
 from octostore.errors import (
@@ -175,11 +175,28 @@ class Octostore:
 
     def ingest_car(self, stream: BinaryIO) -> Receipt:
         """Take what a CAR v1 holds, read as a stream; see `ingest`."""
-        try:
-            reader = CarReader(stream)
-        except CarError as error:
-            return Receipt((), (), (), (), (), self.checkpoint(), str(error))
-        return self.ingest(reader, reader.roots)
+        (receipt,) = self.ingest_cars([stream])
+        return receipt
+
+    def ingest_cars(
+        self,
+        streams: Iterable[BinaryIO],
+        *,
+        worker_after_bytes: int = WORKER_AFTER_BYTES,
+    ) -> Iterator[Receipt]:
+        """Take one CAR after the other, and give a receipt for each; see `ingest`.
+
+        Past `worker_after_bytes` a process beside this one reads on (ahead.py), so
+        the next stream is asked for while the last is still taken; it may be closed
+        when the one behind it is asked for.
+        """
+        with ReadAhead(streams, worker_after_bytes=worker_after_bytes) as coming:
+            for delivery in coming:
+                if isinstance(delivery, CarError):
+                    reason, now = str(delivery), self.checkpoint()
+                    yield Receipt((), (), (), (), (), now, reason)
+                else:
+                    yield self.ingest(delivery, delivery.roots)
 
     def add_bytes(self, data: bytes, *, bytes_max: int = BLOCK_BYTES_MAX) -> CID:
         """Keep bytes (code, data, outputs) and return their raw sha2-256 CID.

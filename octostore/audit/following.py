@@ -171,7 +171,7 @@ class Follower:
         if block is None:
             return ()
         try:
-            needs = closure.needs(ReceivedStatement.from_block(block).part)
+            needs = closure.needs(ReceivedStatement.from_block(block).part.digests)
         except (EncodingError, StatementError):
             return ()
         return tuple(map(CID.of_block_digest, needs.present + needs.missing))
@@ -193,7 +193,7 @@ class Follower:
             earlier = self._logged(before, bytes(other))
             blocks = {root: block, other.block: self.store.get(other.block)}
             return _bad(BadEntry(entry, earlier, blocks))
-        needs = Closure(self._find_digest).needs(statement.part)
+        needs = Closure(self._find_digest).needs(statement.part.digests)
         if not needs.missing:
             raise StoreCorruptError("a whole statement is not logged", at=str(root))
         missing = tuple(map(CID.of_block_digest, needs.missing))

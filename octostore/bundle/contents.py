@@ -123,7 +123,7 @@ def _order(spool: Spool, statements: Iterable[Statement]) -> Iterator[CID]:
     seen: set[CID] = set()
     closure = Closure(spool.find)
     for statement in statements:
-        needs = closure.needs(statement.part)
+        needs = closure.needs(statement.part.digests)
         if needs.missing:
             raise ProofError(
                 f"its block {our_cid(needs.missing[0])} is absent",

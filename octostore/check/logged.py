@@ -17,6 +17,7 @@ from octostore.log import (
     leaf_hash,
 )
 from octostore.map.heads import index_head
+from octostore.reading import Verified
 from octostore.row_words import value_words
 from octostore.statement import ReceivedStatement
 from octostore.tlog.merkle import HASH_BYTES
@@ -82,7 +83,7 @@ class _Reader:
         before = self._draft.view.index(statement.cid)
         if before is not None:
             raise StoreCorruptError(f"{statement.cid} is entry {before} already")
-        self._index.add_statement(statement, index)
+        self._index.add_statement(Verified.of(statement), index)
         self._draft.commit_if_large()
 
 

@@ -70,7 +70,7 @@ def _held(view: View, key: bytes, value: bytes) -> Statement:
 
 
 def _check_waits(view: View, closure: Closure, statement: Statement) -> None:
-    for missing in map(tables.our_cid, closure.needs(statement.part).missing):
+    for missing in map(tables.our_cid, closure.needs(statement.part.digests).missing):
         row = tables.WAITING.key.encode(missing, statement.cid)
         if view.rows.get(tables.WAITING.name, row) is None:
             raise StoreCorruptError(f"{missing} is missing, and not waited for")

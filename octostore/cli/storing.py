@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, BinaryIO, NoReturn, cast
 
@@ -69,25 +70,30 @@ def _ingest(
         def taken() -> int:
             return open_store.checkpoint().size - before
 
-        return [
-            _each(name, open_store.ingest_car, taken, as_json=as_json) for name in files
-        ]
+        with closing(_streams(files, taken, as_json=as_json)) as streams:
+            return list(open_store.ingest_cars(streams))
+
+
+def _streams(
+    files: Sequence[str], taken: Callable[[], int], *, as_json: bool
+) -> Generator[BinaryIO, None, None]:
+    """One file after the other, each closed when the next is asked for."""
+    for name in files:
+        with (
+            opened(name) as stream,
+            metered(stream, name, taken, as_json=as_json) as shown,
+        ):
+            yield shown
 
 
 def _send(files: Sequence[str], server: str, *, as_json: bool) -> list[Receipt]:
     with Remote(server) as remote:
-        return [_each(name, remote.send, None, as_json=as_json) for name in files]
+        return [_each(name, remote, as_json=as_json) for name in files]
 
 
-def _each(
-    name: str,
-    take: Callable[[BinaryIO], Receipt],
-    taken: Callable[[], int] | None,
-    *,
-    as_json: bool,
-) -> Receipt:
-    with opened(name) as stream, metered(stream, name, taken, as_json=as_json) as shown:
-        return take(shown)
+def _each(name: str, remote: Remote, *, as_json: bool) -> Receipt:
+    with opened(name) as stream, metered(stream, name, as_json=as_json) as shown:
+        return remote.send(shown)
 
 
 def _complain(name: str, receipt: Receipt) -> None:

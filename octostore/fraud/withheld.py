@@ -156,7 +156,7 @@ class Withheld:
             return set()
         part = ReceivedStatement.from_block(block).verify().part
         closure = Closure(lambda digest: self.blocks.get(CID.of_block_digest(digest)))
-        return set(map(CID.of_block_digest, closure.needs(part).missing))
+        return set(map(CID.of_block_digest, closure.needs(part.digests).missing))
 
 
 def _time(seconds: int) -> str:
