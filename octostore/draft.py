@@ -7,7 +7,7 @@ A draft that is dropped has changed nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
@@ -28,6 +28,7 @@ GROUP_ROWS: Final = 1 << 16
 _KEPT_MAX: Final = 1 << 16
 
 _MARKED: Final = b"1"
+_BLOCKS: Final = tables.BLOCKS.name
 
 
 class Draft:
@@ -50,6 +51,7 @@ class Draft:
         self._absent: set[bytes] = set()
         last = self._base.last(tables.BLOCKS.name)
         self._next = tables.BLOCKS.key.decode(last[0])[0] + 1 if last else 0
+        self._fresh = tables.no_of(self._next)
 
     def __enter__(self) -> Self:
         return self
@@ -68,6 +70,13 @@ class Draft:
             return self._changes[table][key]
         except KeyError:
             return self._base.get(table, key)
+
+    def get_of(self, table: str, no: bytes) -> bytes | None:
+        """The value under the number of a block; no commit has one of a new block."""
+        changed = self._changes[table]
+        if no in changed:
+            return changed[no]
+        return None if no >= self._fresh else self._base.get(table, no)
 
     def get_many(self, table: str, keys: Iterable[bytes]) -> dict[bytes, bytes]:
         """Those that are there, as changed or as they were."""
@@ -114,7 +123,10 @@ class Draft:
         if len(self._at) + len(self._absent) > _KEPT_MAX:
             self._at.clear()
             self._absent.clear()
-        wanted = {digest for digest in digests if digest not in self._at}
+        at, absent = self._at, self._absent
+        wanted = {item for item in digests if item not in at and item not in absent}
+        if not wanted:
+            return
         found = self.get_many(tables.AT.name, wanted)
         self._at.update(found)
         self._absent.update(wanted - found.keys())
@@ -128,7 +140,7 @@ class Draft:
 
     def no(self, digest: bytes) -> bytes:
         """The same of a block that is known to be there."""
-        no = self.find_no(digest)
+        no = self._at.get(digest) or self.find_no(digest)
         assert no is not None, f"{digest.hex()} was to be added first"  # noqa: S101
         return no
 
@@ -144,6 +156,27 @@ class Draft:
         self._changes[tables.AT.name][digest] = self._at[digest] = no
         self._bytes += len(value) + len(digest) + 2 * len(no)
         self._rows += 2
+
+    def add_all(
+        self, digests: Sequence[bytes], find: Callable[[bytes], bytes | None]
+    ) -> None:
+        """Keep those of these blocks that are new and that `find` has, in one go."""
+        self.look_up(digests)
+        at, absent = self._at, self._absent
+        numbers, blocks = self._changes[tables.AT.name], self._changes[_BLOCKS]
+        for digest in digests:
+            if digest in at or (block := find(digest)) is None:
+                continue
+            absent.discard(digest)
+            no = self._next.to_bytes(tables.NO_BYTES, "big")
+            self._next += 1
+            value = blocks[no] = pack(block)
+            numbers[digest] = at[digest] = no
+            self._bytes += len(value) + len(digest) + 2 * len(no)
+            self._rows += 2
+            if self.is_large:
+                self.commit_if_large()
+                numbers, blocks = self._changes[tables.AT.name], self._changes[_BLOCKS]
 
     def add_block(self, block: bytes) -> None:
         """Keep this block under a new number if it is new."""
@@ -183,6 +216,7 @@ class Draft:
         self._changes = _nothing()
         self._bytes = self._rows = 0
         self._base = self._open.enter_context(self._engine.snapshot())
+        self._fresh = tables.no_of(self._next)
 
 
 def _nothing() -> dict[str, dict[bytes, bytes | None]]:

@@ -12,9 +12,9 @@ Source: FORMATS 3 (nonce), 6 (withheld), 7; tables.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 from invocation_spec.model import Invocation, Program, WasiProgram
 from octostore import tables
@@ -22,7 +22,7 @@ from octostore.closure import Claimed, Closure, Fact, Find, Ran
 from octostore.draft import Draft
 from octostore.keys import PublicKey
 from octostore.log import INDEX_BYTES, Entry, Frontier, grown, leaf_hash
-from octostore.reading import Told, Verified
+from octostore.reading import CLAIM, Told, Verified
 from octostore.receipt import Skipped
 from octostore.records import (
     Delegation,
@@ -35,7 +35,7 @@ from octostore.records import (
 from octostore.tables import Known, Role
 from octostore.usual import Given, UsualClaim
 
-__all__ = ["Index", "append_entry"]
+__all__ = ["Index", "append_entry", "log_size"]
 
 _NOTHING: Final = b""
 _EMPTY: Final = bytes(Frontier())
@@ -54,12 +54,21 @@ def append_entry(draft: Draft, entry: Entry) -> int:
     With it go the hashes of all subtrees that it completes (tables.py).
     """
     raw = bytes(entry)
-    before = draft.get(tables.META.name, tables.FRONTIER) or _EMPTY
+    before = _frontier(draft)
     index, frontier, hashes = grown(before, leaf_hash(raw))
     # As `LOG.key` and `LOG_VALUE` would spell them, without a call for each part.
     draft.put(tables.LOG.name, before[:INDEX_BYTES], raw + hashes)
     draft.put(tables.META.name, tables.FRONTIER, frontier)
     return index
+
+
+def log_size(draft: Draft) -> int:
+    """How many entries the log has: the place of the next."""
+    return int.from_bytes(_frontier(draft)[:INDEX_BYTES], "big")
+
+
+def _frontier(draft: Draft) -> bytes:
+    return draft.get(tables.META.name, tables.FRONTIER) or _EMPTY
 
 
 class Index:
@@ -75,12 +84,16 @@ class Index:
         self.made: set[bytes] = set()
         self.closure = Closure(find, self, told)
         self._shared: set[bytes] = set()
+        self._looked_up: set[bytes] = set()
 
     def look_up(self, records: Mapping[bytes, UsualClaim | None]) -> None:
         """Find out what is known of these records and of what they name."""
-        for kept in (self.settled, self.made, self._shared):
+        if self._looked_up.issuperset(records):
+            return
+        for kept in (self.settled, self.made, self._shared, self._looked_up):
             if len(kept) > _KEPT_MAX:
                 kept.clear()
+        self._looked_up.update(records)
         draft = self._draft
         claims = {claim for claim in records.values() if claim is not None}
         invocations = {claim.invocation for claim in claims}
@@ -101,6 +114,17 @@ class Index:
         }
         found = draft.get_many(tables.MADE.name, pairs)
         self.made.update(pairs[key] for key in found)
+
+    def look_ahead(self, blocks: Iterable[tuple[bytes, bytes]], told: Told) -> None:
+        """The same of all that came at once, before it is known who needs it."""
+        self._draft.look_up([digest for digest, _ in blocks])
+        self.look_up(
+            {
+                digest: UsualClaim(*cast("tuple[bytes, bytes]", what[1:]))
+                for digest, what in told.items()
+                if what[0] == CLAIM
+            }
+        )
 
     def add_statement(self, statement: Verified, index: int) -> list[Skipped]:
         """Make a statement at its place in the log, and its valid records, found.
@@ -132,7 +156,7 @@ class Index:
         and rows that need both halves are written when the second comes.
         """
         draft, no = self._draft, self._draft.no(ran.digest)
-        row = draft.get(tables.RAN.name, no)
+        row = draft.get_of(tables.RAN.name, no)
         before = Known.NOTHING if row is None else Known(row[0])
         program, given = self._halves(ran, before)
         now = _known(program, given)

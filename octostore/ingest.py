@@ -35,7 +35,7 @@ from octostore.closure import Needs
 from octostore.draft import Draft
 from octostore.engine import Engine
 from octostore.errors import CarError, StatementError
-from octostore.index import Index, append_entry
+from octostore.index import Index, append_entry, log_size
 from octostore.log import KIND_STATEMENT, Entry
 from octostore.reading import ENVELOPE_HEAD, REFUSED, STATEMENT, Verified, verified
 from octostore.receipt import Quarantined, Receipt, Skipped
@@ -168,11 +168,14 @@ class _Door:
                     self._examine(item, absent)
                     continue
                 self._spool.add_all(*item)
+                before = len(self._untaken)
                 for digest, block in item.blocks:
                     if block.startswith(ENVELOPE_HEAD) or digest in root_digests:
                         cid = tables.our_cid(digest)
                         absent.pop(cid, None)
                         self._add_envelope(cid)
+                if len(self._untaken) - before > 1:
+                    self._index.look_ahead(*item)
                 self._take_whole()
         except CarError as error:
             self._malformed = str(error)
@@ -342,7 +345,7 @@ class _Door:
         if held is not None:  # its first valid envelope is the one to log
             statement, envelope = verified(held), held
         self._keep_blocks(statement, envelope, needs)
-        index = self._draft.view.frontier().size
+        index = log_size(self._draft)
         self._skipped += self._index.add_statement(statement, index)
         append_entry(
             self._draft, Entry(KIND_STATEMENT, tables.our_cid(statement.envelope))
@@ -383,6 +386,8 @@ class _Door:
 
     def _held(self, part: bytes) -> bytes | None:
         """The envelope of a statement that waits, or None."""
+        if not self._waiting_before and not self._pending:
+            return None
         row = self._draft.get(tables.PENDING.name, part)
         if row is None:
             return None
@@ -390,11 +395,7 @@ class _Door:
 
     def _keep_blocks(self, statement: Verified, envelope: bytes, needs: Needs) -> None:
         self._draft.add(statement.envelope, envelope)
-        for digest in needs.present:
-            block = self._spool.find(digest)
-            if block is not None:
-                self._draft.add(digest, block)
-                self._draft.commit_if_large()
+        self._draft.add_all(needs.present, self._spool.find)
 
     def _quarantine(
         self,
