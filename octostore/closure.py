@@ -154,17 +154,23 @@ class Closure:
         """
         found: dict[bytes, bool] = {}
         reached: set[bytes] = set()
-        for digest, usual in self._records(records).items():
+        of_records = self._records(records)
+        settled, made = self._shelf.settled, self._shelf.made
+        for digest, usual in of_records.items():
             if usual is None:
                 for other in self._reached(digest):
                     if other not in found:
                         found[other] = self._block(other) is not None
                 continue
             found[digest] = True
-            self._add_usual(usual, found, reached)
+            invocation, result = usual
+            if invocation in settled and result + invocation in made:
+                found[invocation] = found[result] = True  # most of all claims
+            else:
+                self._add_usual(usual, found, reached)
         return Needs(
-            tuple(digest for digest, is_here in found.items() if is_here),
-            tuple(digest for digest, is_here in found.items() if not is_here),
+            tuple([digest for digest, is_here in found.items() if is_here]),
+            tuple([digest for digest, is_here in found.items() if not is_here]),
         )
 
     def facts(self, records: tuple[bytes, ...]) -> Iterator[Claimed | Fact | Skipped]:
@@ -173,11 +179,18 @@ class Closure:
         Raises:
             StoreCorruptError: it is not complete.
         """
-        for digest, usual in self._records(records).items():
-            claimed = None if usual is None else self._claimed(digest, usual)
-            if claimed is not None:
-                yield claimed
-                continue
+        of_records = self._records(records)
+        settled, made = self._shelf.settled, self._shelf.made
+        for digest, usual in of_records.items():
+            if usual is not None:
+                invocation, result = usual
+                if invocation in settled and result + invocation in made:
+                    yield Claimed(digest, invocation, result, None)
+                    continue
+                claimed = self._claimed(digest, usual)
+                if claimed is not None:
+                    yield claimed
+                    continue
             try:
                 yield self._fact(digest)
             except (EncodingError, RecordError) as error:
@@ -231,7 +244,7 @@ class Closure:
             for digest in records:
                 told = self._told.get(digest)
                 if told is not None and told[0] == CLAIM:
-                    claims[digest] = UsualClaim(*cast("tuple[bytes, bytes]", told[1:]))
+                    claims[digest] = tuple.__new__(UsualClaim, told[1:])
                     continue
                 block = self._find(digest)
                 claims[digest] = None if block is None else usual_claim(block)

@@ -112,6 +112,12 @@ class Draft:
         self._bytes += len(key) + len(value)
         self._rows += 1
 
+    def put_keys(self, table: str, keys: Sequence[bytes]) -> None:
+        """Set rows that are keys only."""
+        self._changes[table].update(dict.fromkeys(keys, b""))
+        self._bytes += sum(map(len, keys))
+        self._rows += len(keys)
+
     def delete(self, table: str, key: bytes) -> None:
         """Take one row away."""
         self._changes[table][key] = None

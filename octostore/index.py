@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final, cast
+from typing import Final
 
 from invocation_spec.model import Invocation, Program, WasiProgram
 from octostore import tables
@@ -40,8 +40,9 @@ __all__ = ["Index", "append_entry", "log_size"]
 _NOTHING: Final = b""
 _EMPTY: Final = bytes(Frontier())
 
-#: As a plain number: a flag of `enum` costs more than the row it is found in.
-_DISCLOSED: Final = int(Known.PROGRAM | Known.INPUT)
+#: As plain numbers: a flag of `enum` costs more than the row it is found in.
+_PROGRAM, _INPUT, _NONCED = map(int, (Known.PROGRAM, Known.INPUT, Known.NONCED))
+_DISCLOSED: Final = _PROGRAM | _INPUT
 
 #: What stays known of invocations, results, programs and inputs; far more than one
 #: statement speaks of.
@@ -120,7 +121,7 @@ class Index:
         self._draft.look_up([digest for digest, _ in blocks])
         self.look_up(
             {
-                digest: UsualClaim(*cast("tuple[bytes, bytes]", what[1:]))
+                digest: tuple.__new__(UsualClaim, what[1:])
                 for digest, what in told.items()
                 if what[0] == CLAIM
             }
@@ -132,20 +133,30 @@ class Index:
         Returns the invalid ones. May commit what holds no place in the log.
         """
         skipped: list[Skipped] = []
+        claims: list[bytes] = []
+        made: list[bytes] = []
         rows: list[tuple[str, bytes]] = []
-        place = tables.no_of(index)
+        draft, place = self._draft, tables.no_of(index)
         for fact in self.closure.facts(statement.records):
             if isinstance(fact, Claimed):
-                rows += self._claim_rows(fact, place)
+                record, invocation, result, ran = fact
+                if ran is not None:
+                    self.add_invocation(ran)
+                    draft.commit_if_large()
+                ran_no = draft.no(invocation)
+                claims.append(ran_no + place + draft.no(record))
+                if result is not None and self._makes(result, invocation):
+                    made.append(draft.no(result) + ran_no)
             elif isinstance(fact, Skipped):
                 skipped.append(fact)
             else:
                 rows += _record_rows(
-                    self._draft.no(fact.digest), statement.issuer, index, fact
+                    draft.no(fact.digest), statement.issuer, index, fact
                 )
-            self._draft.commit_if_large()
+        draft.put_keys(tables.CLAIMS.name, claims)
+        draft.put_keys(tables.MADE.name, made)
         for table, key in rows:
-            self._draft.put(table, key, _NOTHING)
+            draft.put(table, key, _NOTHING)
         _statement_rows(self._draft, statement, index)
         return skipped
 
@@ -157,7 +168,7 @@ class Index:
         """
         draft, no = self._draft, self._draft.no(ran.digest)
         row = draft.get_of(tables.RAN.name, no)
-        before = Known.NOTHING if row is None else Known(row[0])
+        before = 0 if row is None else row[0]
         program, given = self._halves(ran, before)
         now = _known(program, given)
         if now & _DISCLOSED == _DISCLOSED:
@@ -168,7 +179,7 @@ class Index:
             self._code_rows(ran.program_digest, program)
         if given is not None:
             self._data_rows(ran.input_digest, given)
-            if Known.NONCED in now:
+            if now & _NONCED:
                 self._nonce_rows(ran, no)
         if program is not None and given is not None:
             for data in given.data:
@@ -181,12 +192,12 @@ class Index:
         ):
             draft.put(table, digest[: tables.SHORT_BYTES] + no, _NOTHING)
 
-    def _halves(self, ran: Ran, before: Known) -> tuple[Program | None, Given | None]:
+    def _halves(self, ran: Ran, before: int) -> tuple[Program | None, Given | None]:
         """What this claim and those before it disclose together."""
         program, given = ran.program, ran.given
-        if program is None and Known.PROGRAM in before:
+        if program is None and before & _PROGRAM:
             program = self.closure.program(ran.program_digest)
-        if given is None and Known.INPUT in before:
+        if given is None and before & _INPUT:
             given = self.closure.given(ran.input_digest)
         return program, given
 
@@ -196,18 +207,15 @@ class Index:
         for output in self.closure.outputs(digest):
             self._draft.put(tables.OUTPUTS.name, tables.short(output) + no, _NOTHING)
 
-    def _claim_rows(self, fact: Claimed, place: bytes) -> Iterator[tuple[str, bytes]]:
-        record, invocation, result, ran = fact
-        if ran is not None:
-            self.add_invocation(ran)
-        ran_no = self._draft.no(invocation)
-        yield tables.CLAIMS.name, ran_no + place + self._draft.no(record)
-        if result is not None:
-            made = result + invocation
-            if made not in self.made:
-                self.made.add(made)
-                self.add_outputs(result)
-                yield tables.MADE.name, self._draft.no(result) + ran_no
+    def _makes(self, result: bytes, invocation: bytes) -> bool:
+        """Whether it is new that this invocation made this result."""
+        made = result + invocation
+        if made in self.made:
+            return False
+        self.made.add(made)
+        self.add_outputs(result)
+        self._draft.commit_if_large()
+        return True
 
     def _code_rows(self, digest: bytes, program: Program) -> None:
         if digest in self._shared:
@@ -240,13 +248,10 @@ class Index:
             self._draft.put(table, key, _NOTHING)
 
 
-def _known(program: Program | None, given: Given | None) -> Known:
-    known = Known.NOTHING
-    if program is not None:
-        known |= Known.PROGRAM
+def _known(program: Program | None, given: Given | None) -> int:
+    known = 0 if program is None else _PROGRAM
     if given is not None:
-        known |= Known.INPUT
-        known |= Known.NONCED if "nonce" in given.fields else Known.NOTHING
+        known |= _INPUT | _NONCED if "nonce" in given.fields else _INPUT
     return known
 
 

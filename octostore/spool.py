@@ -80,7 +80,7 @@ class Spool:
             CarError: more blocks than one delivery may have.
             StoreFullError: no space.
         """
-        size = self._memory_bytes + sum(len(block) for _, block in blocks)
+        size = self._memory_bytes + sum([len(block) for _, block in blocks])
         count = len(self._memory) + len(blocks)
         if self._file or size > SPOOL_MEMORY_BYTES or count > SPOOL_BLOCKS_MAX:
             for digest, block in blocks:
@@ -88,8 +88,7 @@ class Spool:
             return
         self._memory_bytes = size
         self.told |= told
-        for digest, block in blocks:
-            self._memory.setdefault(digest, block)
+        self._memory.update(blocks)  # the same bytes, if any were there
 
     def find(self, digest: bytes) -> bytes | None:
         """The block, or None if it did not come.
