@@ -21,7 +21,7 @@ from typing import Final, Self, TypeVar
 
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID, DAG_CBOR, SHA2_256
-from invocation_spec.dagcbor import BLOCK_BYTES_MAX, Ipld
+from invocation_spec.dagcbor import BLOCK_BYTES_MAX, Ipld, Link
 from octostore.errors import ChainError, DidError, StatementError
 from octostore.keys import SIGNATURE_BYTES, Did, SecretKey
 
@@ -163,11 +163,14 @@ class ReceivedStatement:
     cid: CID = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        part = SignedPart.from_ipld(dagcbor.decode(_signed_bytes(self.envelope)))
+        signed = _signed_bytes(self.envelope)
+        part = _usual_part(signed)
+        if part is None:
+            part = SignedPart.from_ipld(dagcbor.decode(signed))
+            if part.block != signed:
+                raise StatementError("the same statement is encoded otherwise")
         object.__setattr__(self, "part", part)
-        object.__setattr__(self, "cid", CID.of_block(self.signed))
-        if part.block != self.signed:
-            raise StatementError("the same statement is encoded otherwise")
+        object.__setattr__(self, "cid", CID.of_block(signed))
 
     @classmethod
     def from_block(cls, block: bytes) -> Self:
@@ -257,6 +260,77 @@ def _signed_bytes(envelope: bytes) -> bytes:
             f" {_SIGNATURE_HEAD.hex()}, the signature and what it signs"
         )
     return envelope[_SIGNED_AT:]
+
+
+def _usual_part(signed: bytes) -> SignedPart | None:
+    """What nearly all envelopes say, read without a value and a check for each link.
+
+    It may give up, and then the long way decides; it says nothing that the long way
+    does not. tests/octostore/test_statement.py holds the two against each other.
+    """
+    value = dagcbor.peek(signed)
+    if type(value) is not dict or value.keys() != {"h", STATEMENT_TAG}:
+        return None
+    header, payload = value["h"], value[STATEMENT_TAG]
+    if type(header) is not bytes or header != VARSIG_HEADER:
+        return None
+    if type(payload) is not dict or payload.keys() != _FIELDS:
+        return None
+    chain, seq, iat = payload["chain"], payload["seq"], payload["iat"]
+    if (
+        type(chain) is not bytes
+        or len(chain) != CHAIN_BYTES
+        or not _is_integer(seq)
+        or not _is_integer(iat)
+        or (seq == 0) != (payload["prev"] is None)
+    ):
+        return None
+    prev = () if payload["prev"] is None else _usual_links([payload["prev"]])
+    records, iss = _usual_links(payload["records"]), payload["iss"]
+    if prev is None or not records or type(iss) is not str:
+        return None
+    try:
+        did = Did(iss)
+    except DidError:
+        return None
+    return _checked_part(did, chain, seq, prev[0] if prev else None, iat, records)
+
+
+def _is_integer(value: object) -> bool:
+    return type(value) is int and 0 <= value <= INTEGER_MAX
+
+
+def _usual_links(items: object) -> tuple[CID, ...] | None:
+    """At most as many as records may be, each once and of a block of ours, or None."""
+    if type(items) is not list or len(items) > RECORDS_MAX:
+        return None
+    at = len(_OUR_BLOCK)
+    for item in items:
+        if type(item) is not Link or len(item) != at + 32 or item[:at] != _OUR_BLOCK:
+            return None
+    if len(set(items)) < len(items):
+        return None
+    return tuple([CID.of_block_digest(item[at:]) for item in items])
+
+
+def _checked_part(
+    iss: Did,
+    chain: bytes,
+    seq: int,
+    prev: CID | None,
+    iat: int,
+    records: tuple[CID, ...],
+) -> SignedPart:
+    """A part of fields that `_usual_part` has held to the rules of the class."""
+    part = object.__new__(SignedPart)
+    put = object.__setattr__
+    put(part, "iss", iss)
+    put(part, "chain", chain)
+    put(part, "seq", seq)
+    put(part, "prev", prev)
+    put(part, "iat", iat)
+    put(part, "records", records)
+    return part
 
 
 def _check_integer(value: int, at: str) -> None:

@@ -7,18 +7,23 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import cbrrr
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from invocation_spec import dagcbor
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import OctostoreError
+from octostore import statement
 from octostore.errors import SignatureError, StatementError
 from octostore.keys import SIGNATURE_BYTES, SecretKey
 from octostore.statement import (
     CHAIN_BYTES,
     RECORDS_MAX,
+    STATEMENT_TAG,
+    VARSIG_HEADER,
     ReceivedStatement,
     SignedPart,
     Statement,
@@ -152,3 +157,73 @@ def test_no_bytes_crash_the_reader(noise: bytes) -> None:
     for block in (noise, valid[:67] + noise, valid[:100] + noise):
         with pytest.raises(OctostoreError):
             ReceivedStatement.from_block(block).verify()
+
+
+def long_way(signed: bytes) -> SignedPart | None:
+    """What the full reader says of the bytes that are signed."""
+    try:
+        part = SignedPart.from_ipld(dagcbor.decode(signed))
+    except OctostoreError:
+        return None
+    return part if part.block == signed else None
+
+
+def agree(signed: bytes) -> None:
+    """The short way may give up; it may not say anything else."""
+    short = statement._usual_part(signed)
+    assert short in (None, long_way(signed))
+    if short is not None:
+        assert short.block == signed
+        assert short.digests == tuple(record.digest for record in short.records)
+
+
+def usual(**fields: Any) -> bytes:
+    """The bytes of a statement of any fields; those that are `...` are left out."""
+    whole: dict[str, Any] = {
+        "iss": str(KEY.public.did),
+        "chain": bytes(16),
+        "seq": 1,
+        "prev": RECORD,
+        "iat": 1_669_000_000,
+        "records": [RECORD, CID.of_block(b"another")],
+    }
+    payload = {key: item for key, item in (whole | fields).items() if item is not ...}
+    outer: Any = {"h": VARSIG_HEADER, STATEMENT_TAG: payload}
+    return cbrrr.encode_dag_cbor(outer, cid_type=CID)
+
+
+@pytest.mark.parametrize("row", VALID)
+def test_the_short_way_reads_every_valid_vector(row: dict[str, Any]) -> None:
+    signed = bytes.fromhex(row["signed"])
+    assert statement._usual_part(signed) == long_way(signed) is not None
+
+
+@pytest.mark.parametrize("row", INVALID)
+def test_on_every_invalid_vector_the_two_ways_agree(row: dict[str, Any]) -> None:
+    agree(bytes.fromhex(row["block"])[3 + SIGNATURE_BYTES :])
+
+
+ODD: list[Any] = [
+    *(..., None, True, False, 0, 1, -1, 2**53 - 1, 2**53, 1.0, "", "a", b"", {}, []),
+    *(bytes(15), bytes(16), bytes(17), RECORD, RECORD.raw, CID.of_bytes(b"raw")),
+    *([RECORD], [RECORD, RECORD], [RECORD.raw], [CID.of_bytes(b"raw")], [None]),
+    *(CID.of_digest(bytes(64), hash_code=0x13), str(KEY.public.did), "did:key:z6Mk"),
+    [CID.of_block(bytes((n & 0xFF, n >> 8))) for n in range(RECORDS_MAX)],
+    [CID.of_block(bytes((n & 0xFF, n >> 8))) for n in range(RECORDS_MAX + 1)],
+]
+
+
+@pytest.mark.parametrize("value", ODD, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(
+    "name", ["iss", "chain", "seq", "prev", "iat", "records", "more"]
+)
+def test_on_every_odd_field_the_two_ways_agree(name: str, value: Any) -> None:
+    agree(usual(**{name: value}))
+    agree(usual(**{"seq": 0, "prev": None, name: value}))
+
+
+@given(st.integers(0, 400), st.binary(max_size=3), st.integers(0, 3))
+def test_on_damaged_bytes_the_two_ways_agree(at: int, some: bytes, cut: int) -> None:
+    signed = usual()
+    assert statement._usual_part(signed) == long_way(signed) is not None
+    agree(signed[:at] + some + signed[at + cut :])
