@@ -62,8 +62,9 @@ def measure(claims: int, path: Path, questions: int) -> dict[str, object]:
     shape = Shape(claims, 4_096, 8_192)
     if not (path / LMDB_DATA).exists():
         with Octostore.open(path, engine="lmdb") as store:
-            for delivery in deliveries(shape):
-                store.ingest_car(io.BytesIO(delivery.car))
+            cars = (io.BytesIO(delivery.car) for delivery in deliveries(shape))
+            for receipt in store.ingest_cars(cars):
+                assert receipt.sound  # noqa: S101
     asked = _asked(shape, questions)
     found = {"bare": _bare(path, asked)}
     with Octostore.open(path, readonly=True) as store:

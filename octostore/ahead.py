@@ -29,9 +29,9 @@ from octostore.worker import Worker, WorkerGoneError
 
 __all__ = ["AHEAD_BYTES", "WORKER_AFTER_BYTES", "Batch", "Coming", "ReadAhead"]
 
-#: Read here before a worker is started: some 5,000 claims, which take as long as it
-#: takes to start.
-WORKER_AFTER_BYTES: Final = 1 << 22
+#: Read here before a worker is started: some 10,000 claims, which take twice as long
+#: as it takes to start.
+WORKER_AFTER_BYTES: Final = 1 << 23
 
 #: What a worker may be ahead, before it was hashed: more than a group of a draft,
 #: so that it works on while one is committed. In memory twice.

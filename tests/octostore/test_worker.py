@@ -211,15 +211,15 @@ def test_a_worker_that_never_gets_ready_is_not_waited_for(tmp_path: Path) -> Non
 
 def test_a_small_delivery_starts_none_and_a_large_one_does() -> None:
     block = dagcbor.encode({"rest": bytes(100_000)})
-    data = car_of([CID.of_block(block)], [(CID.of_block(block), block)] * 100)
+    data = car_of([CID.of_block(block)], [(CID.of_block(block), block)] * 200)
     with ReadAhead([io.BytesIO(data)]) as coming:
         (delivery,) = [item for item in coming if isinstance(item, Coming)][:1]
         items = delivery.hashed()
         started = []
-        for _ in range(80):
+        for _ in range(150):
             next(items, None)
             started.append(worker_of(coming))
-        assert started[30] is None
+        assert started[70] is None
         assert started[-1] is not None
         pid = started[-1].pid
     assert not is_there(pid)
