@@ -10,9 +10,12 @@ same durability (`ratio_lmdb`). `prove` makes the proof of one invocation from t
 disk, encodes it, and `verify` decodes and opens it, with the claim known.
 
 `claims`: the workload of `ingest`, and an update for each 10,000 claims. `beside`:
-the same claims delivered as fast as they are taken, alone and with updates in a
-thread; `slowdown` is the time beside divided by the time alone, `lag_s` the longest
-time from a receipt to the head that covers the statement.
+the same claims delivered as fast as they are taken: alone, with updates by a process
+of its own as a server does it, and by a thread; `slowdown` is the time beside divided
+by the time alone, `slowdown_cpu` the same of the CPU of the process that ingests: what
+is left of it where a core is free for the other. `lag_s` is the longest time from a
+receipt to the head that covers the statement. The other keeps pace as long as
+`map_cpu_us_per_claim` is less than what the ingest takes with it.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import argparse
 import hashlib
 import io
 import json
+import os
 import statistics
 import tempfile
 import threading
@@ -28,6 +32,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import lmdb
 
@@ -41,12 +46,12 @@ from octostore.map import trie
 from octostore.map.pages import MapTrie, grow, prove
 from octostore.map.proof import MapProof, open_proof
 from octostore.map.questions import Question
+from octostore.map_process import MapProcess
 from octostore.store import Octostore
 
 BATCH = 50_000
 PROVED = 1_000
 _PREFIX_BYTES = 1 + 2 * trie.HASH_BYTES
-_ENDLESS_S = 1e9
 
 
 def keys(count: int, seed: int) -> list[bytes]:
@@ -96,7 +101,7 @@ def _join(engine: Engine, new: Sequence[bytes]) -> tuple[float, float]:
     with engine.snapshot() as rows:
         changed, _ = grow(rows, new)
     hashed = time.perf_counter()
-    engine.commit(changed)
+    engine.apply(changed)
     return hashed - begin, time.perf_counter() - hashed
 
 
@@ -205,49 +210,80 @@ def measure_claims(count: int, folder: Path) -> dict[str, object]:
 def measure_beside(count: int, every_s: float, folder: Path) -> dict[str, object]:
     """Ingest alone, and with updates of the map beside it."""
     cars = [delivery.car for delivery in deliveries(Shape(claims=count))]
-    alone, _ = _deliver(cars, _ENDLESS_S, folder / "alone")
-    beside, lag = _deliver(cars, every_s, folder / "beside")
-    return {
+    alone = _deliver(cars, None, folder / "alone", by_process=False)
+    found: dict[str, object] = {
         "claims": count,
         "every_s": every_s,
-        "alone_claims_per_s": round(count / alone),
-        "beside_claims_per_s": round(count / beside),
-        "slowdown": round(beside / alone, 2),
-        "lag_s": round(lag, 2),
+        "load_1m": os.getloadavg()[0],
+        "alone_claims_per_s": round(count / alone.wall_s),
+        "alone_cpu_us_per_claim": round(alone.cpu_s / count * 1e6, 1),
     }
+    for name in ("process", "thread"):
+        by_process = name == "process"
+        run = _deliver(cars, every_s, folder / name, by_process=by_process)
+        found[name] = {
+            "claims_per_s": round(count / run.wall_s),
+            "slowdown": round(run.wall_s / alone.wall_s, 2),
+            "slowdown_cpu": round(run.cpu_s / alone.cpu_s, 2),
+            "cpu_us_per_claim": round(run.cpu_s / count * 1e6, 1),
+            "map_cpu_us_per_claim": round(run.child_s / count * 1e6, 1),
+            "lag_s": round(run.lag_s, 2),
+            "last_head_after_s": round(run.last_s, 2),
+        }
+    return found
 
 
-def _deliver(cars: Sequence[bytes], every_s: float, path: Path) -> tuple[float, float]:
-    """Seconds until all is taken, and the longest time until a head covered it."""
+class _Run(NamedTuple):
+    """Seconds: to take all, their CPU here and there, the lag, to the last head."""
+
+    wall_s: float
+    cpu_s: float
+    child_s: float
+    lag_s: float
+    last_s: float
+
+
+def _deliver(
+    cars: Sequence[bytes], every_s: float | None, path: Path, *, by_process: bool
+) -> _Run:
     stop = threading.Event()
     sizes: list[int] = []
     taken: list[float] = []
     lag = 0.0
-    with Octostore.open(path) as store:
+    children = os.times()
+    with Octostore.open(path) as store, MapProcess(path) as process:
 
-        def keep_up() -> None:
+        def keep_up(every_s: float) -> None:
             nonlocal lag
-            before, is_last = 0, False
+            before, is_last, begin = 0, False, time.perf_counter()
             while not is_last:
-                is_last = stop.wait(every_s)
-                logged = store.update_map(0)
-                if logged is not None and every_s != _ENDLESS_S:
+                is_last = stop.wait(max(begin + every_s - time.perf_counter(), 0))
+                begin = time.perf_counter()
+                logged = store.update_map(0, process if by_process else None)
+                if logged is not None:
                     oldest = bisect_right(sizes, before)
                     if oldest < len(taken):  # else its receipt is not given yet
                         lag = max(lag, time.perf_counter() - taken[oldest])
                     before = logged.head.size
 
-        thread = threading.Thread(target=keep_up)
-        thread.start()
-        begin = time.perf_counter()
+        threads = [threading.Thread(target=keep_up, args=(every_s,))] if every_s else []
+        for thread in threads:
+            thread.start()
+        begin, cpu = time.perf_counter(), time.process_time()
         for car in cars:
             receipt = store.ingest_car(io.BytesIO(car))
             taken.append(time.perf_counter())
             sizes.append(receipt.checkpoint.size)
         spent = time.perf_counter() - begin
         stop.set()
-        thread.join()
-    return spent, lag
+        for thread in threads:
+            thread.join()
+        last = time.perf_counter() - begin - spent
+        cpu = time.process_time() - cpu
+    now = os.times()
+    child = now.children_user + now.children_system
+    child -= children.children_user + children.children_system
+    return _Run(spent, cpu, child, lag, last)
 
 
 def main() -> None:
@@ -255,7 +291,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--keys", type=int, nargs="+", default=[100_000])
     parser.add_argument("--claims", type=int, default=50_000)
-    parser.add_argument("--every-s", type=float, default=5.0)
+    parser.add_argument("--every-s", type=float, default=3.0)
     given = parser.parse_args()
     found: dict[str, object] = {"machine": machine(), "trie": []}
     runs: list[dict[str, object]] = []

@@ -35,6 +35,7 @@ from octostore.ingest import Delivery, ingest, is_cut_off, keep
 from octostore.log import Checkpoint
 from octostore.map.heads import LoggedHead
 from octostore.map.update import derive, follow, update
+from octostore.map_process import MapProcess
 from octostore.rebuild import is_unfinished, rebuild
 from octostore.receipt import Receipt
 from octostore.statement import Statement
@@ -259,11 +260,12 @@ class Octostore:
             number = view.number(invocation)
             return () if number is None else tuple(view.claims_of(number))
 
-    def update_map(self, now_s: int) -> LoggedHead | None:
+    def update_map(self, now_s: int, by: MapProcess | None = None) -> LoggedHead | None:
         """Bring the map up to the log, and log its head; None if nothing is new.
 
         Deliveries go on meanwhile. `now_s` is Unix seconds by the log's clock; a
-        head is never dated before the one that it follows.
+        head is never dated before the one that it follows. `by` a process of its
+        own it takes deliveries little of their time.
 
         Raises:
             StoreFullError: no space; map and log are as they were.
@@ -271,7 +273,8 @@ class Octostore:
         """
         self._check_writable()
         with self._one_mapper:
-            return update(self._engine, lambda: self._one_writer, now_s)
+            derived = None if by is None else by.next_batch
+            return update(self._engine, lambda: self._one_writer, now_s, derived)
 
     def rebuild(
         self, progress: Callable[[int, int], None] = lambda done, total: None

@@ -23,7 +23,6 @@ from invocation_spec.dagcbor import Link, peek
 from invocation_spec.model import Invocation
 from octostore import tables
 from octostore.closure import Closure
-from octostore.engine import Row
 from octostore.errors import StoreCorruptError
 from octostore.log import KIND_STATEMENT
 from octostore.map.heads import covered
@@ -33,7 +32,7 @@ from octostore.packed import unpack
 from octostore.tables import Known
 from octostore.view import View
 
-__all__ = ["BATCH_CLAIMS", "DISCLOSED", "Batch", "next_batch"]
+__all__ = ["BATCH_CLAIMS", "DISCLOSED", "Batch", "is_behind", "next_batch"]
 
 #: Claims that join the map in one batch, more only if one statement has more: a
 #: few seconds of work, some 100 MB of memory.
@@ -52,11 +51,21 @@ _OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
 
 
 class Batch(NamedTuple):
-    """What the next entries make of the map: rows, and size and root with them."""
+    """What the entries `start` .. `size` make of the map, and its root then.
 
-    rows: list[Row]
+    `rows` are by table, keys in order.
+    """
+
+    rows: dict[str, dict[bytes, bytes]]
+    start: int
     size: int
     root: bytes
+
+
+def is_behind(view: View, end: int) -> bool:
+    """Whether a statement stands before `end` that the map does not have."""
+    at, _ = covered(view.rows)
+    return any(view.entry(n).kind == KIND_STATEMENT for n in range(at, end))
 
 
 def next_batch(view: View, end: int) -> Batch | None:
@@ -68,9 +77,9 @@ def next_batch(view: View, end: int) -> Batch | None:
     Raises:
         StoreCorruptError: log, blocks and indexes contradict each other.
     """
-    at, _ = covered(view.rows)
-    reader = _Reader(view, at)
-    is_new = False
+    start, _ = covered(view.rows)
+    reader = _Reader(view, start)
+    at, is_new = start, False
     while at < end and reader.count < BATCH_CLAIMS:
         if view.entry(at).kind == KIND_STATEMENT:
             reader.read(at)
@@ -79,8 +88,9 @@ def next_batch(view: View, end: int) -> Batch | None:
     if not is_new:
         return None
     keys, flags = reader.finish()
-    changed, root = grow(view.rows, keys)
-    return Batch([*changed, *flags], at, root)
+    rows, root = grow(view.rows, keys)
+    rows[tables.MAP_RAN.name] = dict(sorted(flags.items()))
+    return Batch(rows, start, at, root)
 
 
 @dataclass(slots=True)
@@ -143,7 +153,7 @@ class _Reader:
             ran.claims.append(part + sha256(_OURS + item.record).digest())
             self.count += 1
 
-    def finish(self) -> tuple[set[bytes], list[Row]]:
+    def finish(self) -> tuple[set[bytes], dict[bytes, bytes]]:
         """The keys of all that was read, and what is disclosed since."""
         rows = self._view.rows
         nos = {self._nos[digest]: ran for digest, ran in self._ran.items()}
@@ -155,12 +165,12 @@ class _Reader:
         new = [ran for no, ran in nos.items() if _is_new(ran.shows, before.get(no))]
         self._load_ends(new)
         keys: set[bytes] = set()
-        flags: list[Row] = []
+        flags: dict[bytes, bytes] = {}
         for no, ran in nos.items():
             known = before.get(no)
             if _is_new(ran.shows, known):
                 now = self._disclose(keys, ran, known)
-                flags.append(Row(tables.MAP_RAN.name, no, bytes((now,))))
+                flags[no] = bytes((now,))
             else:
                 self._add_claims(keys, ran, known or 0)
         return keys, flags

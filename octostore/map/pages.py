@@ -18,7 +18,7 @@ from itertools import groupby, pairwise
 from typing import Final
 
 from octostore import tables
-from octostore.engine import Row, Snapshot
+from octostore.engine import Snapshot
 from octostore.errors import StoreCorruptError
 from octostore.map.proof import MapProof
 from octostore.map.questions import Question, Way, sides, ways
@@ -127,8 +127,12 @@ class MapTrie:
         return root_of(self.keys(b"", 0)) if page is None else page.hash
 
 
-def grow(rows: Snapshot, keys: Collection[bytes]) -> tuple[list[Row], bytes]:
+def grow(
+    rows: Snapshot, keys: Collection[bytes]
+) -> tuple[dict[str, dict[bytes, bytes]], bytes]:
     """The rows that change when these keys join the map, and its root then.
+
+    By table, in order: sorted here, they are not sorted where they are written.
 
     Keys may be there already. All is read from one snapshot; what it costs goes
     with the keys, not with the map.
@@ -137,14 +141,12 @@ def grow(rows: Snapshot, keys: Collection[bytes]) -> tuple[list[Row], bytes]:
         StoreCorruptError: a page is none.
     """
     trie = MapTrie(rows)
-    if not keys:
-        return [], trie.root
     new = sorted(set(keys))
-    root = _grow(trie, 0, new)
-    changed = [Row(tables.MAP_KEYS.name, key, b"") for key in new]
-    changed += [
-        Row(tables.MAP_NODES.name, name, value) for name, value in trie.changed.items()
-    ]
+    root = _grow(trie, 0, new) if new else trie.root
+    changed = {
+        tables.MAP_KEYS.name: dict.fromkeys(new, b""),
+        tables.MAP_NODES.name: dict(sorted(trie.changed.items())),
+    }
     return changed, root
 
 

@@ -16,7 +16,7 @@ from octostore import tables
 from octostore.draft import Draft
 from octostore.engine import Engine
 from octostore.errors import ProofError
-from octostore.map.batch import Batch, next_batch
+from octostore.map.batch import Batch, is_behind, next_batch
 from octostore.map.head import MapHead
 from octostore.map.heads import LoggedHead, append_head, covered, last_head
 from octostore.view import View
@@ -25,13 +25,17 @@ __all__ = ["derive", "follow", "update"]
 
 
 def update(
-    engine: Engine, writing: Callable[[], AbstractContextManager[object]], now_s: int
+    engine: Engine,
+    writing: Callable[[], AbstractContextManager[object]],
+    now_s: int,
+    derived: Callable[[int], Batch | None] | None = None,
 ) -> LoggedHead | None:
     """Bring the map up to the log as it is now; one call at a time on one engine.
 
     `writing` is entered for each commit and keeps other writers out. Each batch is
     logged with a head of its own. Returns the last of them, None if no statement
-    was new. Statements that come meanwhile are left for the next call.
+    was new. Statements that come meanwhile are left for the next call. `derived`
+    gives the next batch up to an entry, if it is derived elsewhere.
 
     Raises:
         StoreFullError: no space; map and log are as the last batch left them.
@@ -39,12 +43,12 @@ def update(
     """
     with engine.snapshot() as rows:
         end = View(rows).frontier().size
+        is_over = not is_behind(View(rows), end)
     logged: LoggedHead | None = None
-    while True:
-        with engine.snapshot() as rows:
-            batch = next_batch(View(rows), end)
+    while not is_over:
+        batch = _derived(engine, end) if derived is None else derived(end)
         if batch is None:
-            return logged
+            break
         with writing(), Draft(engine) as draft:
             before = last_head(draft)
             time_s = now_s if before is None else max(now_s, before.head.time_s)
@@ -53,6 +57,13 @@ def update(
             index = append_head(draft, head)
             draft.commit()
         logged = LoggedHead(index, head)
+        is_over = batch.size == end
+    return logged
+
+
+def _derived(engine: Engine, end: int) -> Batch | None:
+    with engine.snapshot() as rows:
+        return next_batch(View(rows), end)
 
 
 def follow(engine: Engine, block: bytes) -> LoggedHead:
@@ -99,15 +110,18 @@ def derive(engine: Engine, size: int) -> bytes:
             at, root = covered(rows)
             batch = next_batch(View(rows), size) if at < size else None
         with Draft(engine) as draft:
-            _write(draft, batch or Batch([], size, root))
+            _write(draft, batch or Batch({}, at, size, root))
             draft.commit()
         if batch is None:
             return root
 
 
 def _write(draft: Draft, batch: Batch) -> None:
-    for table, name, value in batch.rows:
-        assert value is not None  # noqa: S101 - the map only grows
-        draft.put(table, name, value)
+    at, _ = covered(draft)
+    # What a process of its own derived is of another map if this one has moved on.
+    assert at == batch.start, (at, batch.start)  # noqa: S101 - one update at a time
+    for table, rows in batch.rows.items():
+        for key, value in rows.items():
+            draft.put(table, key, value)
     state = tables.MAP_STATE_VALUE.encode(batch.size, batch.root)
     draft.put(tables.MAP_STATE.name, tables.MAP_NOW, state)

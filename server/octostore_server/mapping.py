@@ -1,4 +1,8 @@
-"""The map kept up to the log while a server runs, in a thread of its own."""
+"""The map kept up to the log while a server runs: a thread, and a process for the work.
+
+Updates begin `every_s` apart, or at once when the last one took longer: a head then
+follows a receipt by that and the time of an update at most.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from octostore.errors import StoreError
+from octostore.map_process import MapProcess
 from octostore.store import Octostore
 
 __all__ = ["mapping"]
@@ -28,12 +33,13 @@ def mapping(store: Octostore, every_s: float) -> Iterator[None]:
         return
     stopping = threading.Event()
 
-    def keep_up() -> None:
-        is_stopping = False
+    def keep_up(process: MapProcess) -> None:
+        is_stopping, begin = False, time.monotonic()
         while not is_stopping:
-            is_stopping = stopping.wait(every_s)
+            is_stopping = stopping.wait(max(begin + every_s - time.monotonic(), 0))
+            begin = time.monotonic()
             try:
-                logged = store.update_map(int(time.time()))
+                logged = store.update_map(int(time.time()), process)
             except StoreError as error:
                 _log.error("the map is not updated: %s", error)
                 continue
@@ -44,10 +50,11 @@ def mapping(store: Octostore, every_s: float) -> Iterator[None]:
                     logged.entry,
                 )
 
-    thread = threading.Thread(target=keep_up, name="map")
-    thread.start()
-    try:
-        yield
-    finally:
-        stopping.set()
-        thread.join()
+    with MapProcess(store.path) as process:
+        thread = threading.Thread(target=keep_up, args=(process,), name="map")
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join()

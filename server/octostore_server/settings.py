@@ -68,9 +68,9 @@ class Settings(BaseSettings):
         default=10, ge=0, description="Time that open requests get when it stops."
     )
     map_seconds: float = Field(
-        default=10.0,
+        default=3.0,
         ge=0,
-        description="The map is brought up to the log so often, 0 never.",
+        description="Updates of the map begin so far apart, 0 for none.",
     )
     witness_key: Path | None = Field(
         default=None,

@@ -50,7 +50,7 @@ def empty(engine: Engine) -> None:
 def add(engine: Engine, keys: list[bytes]) -> bytes:
     with engine.snapshot() as rows:
         changed, root = grow(rows, keys)
-    engine.commit(changed)
+    engine.apply(changed)
     with engine.snapshot() as rows:
         assert MapTrie(rows).root == root
     return root
