@@ -145,7 +145,8 @@ class Answer:
     """A list of invocations at one checkpoint; `next` continues a long one.
 
     `links` are the link records that name what was asked or found; they are
-    shown, not followed. `map` is the latest map head before the checkpoint.
+    shown, not followed. `map` is the latest map head before the checkpoint. `after`
+    is where a page begins that can be proved (`paged.py`).
     """
 
     asked: Asked
@@ -154,6 +155,7 @@ class Answer:
     links: tuple[CID, ...]
     next: str | None = None
     map: LoggedHead | None = None
+    after: str | None = None
 
     def to_json(self) -> dict[str, object]:
         """The shape of `who --json`; `next` only if there is more.
@@ -169,4 +171,5 @@ class Answer:
         }
         if self.map is not None:
             value["map"] = self.map.to_json()
-        return value | ({"next": self.next} if self.next is not None else {})
+        cursors = (("after", self.after), ("next", self.next))
+        return value | {name: text for name, text in cursors if text is not None}

@@ -50,6 +50,10 @@ class ClaimReader:
             place = (logged.statement.index, logged.number)
         return claims, None
 
+    def read_rows(self, rows: Sequence[bytes]) -> list[Claimed]:
+        """The claims in these rows of the index of claims."""
+        return [self._claimed(logged) for logged in self._view.claims_in(rows)]
+
     def _claimed(self, logged: LoggedClaim) -> Claimed:
         claim, statement = logged.claim, logged.statement
         profile = self._profile(statement.issuer)

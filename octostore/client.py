@@ -127,6 +127,8 @@ class Remote:
             raise ProofError(
                 f"an answer as of size {size}, not {as_of} as was asked", at=self._url
             )
+        if found.whole is not None and found.answer.after != after:
+            raise ProofError("another page than was asked for", at=self._url)
         if must_prove and found.whole is None:
             raise ProofError("the proof that was asked for is not there", at=self._url)
         return found

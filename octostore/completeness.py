@@ -14,7 +14,7 @@ import base64
 import binascii
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from invocation_spec.model import Invocation
 from octostore import tables
@@ -23,7 +23,7 @@ from octostore.errors import NotFoundError, ProofError
 from octostore.found import Found, found_of, is_asked, questions, read_found
 from octostore.log import KIND_MAP_HEAD, Checkpoint, Entry, leaf_hash
 from octostore.map.head import MapHead
-from octostore.map.heads import LoggedHead, head_at, last_head
+from octostore.map.heads import LoggedHead, covered, head_at, last_head
 from octostore.map.keys import PAIRS_MAX, Topic
 from octostore.map.pages import prove as prove_keys
 from octostore.map.proof import QUESTIONS_MAX, MapProof, open_proof
@@ -33,10 +33,13 @@ from octostore.tlog.merkle import inclusion_proof, verify_inclusion
 from octostore.view import View
 
 __all__ = [
+    "HeadProof",
     "WholeProof",
     "check_answer",
+    "check_head",
     "check_listed",
     "check_whole",
+    "head_proof",
     "prove",
     "unproven",
 ]
@@ -87,6 +90,13 @@ class WholeProof:
             raise ProofError("no proof of an answer: it is of another shape") from error
 
 
+class HeadProof(NamedTuple):
+    """A map head with its place in the log, and the inclusion proof of its entry."""
+
+    logged: LoggedHead
+    path: tuple[bytes, ...]
+
+
 def prove(view: View, asked: Asked) -> WholeProof:
     """The proof of the whole answer, as of the view and by its latest map head.
 
@@ -95,6 +105,19 @@ def prove(view: View, asked: Asked) -> WholeProof:
             the map is kept as of the last head only.
         ProofError: more invocations than one proof is for.
     """
+    head = head_proof(view)
+    asks = questions(asked, _mapped(view, asked))
+    proof = prove_keys(view.rows, asks, range(len(asks)))
+    return WholeProof(head.logged, proof, head.path)
+
+
+def head_proof(view: View) -> HeadProof:
+    """The latest map head as of the view, and that it is in the log.
+
+    Raises:
+        NotFoundError: there is none yet, or a later one has taken its place: the map
+            is kept as of the last head only.
+    """
     checkpoint = view.checkpoint()
     logged = head_at(view.rows, checkpoint.size)
     if logged is None:
@@ -102,20 +125,16 @@ def prove(view: View, asked: Asked) -> WholeProof:
             "no map head in the log as of this size; `octostore map update` adds one",
             at=f"size {checkpoint.size}",
         )
-    last = last_head(view.rows)
-    if last != logged:
+    if covered(view.rows) != (logged.head.size, logged.head.root):
+        last = last_head(view.rows)
         assert last is not None  # noqa: S101 - there is one before it
         raise NotFoundError(
             f"the map is kept as of its last head (entry {last.entry}) only, which"
             f" answers as of size {last.entry + 1} and later",
             at=f"map head of entry {logged.entry}",
         )
-    asks = questions(asked, _mapped(view, asked))
-    return WholeProof(
-        logged,
-        prove_keys(view.rows, asks, range(len(asks))),
-        inclusion_proof(view.node, logged.entry, checkpoint.size),
-    )
+    path = inclusion_proof(view.node, logged.entry, checkpoint.size)
+    return HeadProof(logged, path)
 
 
 def check_whole(
@@ -131,6 +150,16 @@ def check_whole(
         ProofError: a claim is not in the map, one that is in it is left out, or the
             head is not in the log of this checkpoint.
     """
+    check_head(proof, checkpoint)
+    return check_listed(proof.proof, proof.logged.head.root, asked, found)
+
+
+def check_head(proof: WholeProof, checkpoint: Checkpoint) -> None:
+    """Check that the head is in the log of this checkpoint, at a place where it may be.
+
+    Raises:
+        ProofError: it is not.
+    """
     head = proof.logged.head
     if not head.size <= proof.logged.entry < checkpoint.size:
         raise ProofError(
@@ -141,7 +170,6 @@ def check_whole(
     verify_inclusion(
         leaf, proof.logged.entry, checkpoint.size, proof.path, checkpoint.root
     )
-    return check_listed(proof.proof, head.root, asked, found)
 
 
 def unproven(asked: Asked) -> tuple[str, ...]:

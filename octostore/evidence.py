@@ -21,9 +21,14 @@ from octostore.car import Block
 from octostore.closure import Closure
 from octostore.completeness import WholeProof, check_answer, prove
 from octostore.errors import NotFoundError
+from octostore.found import indexed
 from octostore.keys import PublicKey
+from octostore.map.batch import DISCLOSED
+from octostore.paged import check_page, page_of
+from octostore.ranges import Position, find_position
 from octostore.records import Link, parse_record
 from octostore.store import Octostore
+from octostore.tables import Known
 from octostore.view import View
 from octostore.who import CLAIMS_MAX, answer_of
 
@@ -41,20 +46,32 @@ def ask(
 ) -> tuple[Answer, WholeProof | None]:
     """An answer as `who` gives it, with the proof that it is whole.
 
-    The proof is verified as a reader does it. Without `must_prove` it is None where
-    there is none.
+    Of one that is too long, if it must be proved, a page in the order of the map
+    (`paged.py`), with the proof that it has all from where it begins to where it ends;
+    its `next` continues it so. The proof is verified as a reader does it. Without
+    `must_prove` it is None where there is none.
 
     Raises:
-        NotFoundError: no proof: the answer is a page of a longer one, no map head
+        NotFoundError: no proof: `after` is of a page that was not proved, no map head
             is in the log yet, or the map is kept as of a later one.
         ProofError: more invocations than one proof is for; or the map of the store
             has something else than the answer, `octostore check` says what.
     """
     with store.view(as_of) as view:
+        place = None if after is None else find_position(after)
+        if place is not None:
+            return _page(view, asked, place, limit)
         answer = answer_of(view, asked, limit=limit, after=after)
         try:
-            if after is not None or answer.next is not None:
-                raise NotFoundError("only a whole answer is proved; this is a page")
+            if after is not None:
+                raise NotFoundError(
+                    "the page before was not proved, so this one is not; begin again",
+                    at="after",
+                )
+            if answer.next is not None:
+                if must_prove:
+                    return _page(view, asked, None, limit)
+                return answer, None
             proof = prove(view, asked)
         except NotFoundError:
             if must_prove:
@@ -62,6 +79,14 @@ def ask(
             return answer, None
         check_answer(view, answer, proof)
         return answer, proof
+
+
+def _page(
+    view: View, asked: Asked, after: Position | None, limit: int
+) -> tuple[Answer, WholeProof]:
+    answer, proof = page_of(view, asked, after, limit)
+    check_page(view, answer, proof)
+    return answer, proof
 
 
 def packed(
@@ -123,7 +148,30 @@ def behind(store: Octostore, answer: Answer) -> tuple[CID, ...]:
                 found.update(_withdrawal(view, claim, size))
         for link in answer.links:
             found.update(_link(view, link, size))
+        if answer.after is not None or answer.next is not None:
+            for item in answer.invocations:
+                found.update(_disclosing(view, item.invocation, size))
         return tuple(view.logged(index).cid for index in sorted(found))
+
+
+def _disclosing(view: View, invocation: CID, size: int) -> Iterator[int]:
+    """The first places where program and input are disclosed, if they are.
+
+    A page may have only claims that withhold what leads to them.
+    """
+    number = view.number(invocation)
+    if number is None:
+        return
+    all_of_it = indexed(view, number) & (Known.PROGRAM | Known.INPUT)
+    known = Known.NOTHING
+    for logged in view.claims_of(number):
+        if known == all_of_it or logged.statement.index >= size:
+            return
+        before = known
+        for name, flag in DISCLOSED:
+            known |= flag if name not in logged.claim.withheld else Known.NOTHING
+        if known != before:
+            yield logged.statement.index
 
 
 def _profile(view: View, issuer: PublicKey, size: int) -> Iterator[int]:

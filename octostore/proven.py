@@ -29,6 +29,7 @@ from octostore.errors import CarError, ProofError, StatementError
 from octostore.log import INDEX_MAX
 from octostore.map.head import INTEGER_MAX, MapHead
 from octostore.map.heads import LoggedHead
+from octostore.paged import check_page
 from octostore.receipt import Receipt
 from octostore.store import Octostore
 from octostore.told import checkpoint_of, closed, integer, reading
@@ -49,7 +50,10 @@ _PLACES: Final = "not proven: the places in the log"
 
 #: What an answer and an invocation of it may say (`Answer.to_json`).
 _ANSWER: Final = frozenset(
-    ("asked", "checkpoint", "invocations", "links", "map", "next", "proof")
+    (
+        *("after", "asked", "checkpoint", "invocations", "links"),
+        *("map", "next", "proof"),
+    )
 )
 _INVOCATION: Final = frozenset(
     (
@@ -66,7 +70,7 @@ _Key: TypeAlias = tuple[str, str]
 class VerifiedAnswer:
     """An answer made of verified claims.
 
-    Only `checkpoint`, `next` and the `index` of claims are as the other side says,
+    Only `checkpoint`, cursors and the `index` of claims are as the other side says,
     and `map` without `whole`; `notes` says in words what is proven and what is not.
     """
 
@@ -79,7 +83,8 @@ def verify_answer(stream: BinaryIO, asked: Asked, *, is_page: bool) -> VerifiedA
     """The answer in a CAR, if it is what its own statements say.
 
     `is_page` says that the question was for a later page: then statements may
-    hold claims that belong to other pages.
+    hold claims that belong to other pages. A page that comes with a proof says
+    itself where it begins (`after`); that it was asked for, the caller compares.
 
     Raises:
         CarError: no CAR, or it breaks off.
@@ -98,15 +103,33 @@ def verify_answer(stream: BinaryIO, asked: Asked, *, is_page: bool) -> VerifiedA
         _check(store.ingest(blocks))
         here = _Recomputed(store, asked)
         with reading("the answer"):
-            is_whole = not is_page and told.get("next") is None
-            answer = here.compare(told, whole=is_whole)
-            if not is_whole or "proof" not in told:
+            is_part = told.get("after") is not None or told.get("next") is not None
+            answer = here.compare(told, whole=not is_page and not is_part)
+            if "proof" not in told:
                 return VerifiedAnswer(answer, NOTES)
             proof = WholeProof.from_json(told["proof"])
         if answer.map != proof.logged:
             raise ProofError("a proof by another map head than the answer names")
+        check = _check_page if is_part else _check_whole
         with store.view() as view:
-            return VerifiedAnswer(answer, _check_whole(view, answer, proof), proof)
+            return VerifiedAnswer(answer, check(view, answer, proof), proof)
+
+
+def _check_page(view: View, answer: Answer, proof: WholeProof) -> tuple[str, ...]:
+    """The same of a page.
+
+    Raises:
+        ProofError: it does not hold, or shows something else.
+    """
+    check_page(view, answer, proof)
+    return (
+        NOTES[0],
+        "proven: nothing was left out of this page, of the first"
+        f" {proof.logged.head.size} entries of the log (map head: entry"
+        f" {proof.logged.entry}); pages follow each other in the order of the map",
+        *unproven(answer.asked),
+        _PLACES,
+    )
 
 
 def _check_whole(view: View, answer: Answer, proof: WholeProof) -> tuple[str, ...]:
@@ -154,8 +177,8 @@ class _Recomputed:
     def compare(self, told: _Json, *, whole: bool) -> Answer:
         """The verified answer; `whole` says that nothing else may be known."""
         closed(told, _ANSWER)
-        if type(told.get("next", "")) is not str:
-            raise ValueError("next is no text")
+        if any(type(told.get(name, "")) is not str for name in ("after", "next")):
+            raise ValueError("a cursor is no text")
         _check_once((item["invocation"] for item in told["invocations"]), "invocation")
         _check_once(told["links"], "link")
         map, checkpoint = _head_of(told.get("map")), checkpoint_of(told["checkpoint"])
@@ -176,6 +199,7 @@ class _Recomputed:
             links=tuple(self._links[link] for link in told["links"]),
             next=told.get("next"),
             map=map,
+            after=told.get("after"),
         )
 
     def _invocation(self, told: _Json, *, whole: bool) -> InvocationAnswer:

@@ -257,11 +257,11 @@ class View:
             within = some
             if self.is_as_of:
                 within = [key for key in some if keys.decode(key)[1] < self._end]
-            yield from self._claims(within)
+            yield from self.claims_in(within)
             if len(within) < len(some):
                 return
 
-    def _claims(self, keys: Sequence[bytes]) -> Iterator[LoggedClaim]:
+    def claims_in(self, keys: Sequence[bytes]) -> Iterator[LoggedClaim]:
         """Claims by their rows: number of the invocation, place, of the record."""
         size = tables.NO_BYTES
         if any(len(key) != 3 * size for key in keys):

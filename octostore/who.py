@@ -10,6 +10,7 @@ here: an answer says who signed what, not whom to believe. Source: FORMATS 9.
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from typing import Final
 
 from invocation_spec.cid import CID
@@ -30,6 +31,7 @@ __all__ = [
     "LOOKS_MAX",
     "ONE_INVOCATION_MAX",
     "answer_of",
+    "links_of",
     "who",
 ]
 
@@ -99,7 +101,7 @@ class _Page:
             asked=self._asked,
             checkpoint=checkpoint,
             invocations=tuple(self._found),
-            links=self._links(),
+            links=links_of(self._view, self._asked, self._found),
             next=self._next,
             map=head_at(self._view.rows, checkpoint.size),
         )
@@ -156,19 +158,23 @@ class _Page:
         """Whether a claim has disclosed an input with a nonce, as of now."""
         return Known.NONCED in indexed(self._view, number)
 
-    def _links(self) -> tuple[CID, ...]:
-        named = [self._asked.program, self._asked.input, self._asked.invocation]
-        for item in self._found:
-            named += item.invocation, item.program, item.input
-        links: dict[CID, None] = {}
-        for cid in dict.fromkeys(named):
-            if cid is None:
-                continue
-            for link in self._view.links_of(cid):
-                links[link] = None
-                if len(links) >= LINKS_MAX:
-                    return tuple(links)
-        return tuple(links)
+
+def links_of(
+    view: View, asked: Asked, found: Iterable[InvocationAnswer]
+) -> tuple[CID, ...]:
+    """The link records that name what was asked or found, at most `LINKS_MAX`."""
+    named = [asked.program, asked.input, asked.invocation]
+    for item in found:
+        named += item.invocation, item.program, item.input
+    links: dict[CID, None] = {}
+    for cid in dict.fromkeys(named):
+        if cid is None:
+            continue
+        for link in view.links_of(cid):
+            links[link] = None
+            if len(links) >= LINKS_MAX:
+                return tuple(links)
+    return tuple(links)
 
 
 def _cursor(place: Place, claim: tuple[int, int] | None = None) -> str:

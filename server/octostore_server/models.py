@@ -176,6 +176,9 @@ class WhoAnswer(_Model):
     proof: WholeProof | None = None
     invocations: list[InvocationItem]
     links: list[CidText]
+    after: Annotated[
+        str | None, Field(description="Where a page begins that comes with its proof")
+    ] = None
     next: Annotated[
         str | None, Field(description="Pass it as `after` for the next page")
     ] = None

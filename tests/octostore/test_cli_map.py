@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from invocation_spec.cid import CID
+from invocation_spec.model import Input
 from octostore.answer import Asked
 from octostore.car import Block, CarReader, chunks
 from octostore.completeness import WholeProof
@@ -76,6 +77,28 @@ def test_an_answer_is_proved_and_written(
     said = octostore(*question, "-o", file)
     assert said.code == 2
     assert "exists" in said.err
+
+
+def test_pages_are_proved_one_after_the_other(
+    store: Path, octostore: Command, tmp_path: Path
+) -> None:
+    more = Ran(input=Input(files={"/d": D1}, args=("more",)))
+    with Octostore.open(store) as opened:
+        opened.ingest(Issuer("more").claims(more, result())[1])
+    octostore("map", "update")
+    question = ("who", str(C1), str(D1), "--limit", "1", "--prove", "--json")
+    after: tuple[str, ...] = ()
+    pages = 0
+    while pages == 0 or after:
+        file = tmp_path / f"{pages}.car"
+        said = told(octostore(*question, *after, "--out", file))
+        assert said.get("after") == (after[1] if after else None)
+        verified = told(octostore("verify", file, "--json"))
+        assert any("left out of this page" in note for note in verified["notes"])
+        after, pages = (("--after", said["next"]) if "next" in said else ()), pages + 1
+    assert pages > 1
+    said = octostore(*question, "--after", "AAAA")
+    assert said.code == 2
 
 
 def test_an_answer_that_was_written_is_verified(

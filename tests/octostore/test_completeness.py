@@ -314,8 +314,6 @@ def test_the_map_is_proved_as_of_its_last_head_only(tmp_path: Path) -> None:
         answer, proof = ask(store, asked, as_of=second.entry + 1)
         assert proof
         assert answer.map == second
-        with pytest.raises(NotFoundError, match="a page"):
-            ask(store, QUESTIONS["code and data"], limit=1)
 
 
 def test_as_of_an_earlier_size_what_was_disclosed_later_is_not_found(
@@ -476,8 +474,9 @@ def test_a_page_that_is_just_full_is_whole(tmp_path: Path, as_of: int | None) ->
         store.ingest(Issuer("three").claims(NONCED, result())[1])
         if as_of is None:
             store.update_map(NOW)
-            with pytest.raises(NotFoundError, match="a page"):
-                ask(store, asked, limit=2)
+            answer, proof = ask(store, asked, limit=2)
+            assert proof
+            assert answer.next is not None
         else:
             assert who(store, asked, limit=2, as_of=as_of).next is None
 

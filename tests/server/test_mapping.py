@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from invocation_spec.model import Input
 from octostore.answer import Asked
 from octostore.client import Remote
 from octostore.completeness import WholeProof
 from octostore.engine import Changes
-from octostore.errors import NotFoundError, StoreFullError
+from octostore.errors import NotFoundError, ProofError, StoreFullError
 from octostore.map.heads import last_head
 from octostore.store import Octostore
+from octostore.who import who
 from octostore_server.app import create_app
 from octostore_server.mapping import mapping
 from octostore_server.models import WhoAnswer
@@ -86,6 +89,61 @@ def test_a_client_checks_the_proof_and_says_so(
         assert found.whole.logged == logged
         assert any("proven: nothing was left out" in note for note in found.notes)
         assert remote.who(asked, as_of=2).answer.checkpoint.size == 2
+
+
+def fill_more(store: Octostore) -> None:
+    fill(store)
+    more = Ran(input=Input(files={"/d": D1}, args=("more",)))
+    assert store.ingest(Issuer("more").claims(more, result())[1]).accepted
+
+
+def test_pages_are_proved_and_followed(store: Octostore, tmp_path: Path) -> None:
+    fill_more(store)
+    assert store.update_map(1_700_000_000)
+    asked = Asked(C1, D1)
+    whole = {c.claim for item in who(store, asked).invocations for c in item.claims}
+    with (
+        serving(create_app(store, Settings(path=tmp_path))) as url,
+        Remote(url) as remote,
+    ):
+        found, after, pages = set(), None, 0
+        while pages == 0 or after is not None:
+            page = remote.who(asked, limit=1, after=after, must_prove=True)
+            assert page.whole
+            assert any("left out of this page" in note for note in page.notes)
+            found |= {c.claim for item in page.answer.invocations for c in item.claims}
+            after, pages = page.answer.next, pages + 1
+        assert found == whole
+        assert pages > 1
+        # Where no proof is asked for, pages are as they were.
+        plain = remote.who(asked, limit=1)
+        assert plain.whole is None
+        assert plain.answer.after is None
+        with pytest.raises(NotFoundError, match="was not proved"):
+            remote.who(asked, limit=1, after=plain.answer.next, must_prove=True)
+
+
+async def test_another_page_than_was_asked_for_is_refused(
+    store: Octostore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that answers each cursor with the first page."""
+    fill_more(store)
+    assert store.update_map(1_700_000_000)
+    asked = Asked(C1, D1)
+    with (
+        serving(create_app(store, Settings(path=tmp_path))) as url,
+        Remote(url) as remote,
+    ):
+        first = remote.who(asked, limit=1, must_prove=True)
+        send = remote._client.send
+
+        def forgetful(request: httpx.Request, **more: Any) -> httpx.Response:
+            asked_for = request.url.copy_remove_param("after")
+            return send(httpx.Request("GET", asked_for), **more)
+
+        monkeypatch.setattr(remote._client, "send", forgetful)
+        with pytest.raises(ProofError, match="another page than was asked for"):
+            remote.who(asked, limit=1, after=first.answer.next, must_prove=True)
 
 
 def test_the_map_follows_while_the_server_runs_and_once_at_its_end(
