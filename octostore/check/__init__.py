@@ -27,7 +27,6 @@ from octostore.check.leftovers import keep_leftovers
 from octostore.check.logged import check_log
 from octostore.check.mapped import check_map
 from octostore.check.report import FAULTS_MAX, CheckReport, Fault, Progress, Seen
-from octostore.check.scratch import DERIVED, scratch
 from octostore.check.waiting import check_waiting
 from octostore.draft import Draft
 from octostore.engine import Snapshot
@@ -35,10 +34,14 @@ from octostore.engines import DEFAULT_ENGINE, ENGINES, engine_of
 from octostore.errors import StoreError
 from octostore.log import Checkpoint
 from octostore.row_words import value_words
+from octostore.scratch import scratch
 from octostore.store import Octostore
 from octostore.view import View
 
 __all__ = ["FAULTS_MAX", "CheckReport", "Fault", "Progress", "check", "check_folder"]
+
+#: What is derived again; `at` is held against the blocks themselves.
+DERIVED: Final = frozenset(tables.INDEXES) - {tables.AT.name}
 
 #: What cannot be judged where blocks are damaged or cannot be found.
 _FROM_BLOCKS: Final = (
@@ -108,7 +111,7 @@ def _look(view: View, seen: Seen, *, second_opinion: bool) -> tuple[str, ...]:
         _check_meta(view.rows, seen)
         if seen.faults:
             return _FROM_BLOCKS
-        with scratch(view.rows) as engine:
+        with scratch(view.rows, DERIVED) as engine:
             with Draft(engine) as draft:
                 check_log(view, seen, draft)
                 draft.commit()

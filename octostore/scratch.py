@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from octostore import tables
 from octostore.engine import Changes, Engine, Row, Snapshot
 from octostore.engines import DEFAULT_ENGINE, ENGINES
 
-__all__ = ["DERIVED", "scratch"]
-
-#: What is derived there; `at` is held against the blocks themselves.
-DERIVED: Final = frozenset(tables.INDEXES) - {tables.AT.name}
+__all__ = ["scratch"]
 
 
 @contextmanager
-def scratch(rows: Snapshot) -> Iterator[Engine]:
-    """An engine that reads the truth of a snapshot, and derives beside it."""
-    with tempfile.TemporaryDirectory(prefix="octostore-check-") as folder:
+def scratch(rows: Snapshot, derived: Collection[str]) -> Iterator[Engine]:
+    """An engine that has these tables for itself, and reads the others of a snapshot.
+
+    Raises:
+        StoreError: no scratch space.
+    """
+    with tempfile.TemporaryDirectory(prefix="octostore-scratch-") as folder:
         path = Path(folder) / "scratch"
         engine = ENGINES[DEFAULT_ENGINE].open(path, tables.TABLES)
         try:
-            yield _Beside(rows, engine)
+            yield _Beside(rows, engine, derived)
         finally:
             engine.close()
 
 
 class _Beside:
-    """An `Engine`: indexes in the scratch engine, all else in the snapshot."""
+    """An `Engine`: some tables in the scratch engine, all else in the snapshot."""
 
-    def __init__(self, truth: Snapshot, scratch: Engine) -> None:
+    def __init__(
+        self, truth: Snapshot, scratch: Engine, derived: Collection[str]
+    ) -> None:
         self._truth = truth
         self._scratch = scratch
+        self._tables = derived
         self.copy_to = scratch.copy_to
         self.faults = scratch.faults
         self.close = scratch.close
@@ -43,7 +46,7 @@ class _Beside:
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         with self._scratch.snapshot() as derived:
-            yield _Layers(self._truth, derived)
+            yield _Layers(self._truth, derived, self._tables)
 
     def commit(self, batch: Iterable[Row]) -> None:
         self._scratch.commit(batch)
@@ -55,9 +58,12 @@ class _Beside:
 class _Layers:
     """A `Snapshot` of two."""
 
-    def __init__(self, truth: Snapshot, derived: Snapshot) -> None:
+    def __init__(
+        self, truth: Snapshot, derived: Snapshot, names: Collection[str]
+    ) -> None:
         self._truth = truth
         self._derived = derived
+        self._names = names
 
     def get(self, table: str, key: bytes) -> bytes | None:
         return self._of(table).get(table, key)
@@ -74,4 +80,4 @@ class _Layers:
         return self._of(table).last(table, prefix)
 
     def _of(self, table: str) -> Snapshot:
-        return self._derived if table in DERIVED else self._truth
+        return self._derived if table in self._names else self._truth
