@@ -130,7 +130,8 @@ def head_proof(view: View) -> HeadProof:
         assert last is not None  # noqa: S101 - there is one before it
         raise NotFoundError(
             f"the map is kept as of its last head (entry {last.entry}) only, which"
-            f" answers as of size {last.entry + 1} and later",
+            f" answers as of size {last.entry + 1} and later; who has the log derives"
+            " an earlier one with `octostore who --as-of SIZE --prove`",
             at=f"map head of entry {logged.entry}",
         )
     path = inclusion_proof(view.node, logged.entry, checkpoint.size)

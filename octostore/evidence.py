@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 
 from invocation_spec.cid import CID
 from octostore import tables
@@ -20,6 +21,7 @@ from octostore.answer import Answer, Asked, ClaimAnswer
 from octostore.car import Block
 from octostore.closure import Closure
 from octostore.completeness import WholeProof, check_answer, prove
+from octostore.earlier import map_as_of
 from octostore.errors import NotFoundError
 from octostore.found import indexed
 from octostore.keys import PublicKey
@@ -43,13 +45,15 @@ def ask(
     after: str | None = None,
     as_of: int | None = None,
     must_prove: bool = True,
+    may_derive: bool = False,
 ) -> tuple[Answer, WholeProof | None]:
     """An answer as `who` gives it, with the proof that it is whole.
 
     Of one that is too long, if it must be proved, a page in the order of the map
     (`paged.py`), with the proof that it has all from where it begins to where it ends;
     its `next` continues it so. The proof is verified as a reader does it. Without
-    `must_prove` it is None where there is none.
+    `must_prove` it is None where there is none. With `may_derive` the map of an earlier
+    head is derived again, which takes as long as reading the log to there.
 
     Raises:
         NotFoundError: no proof: `after` is of a page that was not proved, no map head
@@ -57,7 +61,10 @@ def ask(
         ProofError: more invocations than one proof is for; or the map of the store
             has something else than the answer, `octostore check` says what.
     """
-    with store.view(as_of) as view:
+    with (
+        store.view(as_of) as now,
+        map_as_of(now) if may_derive else nullcontext(now) as view,
+    ):
         place = None if after is None else find_position(after)
         if place is not None:
             return _page(view, asked, place, limit)
@@ -85,7 +92,7 @@ def _page(
     view: View, asked: Asked, after: Position | None, limit: int
 ) -> tuple[Answer, WholeProof]:
     answer, proof = page_of(view, asked, after, limit)
-    check_page(view, answer, proof)
+    check_page(View(view.rows, proof.logged.head.size), answer, proof)
     return answer, proof
 
 

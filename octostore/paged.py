@@ -24,7 +24,7 @@ from octostore.answer import Answer, Asked, InvocationAnswer
 from octostore.claims import ClaimReader, summarize
 from octostore.completeness import WholeProof, check_head, head_proof
 from octostore.errors import ProofError
-from octostore.found import indexed
+from octostore.found import disclosed
 from octostore.map.keys import Topic, claim_part, component
 from octostore.map.pages import prove
 from octostore.map.proof import open_proof
@@ -93,8 +93,8 @@ def page_of(
 def check_page(view: View, answer: Answer, proof: WholeProof) -> None:
     """Check that a page has all that the map has between where it begins and ends.
 
-    `view` is of a store with the statements behind it; the places in the log are
-    those that the answer names.
+    `view` is of a store with the statements behind it, of one with more as of the
+    size of the map; the places in the log are those that the answer names.
 
     Raises:
         ProofError: a claim is not in the map, or not of this page, or one is left out.
@@ -158,7 +158,7 @@ def _open(asked: Asked, page: Span, shown: set[Position], proof: WholeProof) -> 
 def _places_of(view: View, asked: Asked, item: InvocationAnswer) -> tuple[Place, ...]:
     ran = Invocation(item.program, item.input)
     number = view.number(item.invocation)
-    known = Known.NOTHING if number is None else indexed(view, number)
+    known = Known.NOTHING if number is None else disclosed(view, number)
     places = places_of(asked, ran, _input(view, ran, known))
     if not places:
         raise ProofError("an invocation that is not asked for", at=str(item.invocation))
@@ -245,7 +245,8 @@ def _shown(view: View, page: Sequence[_Element]) -> tuple[InvocationAnswer, ...]
     shown: list[InvocationAnswer] = []
     for number, keys in rows.items():
         block = view.block(number)
-        nonced = Known.NONCED in indexed(view, number)
+        flags = view.rows.get(tables.MAP_RAN.name, tables.MAP_RAN.key.encode(number))
+        nonced = flags is not None and Known.NONCED in Known(flags[0])
         shown.append(
             summarize(
                 CID.of_block(block),

@@ -76,6 +76,10 @@ class View:
         self._end = INDEX_MAX + 1 if size is None else size
         self.is_as_of = size is not None
 
+    def over(self, rows: Snapshot) -> View:
+        """The same look at other rows."""
+        return View(rows, self._end if self.is_as_of else None)
+
     def number(self, cid: CID) -> int | None:
         """The arrival number of the block with these bytes, or None."""
         if cid.hash_code != SHA2_256:

@@ -133,7 +133,12 @@ class _Page(NamedTuple):
     def ask(self, store: Octostore, question: Asked) -> _Asked:
         if self.prove:
             answer, proof = evidence.ask(
-                store, question, limit=self.limit, after=self.after, as_of=self.size
+                store,
+                question,
+                limit=self.limit,
+                after=self.after,
+                as_of=self.size,
+                may_derive=True,
             )
         else:
             proof = None

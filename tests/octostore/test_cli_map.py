@@ -201,6 +201,20 @@ def test_a_question_is_asked_as_of_a_size_or_a_checkpoint(
         assert octostore(*question, "--as-of", str(odd)).code == 2, odd
 
 
+def test_an_answer_as_of_an_earlier_head_is_proved(
+    store: Path, octostore: Command
+) -> None:
+    octostore("map", "update")
+    with Octostore.open(store) as opened:
+        opened.ingest(Issuer("late").claims(Ran(), result())[1])
+    octostore("map", "update")
+    said = told(octostore("who", str(C1), str(D1), "--as-of", "8", "--prove", "--json"))
+    assert WholeProof.from_json(said["proof"]).logged.head.size == 7
+    said = octostore("who", str(C1), str(D1), "--as-of", "7", "--prove")
+    assert said.code == 6
+    assert "no map head in the log as of this size" in said.err
+
+
 def test_the_signature_of_a_checkpoint_is_verified_or_said_not_to_be(
     store: Path, octostore: Command, tmp_path: Path
 ) -> None:

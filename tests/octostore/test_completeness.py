@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from invocation_spec.cid import CID
 from invocation_spec.errors import OctostoreError
 from invocation_spec.model import Import, Input, Invocation, WasiProgram
-from octostore import car, tables
+from octostore import car, earlier, tables
 from octostore.answer import Asked
 from octostore.car import Block
 from octostore.completeness import WholeProof, check_whole
@@ -314,6 +314,52 @@ def test_the_map_is_proved_as_of_its_last_head_only(tmp_path: Path) -> None:
         answer, proof = ask(store, asked, as_of=second.entry + 1)
         assert proof
         assert answer.map == second
+
+
+def test_the_map_of_an_earlier_head_is_derived_for_a_proof(tmp_path: Path) -> None:
+    """And proves what it proved then, whole or in pages."""
+    with Octostore.open(tmp_path / "store") as store:
+        fill(store)
+        first = store.update_map(NOW)
+        assert first
+        size = first.entry + 1
+        then = {name: ask(store, asked) for name, asked in QUESTIONS.items()}
+        for ran in (PLAIN, NONCED, LINKED):
+            told = Issuer(f"late {ran.cid}").claims(ran, result())
+            assert store.ingest(told[1]).accepted
+        assert store.update_map(NOW)
+        before = store.checkpoint()
+        for name, asked in QUESTIONS.items():
+            found = ask(store, asked, as_of=size, may_derive=True)
+            assert found == then[name]
+        page, proof = ask(
+            store, QUESTIONS["code and data"], limit=1, as_of=size, may_derive=True
+        )
+        assert proof
+        assert (proof.logged, page.next is None) == (first, False)
+        assert store.checkpoint() == before
+        with pytest.raises(NotFoundError, match="--as-of SIZE --prove"):
+            ask(store, QUESTIONS["invocation"], as_of=size)
+
+
+def test_an_earlier_map_is_derived_from_so_many_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = QUESTIONS["invocation"]
+    with Octostore.open(tmp_path / "store") as store:
+        fill(store)
+        first = store.update_map(NOW)
+        assert first
+        assert store.ingest(Issuer("late").claims(PLAIN, result())[1]).accepted
+        assert store.update_map(NOW)
+        size = first.entry + 1
+        for most in (first.head.size, first.head.size - 1):
+            monkeypatch.setattr(earlier, "EARLIER_MAX", most)
+            if most == first.head.size:
+                assert ask(store, asked, as_of=size, may_derive=True)[1]
+                continue
+            with pytest.raises(NotFoundError, match="is not derived again"):
+                ask(store, asked, as_of=size, may_derive=True)
 
 
 def test_as_of_an_earlier_size_what_was_disclosed_later_is_not_found(
