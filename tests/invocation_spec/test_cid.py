@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
 from pathlib import Path
@@ -187,6 +188,14 @@ def test_cids_of_zero_bytes_are_known_by_every_hash() -> None:
     assert CID.of_bytes(b"") in EMPTY_BYTES
     assert len(EMPTY_BYTES) == 9
     assert all(cid.codec == RAW for cid in EMPTY_BYTES)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_the_text_is_that_of_base32(digest: bytes) -> None:
+    for cid in (CID.of_block_digest(digest), CID.of_digest(digest * 2, hash_code=0x13)):
+        text = base64.b32encode(cid.raw).decode().lower().rstrip("=")
+        assert str(cid) == f"b{text}"
+        assert CID.parse(str(cid)) == cid
 
 
 @given(st.binary(max_size=64))
