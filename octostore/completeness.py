@@ -1,6 +1,6 @@
 """Whether an answer is whole: what it asks of the map, and the proof of that.
 
-    prove(view, asked)                     by who has the map
+    prove(view, asked), prove_answer(view, answer)          by who has the map
     check_whole(proof, asked, found, ..)   by who has the claims, from bytes alone
 
 The proof says: the first `size` entries of the log hold these claims on what was
@@ -41,6 +41,7 @@ __all__ = [
     "check_whole",
     "head_proof",
     "prove",
+    "prove_answer",
     "unproven",
 ]
 
@@ -109,6 +110,22 @@ def prove(view: View, asked: Asked) -> WholeProof:
     asks = questions(asked, _mapped(view, asked))
     proof = prove_keys(view.rows, asks, range(len(asks)))
     return WholeProof(head.logged, proof, head.path)
+
+
+def prove_answer(view: View, answer: Answer) -> WholeProof:
+    """The same of an answer that this view gave whole, checked as a reader does it.
+
+    Raises:
+        NotFoundError: there is no head, or not the last, as above.
+        ProofError: the map has something else than the answer.
+    """
+    head, asked = head_proof(view), answer.asked
+    found = _covered(view, answer, head.logged.head.size)
+    asks = questions(asked, [item for item in found if is_asked(asked, item)])
+    proof = prove_keys(view.rows, asks, range(len(asks)))
+    whole = WholeProof(head.logged, proof, head.path)
+    check_whole(whole, asked, found, answer.checkpoint)
+    return whole
 
 
 def head_proof(view: View) -> HeadProof:
@@ -195,10 +212,8 @@ def check_answer(
     Raises:
         ProofError: as above.
     """
-    size = proof.logged.head.size
-    found = [found_of(view, item, size) for item in answer.invocations]
-    covered = [item for item in found if item.claims]
-    return check_whole(proof, answer.asked, covered, answer.checkpoint)
+    found = _covered(view, answer, proof.logged.head.size)
+    return check_whole(proof, answer.asked, found, answer.checkpoint)
 
 
 def check_listed(
@@ -224,6 +239,12 @@ def check_listed(
     for keys in answers:
         _check_none_hidden(keys, known)
     return tuple(item.invocation for item in found if item not in listed)
+
+
+def _covered(view: View, answer: Answer, size: int) -> list[Found]:
+    """What an answer has that a map of this size covers."""
+    found = [found_of(view, item, size) for item in answer.invocations]
+    return [item for item in found if item.claims]
 
 
 def _check_none_hidden(keys: Iterable[bytes], known: Collection[bytes]) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
+from typing import Final
 
 from invocation_spec.cid import CID
 from invocation_spec.model import Input, Invocation, Program, program_from_block
@@ -40,6 +41,9 @@ __all__ = [
     "questions",
     "read_found",
 ]
+
+
+_ALL: Final = Known.PROGRAM | Known.INPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ def found_of(view: View, item: InvocationAnswer, size: int) -> Found:
     claims = [claim for claim in item.claims if claim.index < size]
     known = Known.NOTHING
     for claim in claims:
+        if known == _ALL:  # most often the first claim says all there is
+            break
         record = parse_record(view.get(claim.claim))
         assert isinstance(record, Claim)  # noqa: S101 - a view made the answer
         for name, flag in DISCLOSED:
@@ -97,7 +103,7 @@ def disclosed(view: View, invocation: int) -> Known:
     Claims are read until all is found that is disclosed by now: most often the first
     one, but all of them as of then if what they withhold was disclosed later.
     """
-    all_of_it = indexed(view, invocation) & (Known.PROGRAM | Known.INPUT)
+    all_of_it = indexed(view, invocation) & _ALL
     known = Known.NOTHING
     claims = view.claims_of(invocation)
     while known != all_of_it and (logged := next(claims, None)) is not None:

@@ -102,9 +102,11 @@ def invocation_claims(
     claims: Iterable[tuple[CID, CID]],
 ) -> Iterator[bytes]:
     """The keys of claims (statement, record) on an invocation, at each place."""
+    at = [key(Topic.CLAIMS, invocation.program, at) for at in places(invocation, input)]
     for statement, record in claims:
-        for at in places(invocation, input):
-            yield claim_key(invocation.program, at, statement, record)
+        part = claim_part(statement, record)
+        for prefix in at:
+            yield prefix + part
 
 
 def places(invocation: Invocation, input: Input | None) -> tuple[CID, ...]:
