@@ -79,8 +79,7 @@ bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.map --keys 20000 --claims 10000
 	@$(BIN)/python -m benchmarks.who
 	@$(BIN)/python -m benchmarks.canonicalize
-	@$(BIN)/python -m benchmarks.proofs
-	@$(BIN)/python -m benchmarks.audit --claims 5000
+	@$(BIN)/python -m benchmarks.proofs --entries 100000 --keys 20000 --claims 20000 --audit 5000
 
 interop-tlog: $(READY) ## Logs read by torchwood, Tessera and x/mod (needs Go)
 	@$(BIN)/pytest -q tests/interop/test_tlog.py

@@ -1,6 +1,6 @@
 """How long it takes to prove that an entry is in a log, and what the log costs.
 
-    python -m benchmarks.proofs [SIZE]          default: 1000000
+    python -m benchmarks.log [SIZE]             default: 1000000
 
 A log of SIZE entries, written as `ingest` writes it. Then, at random places: proofs
 of inclusion and of consistency, made and verified; tiles, made as they are served; a
@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import random
 import secrets
 import statistics
@@ -26,6 +25,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest import mock
 
+from benchmarks.limits import machine
 from benchmarks.who import pairs as claims_of
 from benchmarks.who import statement
 from invocation_spec.cid import CID
@@ -212,27 +212,29 @@ def share_of_ingest(folder: Path) -> dict[str, float]:
     }
 
 
+def measure_log(size: int, folder: Path) -> dict[str, object]:
+    """A log of so many entries: its proofs, tiles, checkpoints, and its share."""
+    found: dict[str, object] = {
+        "size": size,
+        "tries": TRIES,
+        "load": os.getloadavg()[0],
+    }
+    with Octostore.open(folder / "store") as store:
+        found["append"] = fill(store, size)
+        with store.view() as view:
+            found |= proofs(view, size)
+            found["tiles"] = tiles(view, size)
+        found["checkpoint"] = signing(store)
+    found["ingest"] = share_of_ingest(folder)
+    return found
+
+
 def main() -> None:
     """Measure, and print one JSON object."""
     size = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with tempfile.TemporaryDirectory(prefix="octostore-bench-") as name:
-        folder = Path(name)
-        found: dict[str, object] = {
-            "what": "proofs",
-            "size": size,
-            "tries": TRIES,
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "python": platform.python_version(),
-            "load": os.getloadavg()[0],
-        }
-        with Octostore.open(folder / "store") as store:
-            found["append"] = fill(store, size)
-            with store.view() as view:
-                found |= proofs(view, size)
-                found["tiles"] = tiles(view, size)
-            found["checkpoint"] = signing(store)
-        found["ingest"] = share_of_ingest(folder)
-    print(json.dumps(found, indent=2))
+        found = measure_log(size, Path(name))
+    print(json.dumps({"what": "log", "machine": machine(), **found}, indent=2))
 
 
 if __name__ == "__main__":
