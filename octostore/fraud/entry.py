@@ -20,7 +20,7 @@ from typing import ClassVar, Final, Self
 
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
-from invocation_spec.errors import CidError, OctostoreError
+from invocation_spec.errors import CidError, EncodingError, OctostoreError
 from octostore.car import Block, Damaged
 from octostore.counted import entries
 from octostore.errors import ProofError, StatementError
@@ -149,7 +149,11 @@ class BadEntry:
         if before is None:
             return None
         index, block = before
-        if ReceivedStatement.from_block(block).verify().cid != statement.cid:
+        try:
+            earlier = ReceivedStatement.from_block(block).verify()
+        except (EncodingError, StatementError) as error:
+            raise ProofError(f"the earlier entry is another fault: {error}") from error
+        if earlier.cid != statement.cid:
             return None
         return f"{statement.cid} is entry {index} already"
 
@@ -172,7 +176,7 @@ class BadEntry:
         """Place and block of the earlier entry, which has to be of this kind."""
         if self.earlier is None:
             return None
-        entry = Entry.from_bytes(self.earlier.entry)
+        entry = self.earlier.named
         if self.earlier.index >= self.entry.index or entry.kind != kind:
             raise ProofError("the earlier entry is not earlier, or of another kind")
         return self.earlier.index, self._block(entry)

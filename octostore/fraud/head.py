@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import ClassVar, Final, Self
 
 from invocation_spec.cid import CID, RAW
+from invocation_spec.errors import CidError
 from octostore.car import Block, Damaged
 from octostore.counted import entries
-from octostore.errors import ProofError
+from octostore.errors import ProofError, StatementError
 from octostore.fraud.parts import (
     Fields,
     LoggedEntry,
@@ -83,7 +84,7 @@ class FalseMapHead:
             raise ProofError(f"expected a map of {', '.join(sorted(_FIELDS))}")
         signed = note_of(fields, "checkpoint", key_of(fields))
         entry = LoggedEntry.from_ipld(fields["entry"], signed, "/entry")
-        named = Entry.from_bytes(entry.entry)
+        named = entry.named
         if named.kind != KIND_MAP_HEAD:
             raise ProofError(f"entry {entry.index} is no map head")
         head = MapHead.from_block(_block(rest, named.block))
@@ -180,7 +181,12 @@ def _block(rest: Iterator[Block | Damaged], cid: CID) -> bytes:
 
 def _replay(entries: list[bytes], rest: Iterator[Block | Damaged]) -> bytes:
     """The root of the map that the statements of these entries make."""
-    found = map(Entry.from_bytes, entries)
+    try:
+        found = [Entry.from_bytes(raw) for raw in entries]
+    except (CidError, StatementError) as error:
+        raise ProofError(
+            f"an entry is none, which is another fault: {error}"
+        ) from error
     roots = [item.block for item in found if item.kind == KIND_STATEMENT]
     with (
         tempfile.TemporaryDirectory(prefix="octostore-") as folder,

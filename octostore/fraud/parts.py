@@ -15,10 +15,12 @@ from typing import ClassVar, Protocol, Self, TypeVar
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import Ipld
+from invocation_spec.errors import CidError
 from octostore import car
 from octostore.car import Block, Damaged
 from octostore.counted import entries
-from octostore.errors import ProofError
+from octostore.errors import ProofError, StatementError
+from octostore.log import Entry
 from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.merkle import PROOF_HASHES_MAX, leaf_hash, verify_inclusion
 from octostore.tlog.note import NOTE_BYTES_MAX, KeyType, VerifierKey, to_base64
@@ -148,6 +150,18 @@ class LoggedEntry:
             raise ProofError(f"an entry of {len(entry)} bytes", at=at)
         index = of_type(value, "index", int)
         return cls(signed, index, entry, hashes_of(value, "path"))
+
+    @property
+    def named(self) -> Entry:
+        """The entry itself.
+
+        Raises:
+            ProofError: it is none, which another kind of proof is for.
+        """
+        try:
+            return Entry.from_bytes(self.entry)
+        except (CidError, StatementError) as error:
+            raise ProofError(f"entry {self.index} is none: {error}") from error
 
     def to_ipld(self) -> Ipld:
         """`{index, entry, path}`."""

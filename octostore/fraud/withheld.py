@@ -19,9 +19,10 @@ from datetime import UTC, datetime
 from typing import ClassVar, Final, Self
 
 from invocation_spec.cid import CID
+from invocation_spec.errors import EncodingError
 from octostore.car import Block, Damaged
 from octostore.closure import Closure
-from octostore.errors import ProofError
+from octostore.errors import ProofError, StatementError
 from octostore.fraud.parts import (
     Fields,
     LoggedEntry,
@@ -32,7 +33,7 @@ from octostore.fraud.parts import (
     of_type,
     tree_words,
 )
-from octostore.log import KIND_STATEMENT, Entry
+from octostore.log import KIND_STATEMENT
 from octostore.statement import INTEGER_MAX, ReceivedStatement
 from octostore.tlog.note import VerifierKey
 
@@ -134,7 +135,7 @@ class Withheld:
 
     def words(self) -> list[str]:
         """See `Proof.words`."""
-        entry = Entry.from_bytes(self.entry.entry)
+        entry = self.entry.named
         return [
             "withheld: a log committed to an entry, and somebody did not get all of it",
             f"  log         {self.log.name}",
@@ -148,13 +149,18 @@ class Withheld:
 
     def _needed(self) -> set[CID]:
         """Blocks that the entry needs and that are not in the proof."""
-        entry = Entry.from_bytes(self.entry.entry)
+        entry = self.entry.named
         block = self.blocks.get(entry.block)
         if block is None:
             return {entry.block}
         if entry.kind != KIND_STATEMENT:
             return set()
-        part = ReceivedStatement.from_block(block).verify().part
+        try:
+            part = ReceivedStatement.from_block(block).verify().part
+        except (EncodingError, StatementError) as error:
+            raise ProofError(
+                f"its statement is none, another fault: {error}"
+            ) from error
         closure = Closure(lambda digest: self.blocks.get(CID.of_block_digest(digest)))
         return set(map(CID.of_block_digest, closure.needs(part.digests).missing))
 

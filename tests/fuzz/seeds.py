@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from invocation_spec import DocumentError, Resolutions
+from octostore.fraud import BadEntry, FalseMapHead, TwoHistories, Withheld
+from octostore.map.head import MapHead
+from octostore.tlog.merkle import consistency_proof, range_root
+from tests.octostore.lying import Log
+from tests.octostore.world import Issuer, Ran, result
 
 __all__ = [
     "ADAPTERS",
     "CORPUS",
     "Seeds",
     "blocks",
+    "bundles",
     "cids",
     "documents",
+    "frauds",
     "given_resolutions",
     "resolutions",
     "texts",
@@ -117,6 +125,60 @@ def blocks(file: str) -> Seeds:
             for case in _cases(file)
         ]
     )
+
+
+def bundles() -> Seeds:
+    """The bundles of the vectors."""
+    return _unique([base64.b64decode(case["car"]) for case in _cases("bundles.json")])
+
+
+def frauds() -> Seeds:
+    """A proof of each kind against a log that lies, by definition."""
+    first = Log().claims("a", "b", "c")
+    twice = first.copy().add(*Issuer("b").claims(Ran(), result()))
+    bad = first.copy().add_raw(b"hello", first.blocks[0]).claims("later")
+    head = MapHead(3, bytes(32), 1_700_000_000)
+    false = first.copy().head(head).claims("later")
+    late = first.copy().head(MapHead(99, bytes(32), 1_700_000_000))
+    return _unique(
+        [
+            b"".join(proof.car())
+            for proof in (
+                _two_histories(first, Log().claims("a", "x", "c", "d")),
+                _two_histories(first, Log().claims("a", "b", "x")),
+                BadEntry(bad.logged(3), None, {}),
+                BadEntry(late.logged(3), None, dict(late.blocks[3])),
+                BadEntry(twice.logged(3), twice.logged(1), dict(twice.blocks[3][:1])),
+                FalseMapHead(
+                    false.logged(3),
+                    head,
+                    bytes(32),
+                    consistency_proof(false.node, 3, 5),
+                    tuple(false.entries[:3]),
+                    [block for blocks in false.blocks[:3] for block in blocks],
+                ),
+                _withheld(first, 0),
+                _withheld(first, 3),
+            )
+        ]
+    )
+
+
+def _two_histories(one: Log, other: Log) -> TwoHistories:
+    size, of = len(one.entries), len(other.entries)
+    return TwoHistories(
+        one.signed(),
+        other.signed(),
+        range_root(other.node, 0, size),
+        consistency_proof(other.node, size, of),
+    )
+
+
+def _withheld(log: Log, lost: int) -> Withheld:
+    """The proof that this block of the first statement did not come."""
+    blocks = log.blocks[0]
+    here = dict(item for item in blocks[:lost] if lost)
+    return Withheld(log.logged(0), (blocks[lost][0],), "https://log.example", 1, here)
 
 
 def texts(file: str, member: str) -> Seeds:

@@ -37,7 +37,8 @@ from invocation_spec.dagcbor import Ipld
 from invocation_spec.document import Tree, read_document
 from invocation_spec.model import check_fit, program_from_block
 from invocation_spec.second_opinion import disagreement
-from octostore.car import Block, CarReader
+from octostore.bundle.verify import Reading, Step
+from octostore.car import Block, CarReader, chunks
 from octostore.errors import (
     CarError,
     NoteError,
@@ -46,6 +47,7 @@ from octostore.errors import (
     SignatureError,
     StatementError,
 )
+from octostore.fraud import FalseMapHead, read_fraud
 from octostore.keys import SecretKey
 from octostore.log_proof import verify_proof
 from octostore.records import parse_record
@@ -59,8 +61,10 @@ from tests.fuzz.seeds import (
     ADAPTERS,
     Seeds,
     blocks,
+    bundles,
     cids,
     documents,
+    frauds,
     given_resolutions,
     resolutions,
     texts,
@@ -312,6 +316,43 @@ def _read_car(data: bytes) -> None:
     assert reader.offset == len(data)
 
 
+def _verify_bundle(data: bytes) -> None:
+    """It holds, and then it is the one file of its answer; or one step does not."""
+    reading = Reading(io.BytesIO(data))
+    steps: list[Step] = []
+    try:
+        steps += reading.steps()
+    except _UNSOUND as error:
+        _check_reason(error)
+        assert reading.step in (*_STEPS, "map"), reading.step
+        return
+    assert [step.name for step in steps] == list(_STEPS)
+    found = reading.result
+    bundle, answer = found.bundle, found.answer
+    assert answer.asked == bundle.asked
+    places = {index for index, _ in bundle.statements}
+    claims = [claim for item in answer.invocations for claim in item.claims]
+    assert {claim.index for claim in claims} <= places
+    assert all(claim.index < found.head.size for claim in claims)
+    car = CarReader(io.BytesIO(data))
+    sections = [(one.cid, one.data) for one in car if isinstance(one, Block)]
+    assert b"".join(chunks(car.roots, sections)) == data, "two files of one answer"
+
+
+def _read_fraud(data: bytes) -> None:
+    """It shows something, and is written as it was read; or it shows nothing."""
+    try:
+        found = read_fraud(io.BytesIO(data))
+    except (CarError, EncodingError, NoteError, ProofError) as error:
+        _check_reason(error)
+        return
+    json.dumps([found.to_json(), found.words()]).encode()
+    assert not any("\n" in line for line in found.words())
+    if not isinstance(found, FalseMapHead):  # its statements are read and not kept
+        again = read_fraud(io.BytesIO(b"".join(found.car())))
+        assert again == found, "another proof when it is written again"
+
+
 def _read_note(data: bytes) -> None:
     """A note is written as it was read, and so is a checkpoint in it."""
     try:
@@ -360,6 +401,15 @@ def _read_tile(data: bytes) -> None:
     assert found.path == text, "two paths of one tile"
 
 
+#: Whose fault it can be that a proof does not hold: that of its bytes.
+_UNSOUND = (CarError, EncodingError, NoteError, ProofError, StatementError)
+
+#: What is verified of a bundle, in this order.
+_STEPS = (
+    *("file", "checkpoint", "entries", "map head"),
+    *("statements", "answer", "complete"),
+)
+
 #: Keys that nobody has.
 _KEYS = (
     VerifierKey("octostore.example/log", SecretKey.from_seed(b"7" * 32).public),
@@ -390,6 +440,8 @@ TARGETS = {
         Target("statement", _receive, partial(blocks, "statements.json")),
         Target("record", _parse_record, partial(blocks, "records.json")),
         Target("car", _read_car, partial(blocks, "car.json")),
+        Target("bundle", _verify_bundle, bundles),
+        Target("fraud", _read_fraud, frauds),
         Target("note", _read_note, partial(texts, "note.json", "note")),
         Target("vkey", _read_vkey, partial(texts, "note.json", "vkey")),
         Target("tlog-proof", _read_tlog_text, partial(texts, "tlog.json", "text")),

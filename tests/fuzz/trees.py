@@ -17,6 +17,8 @@ import yaml
 
 from invocation_spec import CID, EncodingError, OctostoreError, dagcbor
 from invocation_spec.signature import did_of_key, key_pair, sign
+from octostore.statement import ReceivedStatement
+from tests.fuzz.sealed import read_proof, with_names, with_seals
 
 __all__ = ["Pairs", "Tree", "read", "subtrees", "write"]
 
@@ -65,7 +67,10 @@ def _read_yaml(text: str) -> tuple[str, Tree] | None:
 
 
 def _read_car(data: bytes) -> tuple[str, Tree] | None:
-    """The blocks of a CAR of our own blocks, in a list."""
+    """The blocks of a CAR of our own blocks, in a list; of a proof with their names."""
+    proof = read_proof(data)
+    if proof is not None:
+        return "proof", [[cid, _from_ipld(tree)] for cid, tree in proof]
     blocks, at = [], 0
     while at < len(data):
         size, shift = 0, 0
@@ -92,6 +97,8 @@ def write(syntax: str, tree: Tree, *, sound: bool) -> bytes:
     """The bytes of a tree; `sound` signs, sorts and links it as it should be."""
     if syntax == "car":
         return _car([tree] if type(tree) is not list else tree, sound=sound)
+    if syntax == "proof":
+        return _proof(tree, sound=sound)
     if sound:
         tree = _signed(tree)
     if syntax == "cbor":
@@ -169,6 +176,47 @@ def _car(trees: list[Tree], *, sound: bool) -> bytes:
     frames = [_cbor(Pairs([("roots", roots), ("version", 1)]), sound=True)]
     frames += [CID.of_block(block).raw + block for block in blocks]
     return b"".join(_varint(len(frame)) + frame for frame in frames)
+
+
+def _proof(trees: Tree, *, sound: bool) -> bytes:
+    """A CAR whose root is a proof; when sound, linked and signed from end to end."""
+    named = [item for item in trees if _is_named(item)] if type(trees) is list else []
+    blocks = [(cid, tree) for cid, tree in named]
+    if sound:
+        found = with_names(blocks, _sealed, lambda tree: _cbor(tree, sound=True))
+    else:
+        found = [(cid, _block(tree)) for cid, tree in blocks]
+    roots = [cid for cid, _ in found[:1]]
+    frames = [_cbor(Pairs([("roots", roots), ("version", 1)]), sound=True)]
+    frames += [cid.raw + block for cid, block in found]
+    return b"".join(_varint(len(frame)) + frame for frame in frames)
+
+
+def _is_named(item: Tree) -> bool:
+    return isinstance(item, list) and len(item) == 2 and isinstance(item[0], CID)
+
+
+def _block(tree: Tree) -> bytes:
+    return tree if isinstance(tree, bytes) else _cbor(tree, sound=True)
+
+
+def _sealed(tree: Tree) -> Tree:
+    """A statement signed, the root of a proof sealed; anything else as it is."""
+    if not isinstance(tree, Pairs) or len(tree) != 1:
+        return tree if _is_statement(tree) else _signed(tree)
+    tag, fields = tree[0]
+    if not isinstance(fields, Pairs) or "log" not in dict(fields):
+        return tree
+    return Pairs([(tag, Pairs(with_seals(dict(fields)).items()))])
+
+
+def _is_statement(tree: Tree) -> bool:
+    """Whether it holds as it is: whose key it was still says the same."""
+    try:
+        ReceivedStatement.from_block(_cbor(tree, sound=True)).verify()
+    except (OctostoreError, RecursionError):
+        return False
+    return True
 
 
 def _varint(size: int) -> bytes:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from invocation_spec.cid import CID
 from octostore import car
+from octostore.fraud import LoggedEntry
 from octostore.keys import SecretKey
 from octostore.log import KIND_MAP_HEAD, KIND_STATEMENT, Entry
 from octostore.map.head import MapHead
 from octostore.statement import Statement
 from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
-from octostore.tlog.merkle import leaf_hash, node_hash, range_root
+from octostore.tlog.merkle import inclusion_proof, leaf_hash, node_hash, range_root
 from octostore.tlog.note import Signer, VerifierKey
 from octostore.tlog.tiles import ENTRIES, encode_entries, tiles_of
 from tests.octostore.world import Blocks, Issuer, Ran, result
@@ -73,6 +74,14 @@ class Log:
         at = len(self.entries) if size is None else size
         tree = LogCheckpoint(self.signer.name, at, self.root)
         return bytes(SignedCheckpoint.sign(tree, self.signer))
+
+    def signed(self) -> SignedCheckpoint:
+        return SignedCheckpoint.open(self.checkpoint(), self.key)
+
+    def logged(self, index: int) -> LoggedEntry:
+        """The entry, proven to be in the tree that is signed now."""
+        path = inclusion_proof(self.node, index, len(self.entries))
+        return LoggedEntry(self.signed(), index, self.entries[index], path)
 
     def publish(self, folder: Path) -> Path:
         """Write all of it anew."""

@@ -746,3 +746,17 @@ def test_a_witness_that_is_named_must_have_signed(
     assert said.code == 0
     assert "w.example/1 signed it at " in said.out
     assert octostore("audit", folder, "--witness", str(Log().key)).code == 2
+
+
+def test_what_is_no_entry_makes_no_other_proof_than_that_of_a_bad_one() -> None:
+    """Bytes that are no entry, where a proof needs to know what they name."""
+    log = Log().claims("a").add_raw(b"\x01\x01\x71\x12\x8d" + bytes(32), [])
+    odd = log.logged(1)
+    assert fraud.BadEntry(odd, None, {}).what
+    with pytest.raises(ProofError, match="entry 1 is none"):
+        fraud.Withheld(odd, (R2,), "", NOW, {})
+    head = MapHead(1, bytes(32), NOW)
+    with pytest.raises(ProofError, match="entry 1 is none"):
+        fraud.read_fraud(
+            io.BytesIO(b"".join(fraud.FalseMapHead(odd, head, b"", (), ()).car()))
+        )
