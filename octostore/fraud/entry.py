@@ -29,6 +29,7 @@ from octostore.fraud.parts import (
     LoggedEntry,
     blocks_of,
     car_of,
+    check_no_more,
     key_of,
     note_of,
     tree_words,
@@ -61,6 +62,8 @@ class BadEntry:
     def __post_init__(self) -> None:
         if self.what is None:
             raise ProofError(f"nothing is wrong with entry {self.entry.index}")
+        named = {raw.entry[1:] for raw in (self.entry, self.earlier) if raw is not None}
+        check_no_more(self.blocks, named)
 
     @classmethod
     def read(cls, fields: Fields, rest: Iterator[Block | Damaged]) -> Self:

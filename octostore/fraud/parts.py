@@ -8,7 +8,7 @@ Source: docs/spec/audit.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, Self, TypeVar
 
@@ -32,6 +32,7 @@ __all__ = [
     "Proof",
     "blocks_of",
     "car_of",
+    "check_no_more",
     "hashes_of",
     "key_of",
     "note_of",
@@ -195,6 +196,17 @@ def blocks_of(
         if len(found) > count_max or size > bytes_max:
             raise ProofError(f"more than {count_max} blocks, or {bytes_max} bytes")
     return found
+
+
+def check_no_more(blocks: Iterable[CID], needed: Collection[bytes]) -> None:
+    """Return if a proof needs each of its blocks: else many files show one fault.
+
+    Raises:
+        ProofError: it does not.
+    """
+    for cid in blocks:
+        if cid.raw not in needed:
+            raise ProofError("a block that the proof does not need", at=str(cid))
 
 
 def tree_words(signed: SignedCheckpoint) -> str:

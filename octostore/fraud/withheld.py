@@ -28,6 +28,7 @@ from octostore.fraud.parts import (
     LoggedEntry,
     blocks_of,
     car_of,
+    check_no_more,
     key_of,
     note_of,
     of_type,
@@ -77,7 +78,8 @@ class Withheld:
             )
         if not 0 <= self.at_s <= INTEGER_MAX or len(self.asked) > _ASKED_MAX:
             raise ProofError("no time, or no place that was asked")
-        needed = self._needed()
+        here, needed = self._closure()
+        check_no_more(self.blocks, {cid.raw for cid in here})
         for cid in self.missing:
             if cid not in needed:
                 raise ProofError(
@@ -147,14 +149,14 @@ class Withheld:
             f"  by {self.asked} at {_time(self.at_s)}; ask there again",
         ]
 
-    def _needed(self) -> set[CID]:
-        """Blocks that the entry needs and that are not in the proof."""
+    def _closure(self) -> tuple[set[CID], set[CID]]:
+        """Blocks that the entry needs: those in the proof, and those that are not."""
         entry = self.entry.named
         block = self.blocks.get(entry.block)
         if block is None:
-            return {entry.block}
+            return set(), {entry.block}
         if entry.kind != KIND_STATEMENT:
-            return set()
+            return {entry.block}, set()
         try:
             part = ReceivedStatement.from_block(block).verify().part
         except (EncodingError, StatementError) as error:
@@ -162,7 +164,9 @@ class Withheld:
                 f"its statement is none, another fault: {error}"
             ) from error
         closure = Closure(lambda digest: self.blocks.get(CID.of_block_digest(digest)))
-        return set(map(CID.of_block_digest, closure.needs(part.digests).missing))
+        needs = closure.needs(part.digests)
+        here = {entry.block, *map(CID.of_block_digest, needs.present)}
+        return here, set(map(CID.of_block_digest, needs.missing))
 
 
 def _time(seconds: int) -> str:

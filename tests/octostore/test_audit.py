@@ -33,6 +33,7 @@ from octostore.errors import (
 )
 from octostore.fraud import withheld
 from octostore.fraud.head import ENTRIES_MAX
+from octostore.fraud.parts import car_of
 from octostore.fraud.withheld import CLOSURE_BLOCKS_MAX, MISSING_MAX
 from octostore.keys import SecretKey
 from octostore.log import KIND_MAP_HEAD, KIND_STATEMENT, Entry
@@ -622,9 +623,23 @@ def test_a_proof_of_what_is_withheld_has_limits(
         fraud.Withheld(entry, cids, "", NOW, {})
     proof = fraud.Withheld(entry, (name,), "", NOW, {})
     many = [f"{n}".encode() for n in range(CLOSURE_BLOCKS_MAX + 1)]
-    proof = replace(proof, blocks={CID.of_bytes(item): item for item in many})
+    file = car_of(
+        withheld.TAG,
+        {
+            "log": str(log.key),
+            "checkpoint": bytes(signed),
+            "entry": entry.to_ipld(),
+            "missing": [name],
+            "asked": "",
+            "at": NOW,
+        },
+        [(CID.of_bytes(item), item) for item in many],
+    )
     with pytest.raises(ProofError, match=f"more than {CLOSURE_BLOCKS_MAX} blocks"):
-        fraud.read_fraud(io.BytesIO(b"".join(proof.car())))
+        fraud.read_fraud(io.BytesIO(b"".join(file)))
+    spare = {CID.of_bytes(b"x"): b"x"}
+    with pytest.raises(ProofError, match="does not need"):
+        replace(proof, blocks=spare)
     monkeypatch.setattr(withheld, "CLOSURE_BYTES_MAX", len(envelope))
     proof = replace(proof, missing=(log.blocks[0][1][0],), blocks={name: envelope})
     fraud.read_fraud(io.BytesIO(b"".join(proof.car())))
