@@ -4,24 +4,33 @@
 
 What is logged here is what holds, in the order of the log, and as far as it holds:
 the first entry that does not ends the way, and becomes a fault with its proof.
+Of the blocks beside a bundle a few statements are at hand at a time, and never less
+than one; what does not fit into memory is on the disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import dropwhile, groupby, takewhile
+from itertools import takewhile
+from typing import Final
 
 from invocation_spec.cid import CID
 from invocation_spec.errors import CidError, EncodingError, OctostoreError
+from octostore.audit.at_hand import GATHERED_MAX, AtHand
 from octostore.audit.source import Source
 from octostore.car import Block
 from octostore.closure import Closure
 from octostore.errors import CarError, ProofError, StatementError, StoreCorruptError
 from octostore.fraud import BadEntry, FalseMapHead, LoggedEntry, Proof, Withheld
 from octostore.fraud.head import ENTRIES_MAX
-from octostore.fraud.withheld import CLOSURE_BYTES_MAX, MISSING_MAX
-from octostore.log import KIND_STATEMENT, Entry
+from octostore.fraud.withheld import (
+    CLOSURE_BLOCKS_MAX,
+    CLOSURE_BYTES_MAX,
+    MISSING_MAX,
+)
+from octostore.log import KIND_MAP_HEAD, KIND_STATEMENT, Entry
 from octostore.log_blocks import closures
 from octostore.map.head import MapHead
 from octostore.map.heads import last_head
@@ -33,6 +42,9 @@ from octostore.tlog.tiles import ENTRIES, WIDTH, Tile
 from octostore.tlog.verified import VerifiedTiles
 
 __all__ = ["Follower", "NotHeld"]
+
+#: Bytes of blocks after which the statements that they are of are taken: one commit.
+_PORTION_BYTES: Final = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +68,10 @@ class Follower:
     clock_s: Callable[[], int]
     statements: int = 0
     heads: int = 0
-    _blocks: dict[CID, bytes] = field(default_factory=dict)
+    _blocks: AtHand = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._blocks = AtHand(self.store, self.source)
 
     def follow(self) -> NotHeld | None:
         """Take the next bundle; None if all of it holds.
@@ -79,107 +94,90 @@ class Follower:
                 bad = error
                 break
         width = min(WIDTH, self.tree.size - bundle * WIDTH)
-        self._read(Tile(ENTRIES, bundle, width))
-        begun = at
-        for kind, group in groupby(entries, lambda entry: entry.kind):
-            run = [entry.block for entry in group]
-            if kind == KIND_STATEMENT:
-                after = entries[at - begun + len(run) :]
-                beside = self._beside(run[0], after[0].block if after else None)
-                stopped = self._take_statements(at, run, beside)
-            else:
-                stopped = self._take_heads(at, run)
-            if stopped is not None:
-                return stopped
-            at += len(run)
-        if bad is not None:
+        beside = self._blocks.beside(Tile(ENTRIES, bundle, width)) if entries else ()
+        stopped = self._take_portions(at, entries, beside)
+        if stopped is None and bad is not None:
+            at += len(entries)
             proof = BadEntry(self._logged(at, raw[len(entries)]), None, {})
             return NotHeld(at, str(bad), proof.kind, proof)
-        return None
+        return stopped
 
-    def _read(self, bundle: Tile) -> None:
-        """What stands beside the bundle; what does not hold there is passed over."""
-        self._blocks.clear()
-        size = 0
-        try:
-            for item in self.source.blocks(bundle):
-                if not isinstance(item, Block):
-                    continue
-                size += len(item.data)
-                if size > CLOSURE_BYTES_MAX:  # the rest is asked for by name
-                    return
-                self._blocks[item.cid] = item.data
-        except CarError:
-            return
-
-    def _take_statements(
-        self, at: int, roots: Sequence[CID], beside: list[tuple[CID, bytes]]
+    def _take_portions(
+        self, at: int, entries: Sequence[Entry], beside: Iterable[Block]
     ) -> NotHeld | None:
-        done = len(self.store.follow(beside, roots).accepted)
-        while done < len(roots):
-            # Not all stands beside the bundle: ask for it block by block.
-            rest = roots[done:]
-            found = self._gather(rest)
-            more = len(self.store.follow(found.items(), rest).accepted)
-            if not more:
-                self.statements += done
-                return self._judge(at + done, rest[0])
-            done += more
-        self.statements += done
-        return None
+        """Take the entries as their blocks come, and at the end those that are left.
 
-    def _beside(self, first: CID, after: CID | None) -> list[tuple[CID, bytes]]:
-        """What stands beside the bundle from one entry's block up to another's."""
-        from_first = dropwhile(lambda item: item[0] != first, self._blocks.items())
-        return list(takewhile(lambda item: item[0] != after, from_first))
-
-    def _find(self, cid: CID) -> bytes | None:
-        block = self._blocks.get(cid)
-        return self.store.find(cid) if block is None else block
-
-    def _find_digest(self, digest: bytes) -> bytes | None:
-        return self._find(CID.of_block_digest(digest))
-
-    def _gather(self, roots: Sequence[CID]) -> dict[CID, bytes]:
-        """The blocks of these statements, asked for by name in as few rounds as can be.
-
-        Of more than fit into memory, those of the first statement alone.
+        An entry's own block comes before all that it needs, so the next one's says
+        that it is whole; but an issuer may have named that before, as a record.
         """
-        asked: set[CID] = set()
-        needed: dict[CID, None] = dict.fromkeys(roots)
-        closure = Closure(self._find_digest)
-        while True:
-            for root in roots:
-                needed |= dict.fromkeys(self._needs(closure, root))
-            missing = [cid for cid in needed if self._find(cid) is None]
-            fresh = [cid for cid in missing if cid not in asked]
-            if not fresh:
-                break
-            asked.update(fresh)
-            self._blocks |= self.source.find(fresh)
-            if len(roots) > 1 and self._is_large():
-                self._blocks.clear()
-                return self._gather(roots[:1])
-        found = ((cid, self._find(cid)) for cid in needed)
-        return {cid: block for cid, block in found if block is not None}
+        places: dict[CID, int] = {}
+        for place, entry in enumerate(entries):
+            places.setdefault(entry.block, place)
+        begun, size, enough, is_begun = 0, 0, 0, False
+        with ExitStack() as held:
+            spool = held.enter_context(self._blocks.more())
+            for block in beside:
+                place = places.get(block.cid, -1)
+                is_turn = size >= _PORTION_BYTES or (
+                    place > begun and entries[place].kind != entries[begun].kind
+                )
+                if place > begun and is_turn and size >= enough:
+                    taken, stopped = self._take(at + begun, entries[begun:place])
+                    if stopped is not None:
+                        return stopped
+                    begun, enough = begun + taken, 2 * size
+                    if begun == place:
+                        held.close()
+                        spool = held.enter_context(self._blocks.more())
+                        size = enough = 0
+                is_begun |= place >= 0
+                if is_begun:  # what was before is here already
+                    size += len(block.data)
+                    try:
+                        spool.add(block.cid.digest, block.data)
+                    except CarError:  # more than any statement needs
+                        break
+            return self._take_rest(at + begun, entries[begun:])
 
-    def _is_large(self) -> bool:
-        return sum(map(len, self._blocks.values())) > CLOSURE_BYTES_MAX
+    def _take(self, at: int, entries: Sequence[Entry]) -> tuple[int, NotHeld | None]:
+        """Take the first of these, of one kind, as far as they are whole at hand."""
+        run = _same(entries)
+        if entries[0].kind == KIND_STATEMENT:
+            done = len(self.store.follow(self._blocks.all(), run).accepted)
+            self.statements += done
+            return done, None
+        here = list(takewhile(lambda cid: self._blocks.find(cid) is not None, run))
+        return len(here), self._take_heads(at, here)
 
-    def _needs(self, closure: Closure, root: CID) -> tuple[CID, ...]:
-        block = self._find(root)
-        if block is None:
-            return ()
-        try:
-            needs = closure.needs(ReceivedStatement.from_block(block).part.digests)
-        except (EncodingError, StatementError):
-            return ()
-        return tuple(map(CID.of_block_digest, needs.present + needs.missing))
+    def _take_rest(self, at: int, entries: Sequence[Entry]) -> NotHeld | None:
+        """Take all of these; what is not at hand is asked for block by block."""
+        done, stopped = self._take(at, entries) if entries else (0, None)
+        while stopped is None and done < len(entries):
+            run = _same(entries[done:])
+            if entries[done].kind == KIND_STATEMENT:
+                stopped = self._take_statements(at + done, run)
+            else:
+                stopped = self._take_heads(at + done, run)
+            done += len(run)
+        return stopped
+
+    def _take_statements(self, at: int, roots: Sequence[CID]) -> NotHeld | None:
+        done = 0
+        while done < len(roots):
+            rest = roots[done : done + GATHERED_MAX]
+            with self._blocks.more() as spool:
+                whole = self._blocks.gather(rest, spool)
+                more = len(self.store.follow(whole, rest).accepted)
+                self.statements += more
+                if not more:
+                    return self._judge(at + done, rest[0])
+            done += more
+        return None
 
     def _judge(self, index: int, root: CID) -> NotHeld:
         """What keeps this statement from being logged."""
         entry = self._logged(index, bytes(Entry(KIND_STATEMENT, root)))
-        block = self._find(root)
+        block = self._blocks.find(root)
         if block is None:
             return self._withheld(entry, [root], {})
         try:
@@ -193,28 +191,31 @@ class Follower:
             earlier = self._logged(before, bytes(other))
             blocks = {root: block, other.block: self.store.get(other.block)}
             return _bad(BadEntry(entry, earlier, blocks))
-        needs = Closure(self._find_digest).needs(statement.part.digests)
+        needs = Closure(self._blocks.find_digest).needs(statement.part.digests)
         if not needs.missing:
             raise StoreCorruptError("a whole statement is not logged", at=str(root))
         missing = tuple(map(CID.of_block_digest, needs.missing))
-        present = map(CID.of_block_digest, needs.present)
-        here = {cid: self._find(cid) or b"" for cid in present}
-        return self._withheld(entry, missing, {root: block, **here})
+        here, size = {root: block}, len(block)
+        for cid in map(CID.of_block_digest, needs.present):
+            here[cid] = self._blocks.find(cid) or b""
+            size += len(here[cid])
+            if size > CLOSURE_BYTES_MAX or len(here) > CLOSURE_BLOCKS_MAX:
+                what = _what_is_withheld(missing, index)
+                return NotHeld(index, what, Withheld.kind, None)
+        return self._withheld(entry, missing, here)
 
     def _take_heads(self, at: int, cids: Sequence[CID]) -> NotHeld | None:
         for index, cid in enumerate(cids, at):
-            block = self._find(cid)
+            block = self._blocks.find(cid)
             if block is None:
                 block = self.source.find([cid]).get(cid)
-            entry = self._logged(
-                index, self.tree.entries(index // WIDTH)[index % WIDTH]
-            )
+            raw = bytes(Entry(KIND_MAP_HEAD, cid))
             if block is None:
-                return self._withheld(entry, [cid], {})
+                return self._withheld(self._logged(index, raw), [cid], {})
             try:
                 self.store.follow_head(block)
             except ProofError as error:
-                return self._judge_head(entry, cid, block, error)
+                return self._judge_head(self._logged(index, raw), cid, block, error)
             self.heads += 1
         return None
 
@@ -261,13 +262,23 @@ class Follower:
             self.clock_s(),
             here,
         )
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        what = f"{missing[0]}{more} not served, which entry {entry.index} needs"
+        what = _what_is_withheld(missing, entry.index)
         return NotHeld(entry.index, what, proof.kind, proof)
 
     def _logged(self, index: int, raw: bytes) -> LoggedEntry:
         path = inclusion_proof(self.tree, index, self.tree.size)
         return LoggedEntry(self.signed, index, raw, path)
+
+
+def _same(entries: Sequence[Entry]) -> list[CID]:
+    """What the first entries name that are of one kind."""
+    kind = entries[0].kind
+    return [item.block for item in takewhile(lambda it: it.kind == kind, entries)]
+
+
+def _what_is_withheld(missing: Sequence[CID], index: int) -> str:
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"{missing[0]}{more} not served, which entry {index} needs"
 
 
 def _bad(proof: BadEntry) -> NotHeld:

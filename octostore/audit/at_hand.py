@@ -1,0 +1,116 @@
+"""The blocks of a bundle's entries: beside it, or asked for by name.
+
+    with blocks.more() as spool:            a place for some; the last are found first
+        for block in blocks.beside(bundle): spool.add(..)
+        blocks.gather(roots, spool)         what is missing of these statements
+
+What does not fit into memory is in a file that vanishes with the process; of what was
+taken already the store has it. Source: docs/spec/log.md, Blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from invocation_spec.cid import CID
+from invocation_spec.errors import EncodingError
+from octostore.audit.source import Source
+from octostore.car import Block
+from octostore.closure import Closure
+from octostore.errors import CarError, StatementError
+from octostore.spool import Spool
+from octostore.statement import ReceivedStatement
+from octostore.store import Octostore
+from octostore.tables import is_ours
+from octostore.tlog.tiles import Tile
+
+__all__ = ["GATHERED_MAX", "AtHand"]
+
+#: Statements whose blocks are asked for by name together; with the most that each
+#: may need they fit into one spool.
+GATHERED_MAX: Final = 32
+
+#: Blocks that are asked for at once, 64 MiB at most.
+_ASKED_MAX: Final = 64
+
+
+class AtHand:
+    """Blocks that came, and behind them those of the store."""
+
+    def __init__(self, store: Octostore, source: Source) -> None:
+        self._store = store
+        self._source = source
+        self._spools: list[Spool] = []
+
+    def beside(self, bundle: Tile) -> Iterator[Block]:
+        """What is sound of the blocks beside a bundle, up to where it breaks off."""
+        try:
+            for item in self._source.blocks(bundle):
+                if isinstance(item, Block) and is_ours(item.cid):
+                    yield item
+        except CarError:
+            return
+
+    @contextmanager
+    def more(self) -> Iterator[Spool]:
+        """A place for blocks that are looked for before the store's own."""
+        with Spool(self._store.path) as spool:
+            self._spools.append(spool)
+            try:
+                yield spool
+            finally:
+                self._spools.remove(spool)
+
+    def all(self) -> Iterator[tuple[CID, bytes]]:
+        """What came, in its order."""
+        for spool in self._spools:
+            for digest in spool:
+                yield CID.of_block_digest(digest), spool.find(digest) or b""
+
+    def find(self, cid: CID) -> bytes | None:
+        """The block, of those that came or of the store's."""
+        for spool in self._spools:
+            block = spool.find(cid.digest)
+            if block is not None:
+                return block
+        return self._store.find(cid)
+
+    def find_digest(self, digest: bytes) -> bytes | None:
+        """The same by its digest (`closure.Find`)."""
+        return self.find(CID.of_block_digest(digest))
+
+    def gather(self, roots: Sequence[CID], spool: Spool) -> Iterator[tuple[CID, bytes]]:
+        """What these statements need, at most `GATHERED_MAX`, as far as it is there.
+
+        What is not at hand is asked for by name, in as few rounds as can be, and laid
+        into the spool.
+        """
+        asked: set[CID] = set()
+        needed: dict[CID, None] = dict.fromkeys(roots)
+        closure = Closure(self.find_digest)
+        while True:
+            for root in roots:
+                needed |= dict.fromkeys(self._needs(closure, root))
+            missing = [cid for cid in needed if self.find(cid) is None]
+            fresh = [cid for cid in missing if cid not in asked]
+            if not fresh:
+                break
+            asked.update(fresh)
+            for start in range(0, len(fresh), _ASKED_MAX):
+                found = self._source.find(fresh[start : start + _ASKED_MAX])
+                for cid, block in found.items():
+                    spool.add(cid.digest, block)
+        here = ((cid, self.find(cid)) for cid in needed)
+        return ((cid, block) for cid, block in here if block is not None)
+
+    def _needs(self, closure: Closure, root: CID) -> tuple[CID, ...]:
+        block = self.find(root)
+        if block is None:
+            return ()
+        try:
+            needs = closure.needs(ReceivedStatement.from_block(block).part.digests)
+        except (EncodingError, StatementError):
+            return ()
+        return tuple(map(CID.of_block_digest, needs.present + needs.missing))
