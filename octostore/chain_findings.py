@@ -18,8 +18,9 @@ from typing import Final
 from invocation_spec.cid import CID
 from octostore import tables
 from octostore.equivocation import Equivocation
+from octostore.errors import StoreCorruptError
 from octostore.keys import PublicKey
-from octostore.statement import Statement
+from octostore.statement import Statement, read_place
 from octostore.view import LoggedStatement, View
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "GAP",
     "TIME",
     "Finding",
+    "equivocation_at",
     "equivocations",
     "findings",
+    "findings_at",
 ]
 
 EQUIVOCATION: Final = "equivocation"
@@ -105,6 +108,89 @@ def findings(
         before = place
 
 
+def findings_at(view: View, index: int) -> Iterator[Finding]:
+    """What is odd about the statement at this place in the log.
+
+    A few look-ups, however long its chain is, and however many stand at its place: so
+    a gap is named only if anybody looks at it.
+    """
+    item, (chain, seq, prev) = view.logged(index), _place_of(view, index)
+    keys, rows = tables.CHAINS.key, view.rows
+
+    def found(kind: str, what: str) -> Finding:
+        return Finding(kind, item.issuer, chain, seq, item.cid, what)
+
+    first = _first_at(view, item.issuer, chain, seq)
+    if first is not None and first != index:
+        yield found(EQUIVOCATION, f"{view.logged(first).cid} stands at the same place")
+    if seq == 0:
+        return
+    before = _first_at(view, item.issuer, chain, seq - 1)
+    if before is None:
+        yield found(GAP, _gap(_due(view, item.issuer, chain, seq), seq))
+        return
+    assert prev is not None  # noqa: S101 - else `seq` were 0
+    at = view.index(prev)
+    if (
+        at is None
+        or rows.get(tables.CHAINS.name, keys.encode(item.issuer, chain, seq - 1, at))
+        is None
+    ):
+        yield found(FORK, f"follows {prev}, not {view.logged(before).cid}")
+    elif item.issued_at_s < (earlier := view.logged(at).issued_at_s):
+        early = earlier - item.issued_at_s
+        yield found(TIME, f"{early} s before the statement it follows")
+
+
+def equivocation_at(view: View, index: int) -> Equivocation:
+    """The proof that this statement makes with the first one at its place.
+
+    Raises:
+        ProofError: it is the first.
+    """
+    chain, seq, _ = _place_of(view, index)
+    item = view.logged(index)
+    first = _first_at(view, item.issuer, chain, seq)
+    assert first is not None  # noqa: S101 - it stands there itself
+    return Equivocation.of(_statement(view, view.logged(first)), _statement(view, item))
+
+
+def _place_of(view: View, index: int) -> tuple[bytes, int, CID | None]:
+    """Chain, seq and prev of a statement, which was verified when it was logged."""
+    block = view.find_block(view.entry(index).block)
+    if block is None:
+        raise StoreCorruptError(f"no envelope of log entry {index}")
+    return read_place(block)
+
+
+def _first_at(view: View, issuer: PublicKey, chain: bytes, seq: int) -> int | None:
+    """The first entry of the log that stands at a place of a chain."""
+    keys = tables.CHAINS.key
+    for key, _ in view.rows.scan(tables.CHAINS.name, keys.prefix(issuer, chain, seq)):
+        return keys.decode(key)[3]
+    return None
+
+
+def _due(view: View, issuer: PublicKey, chain: bytes, seq: int) -> int:
+    """The first of the places before `seq` that nobody has taken."""
+    keys = tables.CHAINS.key
+    prefix = keys.prefix(issuer, chain)
+    place = keys.prefix(issuer, chain, seq)[len(prefix) :]
+    for at in range(len(place) - 1, -1, -1):
+        for byte in range(place[at] - 1, -1, -1):
+            row = view.rows.last(
+                tables.CHAINS.name, prefix + place[:at] + bytes((byte,))
+            )
+            if row is not None:
+                return keys.decode(row[0])[2] + 1
+    return 0
+
+
+def _gap(due: int, seq: int) -> str:
+    last = seq - 1
+    return f"seq {due}" + (f" to {last}" if last > due else "") + " missing"
+
+
 def _of_statement(
     view: View, before: _Place | None, place: _Place, item: LoggedStatement
 ) -> Iterator[Finding]:
@@ -115,10 +201,7 @@ def _of_statement(
         yield found(EQUIVOCATION, f"{place.here[0].cid} stands at the same place")
     due = before.seq + 1 if before is not None else 0
     if place.seq > due:
-        last = place.seq - 1
-        yield found(
-            GAP, f"seq {due}" + (f" to {last}" if last > due else "") + " missing"
-        )
+        yield found(GAP, _gap(due, place.seq))
     if before is None or before.seq + 1 != place.seq:
         return
     # It was verified when it was logged; here only what it says is read again.

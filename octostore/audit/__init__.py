@@ -2,9 +2,11 @@
 
     source, folder, remote    where a log is read: a folder of files, or a URL
     state                     what was seen of a log and verified, on our disk
-    following                 entries and their blocks, through the one door
-    findings                  what a run found, step by step
-    audit                     one run: from the checkpoint to the cosignature
+    at_hand                   the blocks of a bundle: beside it, or asked for by name
+    following                 entries with their blocks, through the one door
+    chains                    what new statements show of their issuers
+    report                    what a run found, step by step
+    run                       one audit: from the checkpoint to the cosignature
 
 Source: DESIGN 6; docs/spec/audit.md; ADR 19.
 """

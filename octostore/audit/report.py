@@ -62,7 +62,10 @@ class Step:
 
 @dataclass(slots=True)
 class AuditReport:
-    """One run. `verified` entries hold in full, from the first on."""
+    """One run. `verified` entries hold in full, from the first on.
+
+    `more` findings there are than are named.
+    """
 
     source: str
     log: VerifierKey
@@ -72,6 +75,7 @@ class AuditReport:
     steps: list[Step] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    more: int = 0
     equivocations: list[Path] = field(default_factory=list)
     cosignature: str | None = None
 
@@ -105,6 +109,7 @@ class AuditReport:
             "steps": [step.to_json() for step in self.steps],
             "faults": [fault.to_json() for fault in self.faults],
             "findings": [finding.to_json() for finding in self.findings],
+            "more": self.more,
             "equivocations": [str(path) for path in self.equivocations],
             "state": str(self.state),
             **more,

@@ -17,14 +17,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from octostore import tables
+from octostore.audit.chains import examine
 from octostore.audit.following import Follower, NotHeld
 from octostore.audit.report import AuditReport, Fault, Progress
 from octostore.audit.source import Source
-from octostore.audit.state import LogState, key_seen_at, remember_key
-from octostore.chain_findings import equivocations, findings
+from octostore.audit.state import (
+    LogState,
+    key_seen_at,
+    own_folder,
+    remember_key,
+    store_folder,
+)
 from octostore.counted import entries
-from octostore.equivocation import Equivocation
 from octostore.errors import (
     LogStateError,
     NoteError,
@@ -40,7 +44,6 @@ from octostore.tlog.merkle import Node, consistency_proof, range_root
 from octostore.tlog.note import KeyType, VerifierKey, to_base64
 from octostore.tlog.verified import VerifiedTiles
 from octostore.tlog.witness import AddCheckpoint
-from octostore.view import View
 from octostore.witness import Witness
 
 __all__ = ["Key", "audit", "key_of"]
@@ -105,8 +108,8 @@ def audit(
         WitnessConflictError: it signed for somebody else meanwhile; run it again.
         StoreError: our disk; run it again.
     """
-    state = LogState.open(folder, key.log)
-    with Octostore.open(state.store) as store:
+    with Octostore.open(store_folder(own_folder(folder, key.log))) as store:
+        state = LogState.open(folder, key.log)
         run = _Run(source, state, store, clock_s, progress)
         run.report.step("key", f"{key.log}: {key.why}")
         run.look(witnesses)
@@ -338,24 +341,7 @@ class _Run:
 
     def _chains(self) -> None:
         """What new statements show of their issuers, with proofs of equivocation."""
-        start, end = self._state.examined, self.report.verified
         with self._store.view() as view:
-            after = tables.STATEMENTS.key.encode(start - 1) if start else b""
-            rows = view.rows.scan(tables.STATEMENTS.name, after=after)
-            issuers = {tables.STATEMENT_VALUE.decode(row)[1] for _, row in rows}
-            for issuer in sorted(issuers, key=lambda key: key.raw):
-                self.report.findings += findings(view, issuer, since=start)
-                for proof in equivocations(view, issuer):
-                    self._keep_equivocation(view, proof, start)
+            examine(view, self._state, self.report, self._progress)
         if self._state.seen is not None:
-            self._state = replace(self._state, examined=end).saved()
-        count = len(self.report.findings)
-        what = f"issuers of new statements: {len(issuers)}, findings: {count}"
-        self.report.step("chains", what, issuers=len(issuers), findings=count)
-
-    def _keep_equivocation(self, view: View, proof: Equivocation, start: int) -> None:
-        places = (view.index(one.cid) for one in (proof.first, proof.second))
-        if max(place or 0 for place in places) >= start:
-            name = f"equivocation-{proof.first.cid}-{str(proof.second.cid)[-16:]}.car"
-            saved = self._state.save_proof(name, iter((proof.to_car(),)))
-            self.report.equivocations.append(saved)
+            self._state = replace(self._state, examined=self.report.verified).saved()

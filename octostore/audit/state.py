@@ -24,13 +24,15 @@ from typing import Final, Self
 from invocation_spec.errors import OctostoreError
 from octostore.durable import make_folders, replace_file
 from octostore.errors import NoteError, StoreCorruptError, StoreError
+from octostore.log import INDEX_MAX
 from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.note import NOTE_BYTES_MAX, VerifierKey
 
-__all__ = ["LogState", "key_seen_at", "remember_key"]
+__all__ = ["LogState", "key_seen_at", "own_folder", "remember_key", "store_folder"]
 
 _MODE: Final = 0o700
-_STATE_BYTES_MAX: Final = 2 * NOTE_BYTES_MAX
+#: A note in JSON, where two bytes may become six, and what some witnesses signed.
+_STATE_BYTES_MAX: Final = 4 * NOTE_BYTES_MAX
 
 
 def key_seen_at(folder: Path, source: str) -> VerifierKey | None:
@@ -75,16 +77,18 @@ class LogState:
     def open(cls, folder: Path, log: VerifierKey) -> Self:
         """What is kept of the log with this key, nothing at first.
 
+        Read it with the store of the log open for writing: else another audit may
+        change it, and what was seen would be forgotten.
+
         Raises:
             StoreCorruptError: the file is not what an audit wrote.
             StoreError: the disk.
         """
-        own = folder / hashlib.sha256(str(log).encode()).hexdigest()[:32]
+        own = own_folder(folder, log)
         path = own / "state.json"
         try:
-            make_folders(own, _MODE)
             with path.open("rb") as file:
-                text = file.read(_STATE_BYTES_MAX)
+                text = file.read(_STATE_BYTES_MAX + 1)
         except FileNotFoundError:
             return cls(own, log, None)
         except OSError as error:
@@ -92,8 +96,8 @@ class LogState:
         try:
             value = json.loads(text)
             seen = SignedCheckpoint.open(value["checkpoint"].encode(), log)
-            cosigned = {str(key): int(n) for key, n in value["cosigned"].items()}
-            return cls(own, log, seen, int(value["examined"]), cosigned)
+            cosigned = {key: _count(n) for key, n in value["cosigned"].items()}
+            return cls(own, log, seen, _count(value["examined"]), cosigned)
         except (
             ValueError,
             KeyError,
@@ -124,7 +128,7 @@ class LogState:
     @property
     def store(self) -> Path:
         """The store of what was verified."""
-        return self.folder / "store"
+        return store_folder(self.folder)
 
     def save_proof(self, name: str, content: Iterator[bytes]) -> Path:
         """Keep a proof; one of this name is replaced by the newer.
@@ -135,6 +139,36 @@ class LogState:
         path = self.folder / "proofs" / name
         _write(path, content)
         return path
+
+
+def own_folder(folder: Path, log: VerifierKey) -> Path:
+    """The folder of the log with this key, made if it is not there.
+
+    Raises:
+        StoreError: the disk.
+    """
+    own = folder / hashlib.sha256(str(log).encode()).hexdigest()[:32]
+    try:
+        make_folders(own, _MODE)
+    except OSError as error:
+        raise StoreError(f"not made: {error.strerror}", at=str(own)) from error
+    return own
+
+
+def store_folder(own: Path) -> Path:
+    """Where in the folder of a log its store is."""
+    return own / "store"
+
+
+def _count(value: object) -> int:
+    """A number of entries.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if type(value) is not int or not 0 <= value <= INDEX_MAX:
+        raise ValueError(f"{value!r} is no number of entries")
+    return value
 
 
 def _source_path(folder: Path, source: str) -> Path:
