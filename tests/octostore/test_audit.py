@@ -738,7 +738,8 @@ def test_the_command_cosigns(tmp_path: Path, octostore: Command) -> None:
     line = Path("checkpoint").read_text().splitlines()[-1]
     assert line.startswith("\u2014 w.example/1 ")
     assert line in said.out
-    assert octostore("audit", folder, *cosign, "--json").json["cosignature"] == line
+    again = octostore("audit", folder, *cosign, "--json").json["cosignature"]
+    assert again.startswith("\u2014 w.example/1 ")  # signed anew, by the clock
     octostore("key", "new", "issuer.key")
     said = octostore("audit", folder, "--state", "state", "--cosign", "issuer.key")
     assert said.code == 2
