@@ -18,9 +18,8 @@ from typing import Final
 from invocation_spec.cid import CID
 from octostore import tables
 from octostore.equivocation import Equivocation
-from octostore.errors import StoreCorruptError
 from octostore.keys import PublicKey
-from octostore.statement import Statement, read_place
+from octostore.statement import Statement
 from octostore.view import LoggedStatement, View
 
 __all__ = [
@@ -114,7 +113,8 @@ def findings_at(view: View, index: int) -> Iterator[Finding]:
     A few look-ups, however long its chain is, and however many stand at its place: so
     a gap is named only if anybody looks at it.
     """
-    item, (chain, seq, prev) = view.logged(index), _place_of(view, index)
+    item, said = view.logged(index), view.said(index)
+    chain, seq = said.chain, said.seq
     keys, rows = tables.CHAINS.key, view.rows
 
     def found(kind: str, what: str) -> Finding:
@@ -129,7 +129,8 @@ def findings_at(view: View, index: int) -> Iterator[Finding]:
     if before is None:
         yield found(GAP, _gap(_due(view, item.issuer, chain, seq), seq))
         return
-    assert prev is not None  # noqa: S101 - else `seq` were 0
+    assert said.prev is not None  # noqa: S101 - else `seq` were 0
+    prev = CID.of_block_digest(said.prev)
     at = view.index(prev)
     if (
         at is None
@@ -148,19 +149,10 @@ def equivocation_at(view: View, index: int) -> Equivocation:
     Raises:
         ProofError: it is the first.
     """
-    chain, seq, _ = _place_of(view, index)
-    item = view.logged(index)
-    first = _first_at(view, item.issuer, chain, seq)
+    item, said = view.logged(index), view.said(index)
+    first = _first_at(view, item.issuer, said.chain, said.seq)
     assert first is not None  # noqa: S101 - it stands there itself
     return Equivocation.of(_statement(view, view.logged(first)), _statement(view, item))
-
-
-def _place_of(view: View, index: int) -> tuple[bytes, int, CID | None]:
-    """Chain, seq and prev of a statement, which was verified when it was logged."""
-    block = view.find_block(view.entry(index).block)
-    if block is None:
-        raise StoreCorruptError(f"no envelope of log entry {index}")
-    return read_place(block)
 
 
 def _first_at(view: View, issuer: PublicKey, chain: bytes, seq: int) -> int | None:

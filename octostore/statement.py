@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Self, TypeVar, cast
+from hashlib import sha256
+from typing import Any, Final, NamedTuple, Self, TypeVar, cast
 
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID, DAG_CBOR, SHA2_256
@@ -32,9 +33,10 @@ __all__ = [
     "STATEMENT_TAG",
     "VARSIG_HEADER",
     "ReceivedStatement",
+    "Said",
     "SignedPart",
     "Statement",
-    "read_place",
+    "read_again",
     "sign",
 ]
 
@@ -237,15 +239,32 @@ class Statement:
         return CID.of_block(self.envelope)
 
 
-def read_place(envelope: bytes) -> tuple[bytes, int, CID | None]:
-    """Chain, seq and prev of an envelope that was read before, and was a statement.
+class Said(NamedTuple):
+    """What a statement says that was verified before; digests for our own CIDs."""
 
-    For whoever looks at thousands that were verified; nothing is checked again.
+    part: bytes
+    chain: bytes
+    seq: int
+    prev: bytes | None
+    records: tuple[bytes, ...]
+
+
+def read_again(envelope: bytes) -> Said:
+    """What stands in an envelope that was a verified statement when it was logged.
+
+    For whoever looks at each of a log: nothing is checked again, so it takes a
+    fraction of the time.
     """
-    value = cast("dict[str, Any]", dagcbor.peek(envelope[_SIGNED_AT:]))
-    payload = value[STATEMENT_TAG]
-    prev = payload["prev"]
-    return payload["chain"], payload["seq"], None if prev is None else CID(prev)
+    signed = envelope[_SIGNED_AT:]
+    payload = cast("dict[str, Any]", dagcbor.peek(signed))[STATEMENT_TAG]
+    prev, at = payload["prev"], len(_OUR_BLOCK)
+    return Said(
+        sha256(signed).digest(),
+        payload["chain"],
+        payload["seq"],
+        None if prev is None else prev[at:],
+        tuple(record[at:] for record in payload["records"]),
+    )
 
 
 def sign(part: SignedPart, key: SecretKey) -> Statement:

@@ -29,7 +29,7 @@ from octostore.log import (
 )
 from octostore.packed import unpack
 from octostore.records import Claim, Profile, parse_record
-from octostore.statement import ReceivedStatement, Statement
+from octostore.statement import ReceivedStatement, Said, Statement, read_again
 from octostore.tlog.merkle import HASH_BYTES, range_root
 from octostore.usual import read_claim
 
@@ -215,13 +215,26 @@ class View:
             NotFoundError: the log is shorter, or a map head stands there.
             StoreCorruptError: the envelope is not there.
         """
+        entry, block = self._envelope(index)
+        return entry, ReceivedStatement.from_block(block)
+
+    def _envelope(self, index: int) -> tuple[Entry, bytes]:
         entry = self.entry(index)
         if entry.kind != KIND_STATEMENT:
             raise NotFoundError("a map head, no statement", at=f"entry {index}")
         block = self.find_block(entry.block)
         if block is None:
             raise StoreCorruptError(f"no envelope of log entry {index}")
-        return entry, ReceivedStatement.from_block(block)
+        return entry, block
+
+    def said(self, index: int) -> Said:
+        """What the statement at this place in the log says, which was verified then.
+
+        Raises:
+            NotFoundError: the log is shorter, or a map head stands there.
+            StoreCorruptError: the envelope is not there.
+        """
+        return read_again(self._envelope(index)[1])
 
     def statement(self, cid: CID) -> Statement:
         """The logged statement whose signed part has this CID, verified again.

@@ -131,9 +131,9 @@ class _Reader:
             StoreCorruptError: a block that the indexes name is not there.
         """
         get_many = self._view.rows.get_many
-        _, statement = self._view.envelope(index)
-        part = sha256(statement.cid.raw).digest()
-        spoken = self._spoken_of(record.digest for record in statement.part.records)
+        said = self._view.said(index)
+        part = sha256(_OURS + said.part).digest()
+        spoken = self._spoken_of(said.records)
         new = {item.invocation for item in spoken if item.invocation not in self._nos}
         self._nos |= get_many(tables.AT.name, new)
         place = tables.no_of(index)
