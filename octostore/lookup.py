@@ -97,10 +97,19 @@ class Web:
         self._client.close()
 
     def get(
-        self, url: str, bytes_max: int, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        bytes_max: int,
+        headers: Mapping[str, str] | None = None,
+        *,
+        plain: bool = False,
     ) -> Reply:
-        """A small body, whatever its status; https, or loopback where insecure."""
-        with self._answered(url, headers or {}, plain=False) as response:
+        """A small body, whatever its status; https, or loopback where insecure.
+
+        With `plain` over plain http too, if the URL is one that somebody typed so.
+        """
+        plain = plain and url.startswith("http://")
+        with self._answered(url, headers or {}, plain=plain) as response:
             body = b"".join(_parts(response, bytes_max, url))
             return Reply(response.status_code, dict(response.headers), body)
 
@@ -139,9 +148,8 @@ class Web:
                 response.close()
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
-            raise RemoteError(
-                f"cannot be looked up: {reason}{self._hint(url)}", at=url
-            ) from error
+            hint = "" if plain else self._hint(url)
+            raise RemoteError(f"cannot be looked up: {reason}{hint}", at=url) from error
 
     def _follow(self, request: httpx.Request, *, plain: bool) -> httpx.Response:
         at = str(request.url)

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from invocation_spec.errors import OctostoreError
 from octostore import __version__
-from octostore.cli import keys, mapping, resolving, signing
+from octostore.cli import harvesting, keys, mapping, resolving, signing
 from octostore.cli.asking import who_command
 from octostore.cli.auditing import audit_command
 from octostore.cli.bundling import bundle_command
@@ -56,7 +56,7 @@ _CommandLineError: type[Exception] = next(
 _ORDER: Final = (
     *("demo", "canonicalize", "explain", "resolutions", "cid", "run"),
     *("key", "profile", "claim", "commit", "withdraw", "link"),
-    *("delegate", "join", "revoke", "ingest", "who", "issuers"),
+    *("delegate", "join", "revoke", "harvest", "ingest", "who", "issuers"),
     *("log", "map"),
     *("bundle", "verify"),
     *("check", "rebuild", "backup", "audit", "serve"),
@@ -96,6 +96,7 @@ app.add_typer(link_app)
 app.command("delegate")(delegate_command)
 app.command("join")(join_command)
 app.command("revoke")(revoke_command)
+app.add_typer(harvesting.app)
 app.command("ingest")(ingest_command)
 app.command("who")(who_command)
 app.command("issuers")(issuers_command)

@@ -10,7 +10,15 @@ from octostore.claiming import Prepared, Reported, credentials, links, prepare
 from octostore.errors import RecordError
 from octostore.records import Link
 
-__all__ = ["ITEM_CHARACTERS_MAX", "Observed", "Reached", "Seen", "Unclaimed", "judged"]
+__all__ = [
+    "ITEM_CHARACTERS_MAX",
+    "Known",
+    "Observed",
+    "Reached",
+    "Seen",
+    "Unclaimed",
+    "judged",
+]
 
 #: The name that a network gives a run; UUIDs and CIDs have less than a hundred.
 ITEM_CHARACTERS_MAX = 512
@@ -48,6 +56,14 @@ class Unclaimed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """One run that the outbox holds already, so that it was not read again."""
+
+    item: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
     """How far a source was read, in words that its harvester understands.
 
@@ -60,7 +76,7 @@ class Reached:
 
 
 #: What a harvester yields.
-Seen: TypeAlias = Observed | Unclaimed | Reached
+Seen: TypeAlias = Observed | Unclaimed | Known | Reached
 
 
 def judged(

@@ -20,7 +20,7 @@ from octostore import car
 from octostore.chain import Fresh
 from octostore.claiming import Prepared, closure
 from octostore.errors import ProofError
-from octostore.harvest.observed import Observed, Reached, Seen, Unclaimed, judged
+from octostore.harvest.observed import Known, Observed, Reached, Seen, Unclaimed, judged
 from octostore.harvest.outbox import ClaimedRun, Outbox
 from octostore.keyfile import KeyFile
 from octostore.receipt import Receipt
@@ -114,6 +114,9 @@ class Harvest:
             self._reached[seen.source] = seen.value
             return
         self.report.read += 1
+        if isinstance(seen, Known):
+            self.report.known += 1
+            return
         if isinstance(seen, Observed):
             if not self._is_new(seen.item):
                 self.report.known += 1
@@ -131,6 +134,16 @@ class Harvest:
         self._ready[seen.item] = ready
         self._records += 1 + len(ready.links)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the batch has as many records as one statement is given."""
+        return self._records >= BATCH_RECORDS
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be signed."""
+        return not self._ready
+
     def flush(self) -> None:
         """Sign the batch, keep it, and deliver it.
 
@@ -139,9 +152,17 @@ class Harvest:
                 waits in the outbox for the next time.
             ProofError: the other side does not take what was signed.
         """
+        self.sign()
+        self.deliver()
+
+    def sign(self) -> None:
+        """Sign the batch and keep it, which is all that it needs: nothing leaves.
+
+        Raises:
+            StoreError: it could not be kept.
+        """
         if self._ready:
             self._sign()
-        self.deliver()
         for source, value in self._reached.items():
             self._outbox.set_cursor(source, value)
         self._reached.clear()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from octostore.cli.harvesting.tes import tes_command
+
 __all__ = ["app"]
 
 app = typer.Typer(
@@ -11,3 +13,4 @@ app = typer.Typer(
     help="Claim what networks report: you sign as a witness of who ran it.",
     no_args_is_help=True,
 )
+app.command("tes")(tes_command)

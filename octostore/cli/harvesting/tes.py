@@ -1,0 +1,116 @@
+"""`octostore harvest tes`: tasks of a server of GA4GH TES, or of saved answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from octostore.cli.harvesting.delivering import (
+    Delivery,
+    OutboxFile,
+    OutFolder,
+    PublishCredentials,
+    SettleFile,
+    harvest,
+)
+from octostore.cli.inputs import ResolutionsFile, resolutions_of
+from octostore.cli.keys import KeyOption
+from octostore.cli.rim import AsJson, Server, StorePath, UsageError
+from octostore.errors import RecordError
+from octostore.harvest.observed import Seen
+from octostore.harvest.outbox import Outbox
+from octostore.harvest.tes import TesTasks
+from octostore.harvest.tes_source import from_file, from_server
+from octostore.lookup import Web
+from octostore.records import Limits
+from octostore.records.limits import NetworkAccess
+from octostore.records.shape import check_network
+
+__all__ = ["tes_command", "tes_tasks"]
+
+_URLS = ("http://", "https://")
+
+
+def tes_command(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE|URL", help="A saved answer, or a server."),
+    ],
+    key: KeyOption,
+    instance: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which TES: claims are of tes:NAME."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Outputs: DIR/TASK/path in the container."),
+    ] = None,
+    network_access: Annotated[
+        str | None,
+        typer.Option(metavar="none|available", help="Could tasks reach a network?"),
+    ] = None,
+    resolutions: ResolutionsFile = None,
+    settle: SettleFile = None,
+    outbox: OutboxFile = None,
+    publish_credentials: PublishCredentials = False,
+    out: OutFolder = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Claim the tasks that a TES server reports.
+
+    Example: octostore harvest tes http://localhost:8000 --results out --key me.key
+    """
+    tasks = tes_tasks(instance, results, network_access, resolutions)
+    to = Delivery(
+        key=key,
+        outbox=outbox,
+        out=out,
+        store=store,
+        server=server,
+        settle=settle,
+        publish_credentials=publish_credentials,
+        as_json=as_json,
+    )
+    harvest(tasks.network, lambda kept: _all(sources, tasks, kept), to)
+
+
+def tes_tasks(
+    instance: str | None,
+    results: Path | None,
+    network_access: str | None,
+    resolutions: str | None,
+) -> TesTasks:
+    """How tasks are read, as the options say.
+
+    Raises:
+        UsageError: a name that no network has, or no folder of results.
+    """
+    network = "tes" if instance is None else f"tes:{instance}"
+    access = cast("NetworkAccess", network_access)
+    try:
+        check_network(network, "--instance")
+        limits = None if network_access is None else Limits(network=access)
+    except RecordError as error:
+        raise UsageError(error.reason, at=error.at) from error
+    if results is not None and not results.is_dir():
+        raise UsageError("not a folder", at=str(results))
+    return TesTasks(
+        network=network,
+        resolutions=resolutions_of(resolutions),
+        results=results,
+        limits=limits,
+    )
+
+
+def _all(sources: Sequence[str], tasks: TesTasks, outbox: Outbox) -> Iterator[Seen]:
+    with Web() as web:
+        for source in sources:
+            if source.startswith(_URLS):
+                yield from from_server(web, source, tasks, outbox)
+            else:
+                yield from from_file(Path(source), tasks)
