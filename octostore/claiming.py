@@ -215,13 +215,16 @@ def outputs_of(name: str, value: CID | Path) -> Iterator[tuple[str, CID]]:
         yield name, cid_of_file(value)
 
 
-def results_of(folder: Path, names: Mapping[str, str]) -> Result:
+def results_of(
+    folder: Path, names: Mapping[str, str], *, exit: int | None = None
+) -> Result:
     """The result in a folder laid out as Bacalhau lays out results.
 
         stdout  stderr  exitCode  outputs/residuals.csv
 
     `names` tells at which guest path the folder of each name was; one that it
-    does not list stood at `/<name>`. stderr is never an output.
+    does not list stood at `/<name>`. stderr is never an output. `exit` is the status
+    of a folder without exitCode.
 
     Raises:
         RecordError: no such folder, or an exitCode that is no number.
@@ -240,7 +243,8 @@ def results_of(folder: Path, names: Mapping[str, str]) -> Result:
             outputs["/".join([root.rstrip("/"), *rest])] = cid_of_file(path)
         elif first == "stdout":
             outputs["stdout"] = cid_of_file(path)
-    return Result(outputs, exit=_exit_code(folder / "exitCode"))
+    status = _exit_code(folder / "exitCode")
+    return Result(outputs, exit=exit if status is None else status)
 
 
 def _exit_code(path: Path) -> int | None:

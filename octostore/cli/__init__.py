@@ -38,6 +38,7 @@ from octostore.cli.serving import serve_command
 from octostore.cli.specs import canonicalize_command, cid_command
 from octostore.cli.storing import ingest_command
 from octostore.cli.verifying import verify_command
+from octostore.cli.watching import watch_command
 from octostore.errors import FileError
 
 __all__ = ["GARBAGE_AFTER", "app", "main", "run"]
@@ -56,7 +57,7 @@ _CommandLineError: type[Exception] = next(
 _ORDER: Final = (
     *("demo", "canonicalize", "explain", "resolutions", "cid", "run"),
     *("key", "profile", "claim", "commit", "withdraw", "link"),
-    *("delegate", "join", "revoke", "harvest", "ingest", "who", "issuers"),
+    *("delegate", "join", "revoke", "harvest", "watch", "ingest", "who", "issuers"),
     *("log", "map"),
     *("bundle", "verify"),
     *("check", "rebuild", "backup", "audit", "serve"),
@@ -97,6 +98,7 @@ app.command("delegate")(delegate_command)
 app.command("join")(join_command)
 app.command("revoke")(revoke_command)
 app.add_typer(harvesting.app)
+app.command("watch")(watch_command)
 app.command("ingest")(ingest_command)
 app.command("who")(who_command)
 app.command("issuers")(issuers_command)

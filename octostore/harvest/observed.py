@@ -47,12 +47,14 @@ class Unclaimed:
     """One thing that was read and gives no claim, and why.
 
     `outcome` is there if a spec was read: what is unresolved in it can be settled.
+    `has_ended` is false of a run that may have a claim when it is read again.
     """
 
     item: str
     at: str
     reason: str
     outcome: Outcome | None = None
+    has_ended: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

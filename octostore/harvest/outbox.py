@@ -130,6 +130,12 @@ class Outbox:
             after, car = row
             yield after, car
 
+    def waiting_count(self) -> int:
+        """How many statements nobody has acknowledged yet."""
+        with _worded(self._path):
+            row = self._connection.execute("SELECT count(*) FROM waiting").fetchone()
+        return int(row[0])
+
     def delivered(self, number: int) -> None:
         """Let go of a statement that somebody has acknowledged."""
         with self._writing() as connection:

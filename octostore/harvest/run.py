@@ -73,7 +73,8 @@ class Harvest:
     """Claims runs in batches, and delivers what was signed.
 
     `take` each thing that was read, `flush` when there is no more; what waited in
-    the outbox goes first. Nothing is signed before it.
+    the outbox goes first. Nothing is signed before it. Unless it `delivers`, batches
+    stay in the outbox until `deliver` is called.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Harvest:
         clock: Callable[[], int],
         *,
         publishes_credentials: bool = False,
+        delivers: bool = True,
     ) -> None:
         self.report = Report(network)
         self._key_file = key_file
@@ -92,6 +94,7 @@ class Harvest:
         self._send = send
         self._clock = clock
         self._publishes_credentials = publishes_credentials
+        self._delivers = delivers
         self._ready: dict[str, _Ready] = {}
         self._records = 0
         self._reached: dict[str, str] = {}
@@ -135,11 +138,6 @@ class Harvest:
         self._records += 1 + len(ready.links)
 
     @property
-    def is_full(self) -> bool:
-        """Whether the batch has as many records as one statement is given."""
-        return self._records >= BATCH_RECORDS
-
-    @property
     def is_empty(self) -> bool:
         """Whether nothing waits to be signed."""
         return not self._ready
@@ -153,7 +151,8 @@ class Harvest:
             ProofError: the other side does not take what was signed.
         """
         self.sign()
-        self.deliver()
+        if self._delivers:
+            self.deliver()
 
     def sign(self) -> None:
         """Sign the batch and keep it, which is all that it needs: nothing leaves.

@@ -79,7 +79,8 @@ class TesTasks:
             return Unclaimed(item="", at=at, reason="no id of a task")
         state = task.get("state")
         if state not in ENDED:
-            return Unclaimed(item=item, at=at, reason=f"has not ended: {state}")
+            reason = f"has not ended: {state}"
+            return Unclaimed(item=item, at=at, reason=reason, has_ended=False)
         if "executors" not in task:
             return Unclaimed(
                 item=item, at=at, reason="without executors; ask with view=FULL"

@@ -12,7 +12,8 @@ Source: ga4gh/task-execution-schemas openapi, ListTasks and GetTask.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import quote, urlencode, urlsplit
@@ -20,13 +21,12 @@ from urllib.parse import quote, urlencode, urlsplit
 from invocation_spec.document import DOCUMENT_BYTES_MAX, read_document
 from invocation_spec.errors import DocumentError
 from octostore.errors import FileError
-from octostore.harvest.observed import Known, Seen, Unclaimed
-from octostore.harvest.outbox import Outbox
+from octostore.harvest.observed import Known, Observed, Reached, Seen, Unclaimed
 from octostore.harvest.tes import ENDED, TesTasks, is_id
 from octostore.lookup import Web
 from octostore.told import RemoteError
 
-__all__ = ["PAGES_MAX", "PAGE_SIZE", "from_file", "from_server"]
+__all__ = ["PAGES_MAX", "PAGE_SIZE", "FollowedServer", "from_file", "from_server"]
 
 #: Tasks of one page; servers take less than 2,048.
 PAGE_SIZE: Final = 1000
@@ -67,8 +67,10 @@ def from_file(path: Path, tasks: TesTasks) -> Iterator[Seen]:
         )
 
 
-def from_server(web: Web, url: str, tasks: TesTasks, outbox: Outbox) -> Iterator[Seen]:
-    """The tasks of a server that have ended; those that are known are passed over.
+def from_server(
+    web: Web, url: str, tasks: TesTasks, is_known: Callable[[str], bool]
+) -> Iterator[Seen]:
+    """The tasks of a server; those that have ended and are not known are asked for.
 
     Raises:
         RemoteError: it cannot be reached, refuses, or answers with something else.
@@ -79,7 +81,7 @@ def from_server(web: Web, url: str, tasks: TesTasks, outbox: Outbox) -> Iterator
         at = f"{base}/tasks/{item}"
         if not isinstance(item, str) or not is_id(item) or state not in ENDED:
             yield tasks.seen(listed, at)
-        elif not outbox.unclaimed(tasks.network, [item]):
+        elif is_known(item):
             yield Known(item=item, at=at)
         else:
             whole = _get(web, f"{at}?view=FULL")
@@ -138,3 +140,34 @@ def _object(data: bytes) -> Mapping[str, Any]:
     if document.syntax != "json" or not isinstance(document.tree, Mapping):
         raise DocumentError("expected one JSON object, of a task or a list of tasks")
     return cast("Mapping[str, Any]", document.tree)
+
+
+@dataclass(slots=True, kw_only=True)
+class FollowedServer:
+    """A server that is asked again and again; each task that has ended comes once.
+
+    `is_claimed` tells of an ID whether its run was claimed before.
+    """
+
+    url: str
+    tasks: TesTasks
+    is_claimed: Callable[[str], bool]
+    _given: set[str] = field(default_factory=set)
+
+    def __call__(self) -> Iterator[Seen]:
+        """The tasks that have ended since the last call; see `from_server`."""
+
+        def is_known(item: str) -> bool:
+            return item in self._given or self.is_claimed(item)
+
+        with Web() as web:
+            for seen in from_server(web, self.url, self.tasks, is_known):
+                if isinstance(seen, Known | Reached):
+                    continue
+                if isinstance(seen, Observed) or seen.has_ended:
+                    self._given.add(seen.item)
+                yield seen
+
+    def forget(self) -> None:
+        """Give all tasks again that have no claim: the last ones came to nothing."""
+        self._given.clear()

@@ -118,7 +118,7 @@ def harvest(
             run.take_all(seen(outbox))
         except OctostoreError as met:
             error = met
-        waiting = sum(1 for _ in outbox.waiting())
+        waiting = outbox.waiting_count()
     missing = needed(item.outcome for item in run.report.unclaimed if item.outcome)
     if to.settle is not None and missing:
         _write(to.settle, json.dumps(missing, indent=2, sort_keys=True) + "\n")

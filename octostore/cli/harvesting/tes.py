@@ -108,9 +108,12 @@ def tes_tasks(
 
 
 def _all(sources: Sequence[str], tasks: TesTasks, outbox: Outbox) -> Iterator[Seen]:
+    def is_known(item: str) -> bool:
+        return not outbox.unclaimed(tasks.network, [item])
+
     with Web() as web:
         for source in sources:
             if source.startswith(_URLS):
-                yield from from_server(web, source, tasks, outbox)
+                yield from from_server(web, source, tasks, is_known)
             else:
                 yield from from_file(Path(source), tasks)

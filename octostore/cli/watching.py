@@ -1,0 +1,213 @@
+"""`octostore watch`: follow a node, and claim its runs as they end."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Annotated, BinaryIO, Final, cast, get_args
+
+import typer
+
+from octostore.cli.harvesting.delivering import (
+    OutboxFile,
+    OutFolder,
+    PublishCredentials,
+    sending,
+)
+from octostore.cli.inputs import From, ResolutionsFile, resolutions_of
+from octostore.cli.keys import KeyOption
+from octostore.cli.rim import (
+    DONE,
+    Server,
+    StorePath,
+    UsageError,
+    exit_code,
+    leave,
+    one_line,
+)
+from octostore.errors import RecordError
+from octostore.harvest.jobs import Finished, JobFolder
+from octostore.harvest.outbox import Outbox
+from octostore.harvest.run import Harvest, Send
+from octostore.harvest.tes import TesTasks
+from octostore.harvest.tes_source import FollowedServer
+from octostore.harvest.watch import Source, Watch
+from octostore.keyfile import KeyFile
+from octostore.receipt import Receipt
+from octostore.records import Limits
+from octostore.records.limits import NetworkAccess
+from octostore.records.shape import check_network
+
+__all__ = ["watch_command"]
+
+_URLS: Final = ("http://", "https://")
+
+#: Seconds between two looks, unless told otherwise.
+_EVERY_S: Final = 2.0
+
+
+def watch_command(
+    source: Annotated[
+        str,
+        typer.Argument(metavar="FOLDER|URL", help="Finished jobs, or a running node."),
+    ],
+    key: KeyOption,
+    network: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Where it runs: bacalhau, tes:lab, .."),
+    ],
+    finished: Annotated[
+        str,
+        typer.Option(
+            metavar="done|moved",
+            help="A job has finished when its file `done` is there, or its folder is.",
+        ),
+    ] = "done",
+    executor: Annotated[
+        str | None,
+        typer.Option(help="Who runs the jobs, where their reports do not say."),
+    ] = None,
+    network_access: Annotated[
+        str | None,
+        typer.Option(metavar="none|available", help="Can jobs reach a network?"),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Outputs of a server's tasks: DIR/TASK/path."),
+    ] = None,
+    every: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0.1, help="How often it is looked at."),
+    ] = _EVERY_S,
+    once: Annotated[
+        bool, typer.Option("--once", help="Look once, sign, deliver and end.")
+    ] = False,
+    spec_network: From = None,
+    resolutions: ResolutionsFile = None,
+    outbox: OutboxFile = None,
+    publish_credentials: PublishCredentials = False,
+    out: OutFolder = None,
+    store: StorePath = None,
+    server: Server = None,
+) -> None:
+    """Claim the runs of a node as they end, until stopped.
+
+    Example: octostore watch /var/lib/node/jobs --network bacalhau --key node.key
+    """
+    limits = _limits(network, network_access)
+    key_file = KeyFile.open(key)
+    path = outbox or key.with_name(key.name + ".outbox")
+    with Outbox.open(path, key_file.key.public.did) as kept:
+
+        def is_claimed(item: str) -> bool:
+            return not kept.unclaimed(network, [item])
+
+        followed: Source
+        if source.startswith(_URLS):
+            followed = FollowedServer(
+                url=source,
+                tasks=_tasks(network, results, resolutions, limits),
+                is_claimed=is_claimed,
+            )
+        else:
+            followed = JobFolder(
+                path=_folder(source, results),
+                network=network,
+                resolutions=resolutions_of(resolutions),
+                is_claimed=is_claimed,
+                spec_network=spec_network,
+                finished=_finished(finished),
+                executor=executor,
+                limits=limits,
+            )
+        harvest = Harvest(
+            network,
+            key_file,
+            kept,
+            _each_time(out, store, server),
+            lambda: int(time.time()),
+            publishes_credentials=publish_credentials,
+            delivers=False,
+        )
+        watch = Watch(followed, harvest, kept, _log, time.monotonic)
+        if once:
+            error = watch.once()
+            leave(DONE if error is None else exit_code(error))
+        _log(f"watching {source} as {key_file.key.public.did}")
+        with _until_stopped() as wait:
+            watch.run(wait, every)
+        _log("stopped")
+
+
+def _log(line: str) -> None:
+    print(one_line(line), flush=True)
+
+
+def _each_time(out: Path | None, store: Path | None, server: str | None) -> Send:
+    """Delivers to what is opened for it: a store is left to others in between."""
+
+    def send(stream: BinaryIO) -> Receipt | None:
+        with sending(out, store, server) as deliver:
+            return deliver(stream)
+
+    return send
+
+
+@contextmanager
+def _until_stopped() -> Iterator[Callable[[float], bool]]:
+    """What waits some seconds, and says whether SIGTERM or SIGINT came."""
+    stopped = Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = {each: signal.signal(each, stop) for each in signals}
+    try:
+        yield stopped.wait
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _limits(network: str, access: str | None) -> Limits | None:
+    try:
+        check_network(network, "--network")
+        given = cast("NetworkAccess", access)
+        return None if access is None else Limits(network=given)
+    except RecordError as error:
+        raise UsageError(error.reason, at=error.at) from error
+
+
+def _tasks(
+    network: str, results: Path | None, resolutions: str | None, limits: Limits | None
+) -> TesTasks:
+    if network.partition(":")[0] != "tes":
+        raise UsageError(
+            "a server of this network is not followed; expected tes or tes:NAME,"
+            " or a folder of finished jobs",
+            at="--network",
+        )
+    if results is not None and not results.is_dir():
+        raise UsageError("not a folder", at=str(results))
+    given = resolutions_of(resolutions)
+    return TesTasks(network=network, resolutions=given, results=results, limits=limits)
+
+
+def _folder(source: str, results: Path | None) -> Path:
+    if results is not None:
+        raise UsageError("jobs of a folder have their own results", at="--results")
+    path = Path(source)
+    if not path.is_dir():
+        raise UsageError("neither a folder nor an http or https URL", at=source)
+    return path
+
+
+def _finished(text: str) -> Finished:
+    if text not in get_args(Finished):
+        raise UsageError(f"{text!r}; expected done or moved", at="--finished")
+    return cast("Finished", text)
