@@ -69,6 +69,8 @@ class JobFolder:
     executor: str | None = None
     limits: Limits | None = None
     _given: dict[str, _Stamp] = field(default_factory=dict)
+    #: Those that need not be looked into again, of what was there the last time.
+    _claimed: set[str] = field(default_factory=set)
 
     def __call__(self) -> Iterator[Seen]:
         """The jobs that have finished since the last call, and those that changed.
@@ -76,39 +78,52 @@ class JobFolder:
         Raises:
             FileError: the folder cannot be read, or holds too many.
         """
-        there = dict(self._finished())
-        for name in self._given.keys() - there.keys():
-            del self._given[name]
-        for name, stamp in there.items():
-            if self._given.get(name) == stamp:
+        there = self._names()
+        self._claimed &= there
+        self._given = {name: self._given[name] for name in self._given.keys() & there}
+        for name in sorted(there - self._claimed):
+            if self.is_claimed(name):
+                self._given.pop(name, None)
+                self._claimed.add(name)
+                continue
+            stamp, reason = _stamp(self.path / name)
+            if stamp == self._given.get(name) or not self._has_finished(stamp):
                 continue
             self._given[name] = stamp
-            if not self.is_claimed(name):
+            if reason:
+                at = str(self.path / name)
+                yield Unclaimed(item=ascii(name), at=at, reason=reason)
+            else:
                 yield self._seen(name)
 
     def forget(self) -> None:
         """Give all jobs again that have no claim: the last ones came to nothing."""
         self._given.clear()
 
-    def _finished(self) -> Iterator[tuple[str, _Stamp]]:
+    def _names(self) -> set[str]:
+        found: set[str] = set()
         try:
             with os.scandir(self.path) as entries:
-                for count, entry in enumerate(entries):
-                    if count >= JOBS_MAX:
+                for entry in entries:
+                    if entry.name[0] == "." or not entry.is_dir(follow_symlinks=False):
+                        continue
+                    found.add(entry.name)
+                    if len(found) > JOBS_MAX:
                         raise FileError(
                             f"more than {JOBS_MAX} jobs; move those away that were"
                             " claimed",
                             at=str(self.path),
                         )
-                    if entry.name[0] == "." or not entry.is_dir(follow_symlinks=False):
-                        continue
-                    stamp = _stamp(Path(entry.path))
-                    if self.finished == "moved" or any(n == "done" for n, _ in stamp):
-                        yield entry.name, stamp
         except OSError as error:
             raise FileError(
                 f"cannot be read: {error.strerror}", at=str(self.path)
             ) from error
+        return found
+
+    def _has_finished(self, stamp: _Stamp) -> bool:
+        if self.finished == "moved":
+            return bool(stamp)  # an empty one, or one that is gone, is no job
+        return any(name == "done" for name, _ in stamp)
 
     def _seen(self, name: str) -> Seen:
         at = self.path / name
@@ -173,8 +188,11 @@ class JobFolder:
         return reported
 
 
-def _stamp(directory: Path) -> _Stamp:
-    """Names and times of what is directly in a directory; none if it is gone."""
+def _stamp(directory: Path) -> tuple[_Stamp, str]:
+    """Names and times of what is directly in a directory, or why they are not known.
+
+    One that is gone has none; one that cannot be read counts as finished, to be told.
+    """
     found: list[tuple[str, int]] = []
     try:
         with os.scandir(directory) as entries:
@@ -182,8 +200,10 @@ def _stamp(directory: Path) -> _Stamp:
                 status = entry.stat(follow_symlinks=False)
                 found.append((entry.name, status.st_mtime_ns))
     except FileNotFoundError:
-        return ()
-    return tuple(sorted(found))
+        return (), ""
+    except OSError as error:
+        return (("done", -1),), f"cannot be read: {error.strerror}"
+    return tuple(sorted(found)), ""
 
 
 def _spec(at: Path) -> Path:
