@@ -18,6 +18,7 @@ from octostore.cli.harvesting.delivering import (
     PublishCredentials,
     sending,
 )
+from octostore.cli.harvesting.tes import Authorization, authorization_of
 from octostore.cli.inputs import From, ResolutionsFile, resolutions_of
 from octostore.cli.keys import KeyOption
 from octostore.cli.rim import (
@@ -79,6 +80,7 @@ def watch_command(
         Path | None,
         typer.Option(metavar="DIR", help="Outputs of a server's tasks: DIR/TASK/path."),
     ] = None,
+    authorization: Authorization = None,
     every: Annotated[
         float,
         typer.Option(metavar="SECONDS", min=0.1, help="How often it is looked at."),
@@ -112,6 +114,7 @@ def watch_command(
                 url=source,
                 tasks=_tasks(network, results, resolutions, limits),
                 is_claimed=is_claimed,
+                authorization=authorization_of(authorization, [source]),
             )
         else:
             followed = JobFolder(

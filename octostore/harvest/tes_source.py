@@ -68,15 +68,22 @@ def from_file(path: Path, tasks: TesTasks) -> Iterator[Seen]:
 
 
 def from_server(
-    web: Web, url: str, tasks: TesTasks, is_known: Callable[[str], bool]
+    web: Web,
+    url: str,
+    tasks: TesTasks,
+    is_known: Callable[[str], bool],
+    authorization: str | None = None,
 ) -> Iterator[Seen]:
     """The tasks of a server; those that have ended and are not known are asked for.
+
+    `authorization` is the header of that name, for this server alone.
 
     Raises:
         RemoteError: it cannot be reached, refuses, or answers with something else.
     """
     base = _base(url)
-    for listed in _listed(web, base):
+    server = _Server(web, authorization)
+    for listed in _listed(server, base):
         item, state = listed.get("id"), listed.get("state")
         at = f"{base}/tasks/{item}"
         if not isinstance(item, str) or not is_id(item) or state not in ENDED:
@@ -84,17 +91,17 @@ def from_server(
         elif is_known(item):
             yield Known(item=item, at=at)
         else:
-            whole = _get(web, f"{at}?view=FULL")
+            whole = server.get(f"{at}?view=FULL")
             if whole.get("id") != item:
                 raise RemoteError("answers with another task", at=at)
             yield tasks.seen(whole, at)
 
 
-def _listed(web: Web, base: str) -> Iterator[Mapping[str, Any]]:
+def _listed(server: _Server, base: str) -> Iterator[Mapping[str, Any]]:
     seen: set[str] = set()
     query: dict[str, str | int] = {"view": "MINIMAL", "page_size": PAGE_SIZE}
     for _ in range(PAGES_MAX):
-        page = _get(web, f"{base}/tasks?{urlencode(query, quote_via=quote)}")
+        page = server.get(f"{base}/tasks?{urlencode(query, quote_via=quote)}")
         yield from _tasks(page, f"{base}/tasks")
         token = page.get("next_page_token")
         if not token:
@@ -123,16 +130,27 @@ def _base(url: str) -> str:
     return parts._replace(path=path or _BASE).geturl()
 
 
-def _get(web: Web, url: str) -> Mapping[str, Any]:
-    reply = web.get(url, DOCUMENT_BYTES_MAX, {"accept": "application/json"}, plain=True)
-    if reply.status != 200:
-        raise RemoteError(f"the server refuses ({reply.status})", at=url)
-    try:
-        return _object(reply.body)
-    except DocumentError as error:
-        raise RemoteError(
-            f"no JSON of TES: {error.reason}; is this a TES server?", at=url
-        ) from error
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """Answers of one server, each one JSON object."""
+
+    web: Web
+    authorization: str | None = field(repr=False)
+
+    def get(self, url: str) -> Mapping[str, Any]:
+        headers = {"accept": "application/json"}
+        if self.authorization is not None:
+            headers["authorization"] = self.authorization
+        reply = self.web.get(url, DOCUMENT_BYTES_MAX, headers, plain=True)
+        if reply.status != 200:
+            hint = "; --authorization FILE says who asks" if reply.status == 401 else ""
+            raise RemoteError(f"the server refuses ({reply.status}){hint}", at=url)
+        try:
+            return _object(reply.body)
+        except DocumentError as error:
+            raise RemoteError(
+                f"no JSON of TES: {error.reason}; is this a TES server?", at=url
+            ) from error
 
 
 def _object(data: bytes) -> Mapping[str, Any]:
@@ -152,6 +170,7 @@ class FollowedServer:
     url: str
     tasks: TesTasks
     is_claimed: Callable[[str], bool]
+    authorization: str | None = field(default=None, repr=False)
     _given: set[str] = field(default_factory=set)
 
     def __call__(self) -> Iterator[Seen]:
@@ -161,7 +180,9 @@ class FollowedServer:
             return item in self._given or self.is_claimed(item)
 
         with Web() as web:
-            for seen in from_server(web, self.url, self.tasks, is_known):
+            for seen in from_server(
+                web, self.url, self.tasks, is_known, self.authorization
+            ):
                 if isinstance(seen, Known | Reached):
                     continue
                 if isinstance(seen, Observed) or seen.has_ended:

@@ -74,10 +74,18 @@ class TesServer:
     page_max: int = 2
     dies_after: int | None = None
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    wants: str | None = None
+    told: list[str | None] = field(default_factory=list)
+    moved_to: str | None = None
 
-    def answer(self, path: str) -> tuple[int, bytes] | None:
+    def answer(self, path: str, who: str | None) -> tuple[int, bytes] | None:
         """Status and body; None where it is dead."""
         self.asked.append(path)
+        self.told.append(who)
+        if self.moved_to is not None:
+            return 307, (self.moved_to + path).encode()
+        if who != self.wants:
+            return 401, b"{}"
         if self.dies_after is not None and len(self.asked) > self.dies_after:
             return None
         parts = urlsplit(path)
@@ -119,12 +127,14 @@ def tes_server() -> Iterator[TesServer]:
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = server.answer(self.path)
+            found = server.answer(self.path, self.headers["authorization"])
             if found is None:
                 self.close_connection = True
                 return
             status, body = found
             self.send_response(status)
+            if status == 307:
+                self.send_header("location", body.decode())
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
             self.end_headers()

@@ -288,6 +288,44 @@ def test_a_server_that_answers_otherwise_is_not_believed(
     assert why in said.json["reason"]
 
 
+def test_a_server_is_told_who_asks_and_nobody_else_is(
+    harvest: Command, server: TesServer, tmp_path: Path
+) -> None:
+    server.tasks = [task("t1")]
+    server.wants = "Bearer secret"
+    said = harvest(server.url)
+    assert said.code == 7
+    assert "--authorization FILE" in said.json["reason"]
+    (tmp_path / "token").write_text("Bearer secret\n")
+    said = harvest(server.url, "--authorization", "token")
+    assert said.code == 0, said.err
+    assert [item["item"] for item in said.json["claimed"]] == ["t1"]
+    with tes_server() as other:
+        server.moved_to = other.url
+        assert harvest(server.url, "--authorization", "token").code == 0
+        assert other.asked
+        assert not any(other.told)
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "why"),
+    [
+        ("http://tes.example.org", "Bearer secret", "plain http"),
+        ("https://tes.example.org", "secret", "expected one line"),
+        ("https://tes.example.org", "Bearer a\nX: b", "expected one line"),
+        ("https://tes.example.org", "Bearer " + "x" * 8192, "8192 bytes"),
+    ],
+)
+def test_a_secret_is_not_sent_astray(
+    harvest: Command, tmp_path: Path, url: str, text: str, why: str
+) -> None:
+    (tmp_path / "token").write_text(text)
+    said = harvest(url, "--authorization", "token")
+    assert said.code == 2
+    assert why in said.err
+    assert "secret" not in said.err
+
+
 def test_a_server_that_refuses_is_named(harvest: Command, server: TesServer) -> None:
     server.answers[f"{BASE}/tasks"] = (401, b"{}")
     said = harvest(server.url)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Final, TypeAlias, cast
 
 import typer
 
@@ -16,7 +17,7 @@ from octostore.cli.harvesting.delivering import (
     SettleFile,
     harvest,
 )
-from octostore.cli.inputs import ResolutionsFile, resolutions_of
+from octostore.cli.inputs import ResolutionsFile, read_file, resolutions_of
 from octostore.cli.keys import KeyOption
 from octostore.cli.rim import AsJson, Server, StorePath, UsageError
 from octostore.errors import RecordError
@@ -24,14 +25,34 @@ from octostore.harvest.observed import Seen
 from octostore.harvest.outbox import Outbox
 from octostore.harvest.tes import TesTasks
 from octostore.harvest.tes_source import from_file, from_server
-from octostore.lookup import Web
+from octostore.lookup import Web, is_loopback
 from octostore.records import Limits
 from octostore.records.limits import NetworkAccess
 from octostore.records.shape import check_network
 
-__all__ = ["tes_command", "tes_tasks"]
+__all__ = [
+    "AUTHORIZATION_BYTES_MAX",
+    "Authorization",
+    "authorization_of",
+    "tes_command",
+    "tes_tasks",
+]
 
 _URLS = ("http://", "https://")
+
+#: Bytes of an Authorization header; servers take 8 KiB for all of them.
+AUTHORIZATION_BYTES_MAX: Final = 8192
+
+_AUTHORIZATION: Final = re.compile(r"[!-~]+( [!-~]+)+")
+
+Authorization: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--authorization",
+        metavar="FILE",
+        help="Holds the header that a server wants: Bearer .., Basic ..",
+    ),
+]
 
 
 def tes_command(
@@ -52,6 +73,7 @@ def tes_command(
         str | None,
         typer.Option(metavar="none|available", help="Could tasks reach a network?"),
     ] = None,
+    authorization: Authorization = None,
     resolutions: ResolutionsFile = None,
     settle: SettleFile = None,
     outbox: OutboxFile = None,
@@ -76,7 +98,8 @@ def tes_command(
         publish_credentials=publish_credentials,
         as_json=as_json,
     )
-    harvest(tasks.network, lambda kept: _all(sources, tasks, kept), to)
+    header = authorization_of(authorization, sources)
+    harvest(tasks.network, lambda kept: _all(sources, tasks, kept, header), to)
 
 
 def tes_tasks(
@@ -107,13 +130,35 @@ def tes_tasks(
     )
 
 
-def _all(sources: Sequence[str], tasks: TesTasks, outbox: Outbox) -> Iterator[Seen]:
+def authorization_of(file: Path | None, sources: Sequence[str]) -> str | None:
+    """The header that a file holds, for servers that nobody else can listen to.
+
+    Raises:
+        UsageError: it is no such file, or it would be sent over plain http.
+    """
+    if file is None:
+        return None
+    value = read_file(str(file), AUTHORIZATION_BYTES_MAX).decode("ascii", "replace")
+    value = value.strip()
+    if not _AUTHORIZATION.fullmatch(value):
+        raise UsageError(
+            "expected one line, such as `Bearer ..` or `Basic ..`", at=str(file)
+        )
+    for url in sources:
+        if url.startswith("http://") and not is_loopback(url):
+            raise UsageError("would be sent over plain http; use https", at=url)
+    return value
+
+
+def _all(
+    sources: Sequence[str], tasks: TesTasks, outbox: Outbox, header: str | None
+) -> Iterator[Seen]:
     def is_known(item: str) -> bool:
         return not outbox.unclaimed(tasks.network, [item])
 
     with Web() as web:
         for source in sources:
             if source.startswith(_URLS):
-                yield from from_server(web, source, tasks, is_known)
+                yield from from_server(web, source, tasks, is_known, header)
             else:
                 yield from from_file(Path(source), tasks)
