@@ -1,7 +1,8 @@
 """Reading a document: bytes to a tree, with nothing guessed and nothing lost.
 
 JSON by RFC 8259, YAML where 1.1 and 1.2 agree, DAG-CBOR by its first byte, a CAR
-by its header and as its bytes. Text that would be JSON but for `{{` is kept as a
+by its header and as its bytes; the text of a Nix derivation by its first word.
+Text that would be JSON but for `{{` is kept as a
 template, which Lilypad writes, with the reason why it is no JSON. A YAML scalar
 that the two versions read differently is kept as `Ambiguous`, so that it is
 refused where it would reach a block and is plain text elsewhere.
@@ -35,13 +36,16 @@ __all__ = [
 #: Jobs carry small modules and archives inline; whole data sets belong elsewhere.
 DOCUMENT_BYTES_MAX = 16 << 20
 
-Syntax: TypeAlias = Literal["json", "yaml", "dag-cbor", "car", "template"]
+Syntax: TypeAlias = Literal["json", "yaml", "dag-cbor", "car", "template", "derivation"]
 
 _Leaf: TypeAlias = bool | int | float | str | bytes | CID | Ambiguous | None
 Tree: TypeAlias = "_Leaf | Sequence[Tree] | Mapping[str, Tree]"
 
 #: A varint, then the map of a CAR v1 header; `roots` sorts first.
 _CAR = re.compile(rb"[\x80-\xff]{0,8}[\x00-\x7f]\xa2eroots")
+
+#: Of these two the second is the form of dynamic derivations.
+_DERIVATION = ("Derive(", "DrvWithVersion(")
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -50,8 +54,9 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 class Document:
     """A tree and the syntax that it was written in.
 
-    The tree of a CAR is its bytes, that of a template its text; `fault` says why a
-    template is no JSON, for whoever finds that it is none that is known.
+    The tree of a CAR is its bytes, that of a template or a derivation its text;
+    `fault` says why a template is no JSON, for whoever finds that it is none that is
+    known.
     """
 
     tree: Tree
@@ -83,6 +88,8 @@ def read_document(data: bytes, *, templates: bool = False) -> Document:
         raise DocumentError("empty; expected a job, a task or a bundle")
     if first in "{[":
         return _json_or_template(text) if templates else _json(text)
+    if text.startswith(_DERIVATION):
+        return Document(text, "derivation")
     tree = read_yaml(text, depth_max=DEPTH_MAX)
     if "*" in text:  # an alias may nest what its anchor nests already
         _check_depth(tree)

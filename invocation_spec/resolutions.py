@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 from urllib.parse import unquote
 
+from invocation_spec import nixstore
 from invocation_spec.cid import CID, SHA3_BY_BYTES
 from invocation_spec.document import Tree, read_document
 from invocation_spec.errors import CidError, DocumentError, EncodingError
@@ -33,9 +34,11 @@ __all__ = [
     "RESOLUTIONS_MAX",
     "FileMeaning",
     "ImageMeaning",
+    "BuiltMeaning",
     "Meaning",
     "PackageMeaning",
     "Resolutions",
+    "StoreMeaning",
     "says_file",
 ]
 
@@ -71,7 +74,24 @@ class PackageMeaning:
     image: CID | None = None
 
 
-Meaning: TypeAlias = ImageMeaning | FileMeaning | PackageMeaning
+@dataclass(frozen=True, slots=True)
+class StoreMeaning:
+    """What lies at a path of a Nix store: its NAR, and the paths that it names."""
+
+    nar: CID
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltMeaning:
+    """The store path that an output of a derivation has."""
+
+    path: str
+
+
+Meaning: TypeAlias = (
+    ImageMeaning | FileMeaning | PackageMeaning | StoreMeaning | BuiltMeaning
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +281,29 @@ def _golem(key: str, node: Node) -> tuple[str, Meaning]:
     return key, meaning
 
 
+def _nix(key: str, node: Node) -> tuple[str, Meaning]:
+    path, caret, output = key.removeprefix("nix:").partition("^")
+    nixstore.path_from_text(path)
+    if caret:
+        if not path.endswith(".drv") or not nixstore.is_output(output):
+            raise EncodingError("expected nix:/nix/store/HASH-NAME.drv^OUTPUT")
+        return key, BuiltMeaning(_store_path(node))
+    fields = node.struct()
+    nar = _oci_digest(fields["nar"])
+    if not isinstance(fields["references"].value, list):
+        raise fields["references"].refuse("a list of store paths, `[]` if it has none")
+    references = tuple(map(_store_path, fields["references"].elements()))
+    _refuse_unknown(fields.unknown())
+    return key, StoreMeaning(nar, references)
+
+
+def _store_path(node: Node) -> str:
+    path = node.text()
+    if not nixstore.is_store_path(path):
+        raise node.refuse("a string: a path /nix/store/HASH-NAME")
+    return path
+
+
 _KINDS: Mapping[str, Callable[[str, Node], tuple[str, Meaning]]] = {
     "oci:": _oci,
     "s3://": _s3,
@@ -268,6 +311,7 @@ _KINDS: Mapping[str, Callable[[str, Node], tuple[str, Meaning]]] = {
     "ipns:": _ipns,
     "golem:": _golem,
     "gftp:": _gftp,
+    "nix:/nix/store/": _nix,
 }
 
 

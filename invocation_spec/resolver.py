@@ -21,11 +21,13 @@ from invocation_spec.references import (
     parse_url,
 )
 from invocation_spec.resolutions import (
+    BuiltMeaning,
     FileMeaning,
     ImageMeaning,
     Meaning,
     PackageMeaning,
     Resolutions,
+    StoreMeaning,
     says_file,
 )
 
@@ -36,6 +38,7 @@ _M = TypeVar("_M", bound=Meaning)
 _CID_TO_FILL: Json = "<CID>"
 _NAMED_TO_FILL: Json = {"cid": "<CID>", "name": "<file name>"}
 _DOWNLOAD = "an http or https URL"
+_PATH_TO_FILL: Json = "<store path>"
 _DIGEST_TO_FILL: Json = "sha256:<64 hex digits>"
 
 
@@ -244,6 +247,25 @@ class Resolver:
         if meaning is not None:
             self.replaced.add(str(package))
         return meaning
+
+    def stored(self, path: str, at: str) -> StoreMeaning | None:
+        """What lies at a path of a Nix store, by the resolutions."""
+        key = f"nix:{path}"
+        meaning = self._find(key, StoreMeaning)
+        if meaning is None:
+            to_fill: Json = {"nar": _DIGEST_TO_FILL, "references": "<store paths>"}
+            self.findings.leave_unresolved(at, key, "nix-path", {key: to_fill})
+        return meaning
+
+    def built(self, derivation: str, output: str, at: str) -> str | None:
+        """The store path of an output of another derivation, by the resolutions."""
+        key = f"nix:{derivation}^{output}"
+        meaning = self._find(key, BuiltMeaning)
+        if meaning is None:
+            settle = {key: _PATH_TO_FILL}
+            self.findings.leave_unresolved(at, key, "nix-output", settle)
+            return None
+        return meaning.path
 
     def _find(self, key: str, kind: type[_M]) -> _M | None:
         meaning = self._resolutions.meanings.get(key)

@@ -18,6 +18,7 @@ from invocation_spec.adapters.golem import is_bundle, read_bundle
 from invocation_spec.adapters.homestar import is_homestar, read_homestar
 from invocation_spec.adapters.ipvm_workflow import is_workflow, read_workflow
 from invocation_spec.adapters.lilypad import is_module, read_module
+from invocation_spec.adapters.nix import is_derivation, read_derivation
 from invocation_spec.adapters.own import is_own, read_own
 from invocation_spec.adapters.tes import is_tes, read_tes
 from invocation_spec.adapters.ucan_batch import is_batch, read_batch
@@ -83,6 +84,7 @@ FORMS = (
     _form("ipvm", "UCAN invocation 1.0", is_token, read_invocation),
     _form("golem", "bundle", is_bundle, read_bundle, "exescript"),
     _form("tes", "task", is_tes, read_tes, "executors"),
+    _form("nix", "derivation", is_derivation, read_derivation),
     _form("octostore", "own form", is_own, read_own, "program"),
 )
 

@@ -32,6 +32,7 @@ FIELDS_BY_KIND = {
     "wasm-function": {"args", "awaits", "nonce"},
     "oci": {"argv", "args", "env", "cwd", "files", "stdin", "steps", "nonce"},
     "gvmi": {"argv", "env", "cwd", "files", "stdin", "steps", "nonce"},
+    "nix": {"files", "nonce"},
 }
 
 

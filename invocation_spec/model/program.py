@@ -3,10 +3,12 @@
 {"kind": "wasi", "code": bafkrei..}
 {"kind": "wasm-function", "code": bafkrei.., "function": "add-one"}
 {"kind": "oci", "code": bafkrei..}
+{"kind": "nix", "code": bafkrei..}
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
@@ -30,6 +32,7 @@ __all__ = [
     "DEFAULT_ENTRY",
     "GvmiProgram",
     "Import",
+    "NixProgram",
     "OciProgram",
     "Program",
     "WasiProgram",
@@ -120,13 +123,35 @@ class GvmiProgram(Value):
         return {"kind": self.kind, "code": self.code}
 
 
-Program: TypeAlias = WasiProgram | WasmFunctionProgram | OciProgram | GvmiProgram
+@dataclass(frozen=True, slots=True)
+class NixProgram(Value):
+    """A Nix derivation that is resolved, by the text that Nix keeps of it."""
+
+    kind: ClassVar[str] = "nix"
+    code: CID
+
+    def to_ipld(self) -> Ipld:
+        """`{kind, code}`."""
+        return {"kind": self.kind, "code": self.code}
+
+
+Program: TypeAlias = (
+    WasiProgram | WasmFunctionProgram | OciProgram | GvmiProgram | NixProgram
+)
+
+#: Kinds that have their code alone.
+_PLAIN: Final[Mapping[str, type[OciProgram | GvmiProgram | NixProgram]]] = {
+    "oci": OciProgram,
+    "gvmi": GvmiProgram,
+    "nix": NixProgram,
+}
 
 _PROGRAM_FIELDS = {
     "wasi": {"kind", "code", "entry", "imports"},
     "wasm-function": {"kind", "code", "function"},
     "oci": {"kind", "code"},
     "gvmi": {"kind", "code"},
+    "nix": {"kind", "code"},
 }
 
 
@@ -155,7 +180,7 @@ def program_from_block(block: bytes) -> Program:
             link(value, "code"), function=text(value, "function", "")
         )
     else:
-        program = (OciProgram if kind == "oci" else GvmiProgram)(link(value, "code"))
+        program = _PLAIN[kind](link(value, "code"))
     return same_block(program, block)
 
 

@@ -182,6 +182,8 @@ _DIGEST = "ab" * 32
 _FILLED: Mapping[str, object] = {
     "<CID>": str(CID.of_bytes(b"")),
     "<file name>": "name",
+    "<store path>": f"/nix/store/{'0' * 32}-name",
+    "<store paths>": [],
     "sha256:<64 hex digits>": f"sha256:{_DIGEST}",
 }
 

@@ -48,6 +48,7 @@ OF_FORM = {
     "UCAN invocation 1.0": ["ucan-invocation"],
     "bundle": ["golem-bundle"],
     "task": ["tes-task"],
+    "derivation": ["nix-derivation"],
     "own form": ["own"],
 }
 OF_OUTCOME = {
@@ -69,6 +70,7 @@ OF_OUTCOME = {
     "UCAN invocation 1.0": "ucan-invocation",
     "bundle": "golem-bundle",
     "task": "tes-task",
+    "derivation": "nix-derivation",
     "own form": "own",
 }
 
@@ -125,7 +127,7 @@ def tree_of(data: bytes) -> tuple[Document, Any] | None:
         document = read_document(data)
     except DocumentError:
         return None
-    if document.syntax in ("car", "template"):
+    if document.syntax in ("car", "template", "derivation"):
         return None
     return document, view(document.tree)
 
@@ -183,6 +185,7 @@ CAUGHT = {
     "homestar": 27,
     "ipvm-workflow": 9,
     "lilypad": 6,
+    "nix": 6,
     "own": 22,
     "tes": 30,
     "ucan-batch": 14,

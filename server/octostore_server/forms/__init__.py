@@ -16,6 +16,7 @@ from octostore_server.forms.bacalhau_v1alpha1 import v1alpha1
 from octostore_server.forms.bacalhau_v1beta import lilypad, v1beta
 from octostore_server.forms.golem import bundle
 from octostore_server.forms.ipvm import batch, homestar, task, token, workflow
+from octostore_server.forms.nix import derivation
 from octostore_server.forms.own import own, resolutions
 from octostore_server.forms.tes import tes
 
@@ -39,6 +40,7 @@ SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "ucan-invocation": token,
     "golem-bundle": bundle,
     "tes-task": tes,
+    "nix-derivation": derivation,
     "own": own,
     "resolutions": resolutions,
 }

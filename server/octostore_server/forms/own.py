@@ -29,6 +29,10 @@ _SOME_TEXT: Final[Schema] = {
     "pattern": "^[^\\u0000]*$",
 }
 _NAME: Final[Schema] = {"type": "string", "minLength": 1}
+_STORED: Final[Schema] = {
+    "type": "string",
+    "pattern": "^/nix/store/[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+._?=-]{1,211}$",
+}
 _LINK: Final = closed({"/": {"type": "string", "pattern": "^b[a-z2-7]+$"}}, ["/"])
 _INVOCATION: Final = closed({"/": {"type": "string", "pattern": "^bafyrei"}}, ["/"])
 _PATH: Final[Schema] = {
@@ -53,6 +57,8 @@ def _steps(run: Schema) -> Schema:
 def _fields(kind: str) -> dict[str, Schema]:
     """What an input may have, by the kind of its program."""
     nonce = {"allOf": [ref("bytes"), {"not": {"const": {"/": {"bytes": ""}}}}]}
+    if kind == "nix":
+        return {"files": _FILES, "nonce": nonce}
     if kind == "wasm-function":
         place = either({"type": "integer", "minimum": 0}, TEXT)
         awaits = closed(
@@ -102,7 +108,7 @@ def _program(kind: str) -> Schema:
 def own() -> dict[str, Any]:
     """The canonical blocks as DAG-JSON."""
     kinds = []
-    for kind in ("wasi", "wasm-function", "oci", "gvmi"):
+    for kind in ("wasi", "wasm-function", "oci", "gvmi", "nix"):
         fields = _fields(kind)
         apart = [
             {"not": {"required": list(pair)}}
@@ -148,10 +154,13 @@ def resolutions() -> dict[str, Any]:
         ),
         closed({"kind": {"const": "oci"}, "digest": digest}, ["kind", "digest"]),
     )
+    stored = closed(
+        {"nar": digest, "references": listed(_STORED)}, ["nar", "references"]
+    )
     hashes = "|".join(
         f"{bits}:[0-9a-f]{{{bits // 4}}}" for bits in (224, 256, 384, 512)
     )
-    others = "^(?!oci:|s3://|ipfs:|ipns:|golem:|gftp:)[\\s\\S]*://"
+    others = "^(?!oci:|s3://|ipfs:|ipns:|golem:|gftp:|nix:/nix/store/)[\\s\\S]*://"
     root: Schema = {
         "type": "object",
         "patternProperties": {
@@ -159,6 +168,8 @@ def resolutions() -> dict[str, Any]:
             "^s3://": file,
             "^(ipfs|ipns|gftp):": cid,
             f"^golem:sha3-({hashes})$": package,
+            "^nix:/nix/store/[^^]*$": stored,
+            "^nix:/nix/store/[^^]*\\.drv\\^": _STORED,
             others: file,
         },
         "additionalProperties": False,

@@ -7,6 +7,7 @@ import * as homestar from "./forms/homestar.js";
 import * as ipvmWorkflow from "./forms/ipvm-workflow.js";
 import * as lilypad from "./forms/lilypad.js";
 import * as modelsJob from "./forms/models-job.js";
+import * as nix from "./forms/nix.js";
 import * as own from "./forms/own.js";
 import * as tes from "./forms/tes.js";
 import * as ucanBatch from "./forms/ucan-batch.js";
@@ -28,9 +29,18 @@ const FORMS = [
   ucanInvocation,
   golem,
   tes,
+  nix,
   own,
 ];
-const NETWORKS = ["bacalhau", "lilypad", "ipvm", "golem", "tes", "octostore"];
+const NETWORKS = [
+  "bacalhau",
+  "lilypad",
+  "ipvm",
+  "golem",
+  "tes",
+  "nix",
+  "octostore",
+];
 const FINDINGS_MAX = 100000;
 const TOLD_CHARACTERS_MAX = 67108864;
 const REFERENCE_BYTES_MAX = 8192;

@@ -10,7 +10,7 @@ import { parseYaml } from "./yamltext.js";
 const DOCUMENT_BYTES_MAX = 16777216;
 const CAR_HEADER = "a265726f6f7473";
 
-/** {syntax: "car" | "cbor" | "json" | "yaml" | "template", tree | bytes | text} */
+/** {syntax: "car" | "cbor" | "json" | "yaml" | "template" | "derivation", tree | bytes | text} */
 export function readDocument(bytes) {
   if (bytes.length > DOCUMENT_BYTES_MAX) refuse("", "a document too large");
   if (isCar(bytes)) return { syntax: "car", bytes };
@@ -38,6 +38,7 @@ function readText(bytes) {
   const text = fromUtf8(bytes) ?? refuse("", "bytes that are not UTF-8");
   const first = text.replace(/^[ \t\r\n]+/, "")[0];
   if (first === undefined) refuse("", "nothing");
+  if (/^(Derive|DrvWithVersion)\(/.test(text)) return { syntax: "derivation", text };
   if (first !== "{" && first !== "[") {
     return { syntax: "yaml", tree: parseYaml(text) };
   }

@@ -16,6 +16,7 @@ const INPUT_FIELDS = {
   "wasm-function": ["args", "awaits", "nonce"],
   oci: ["argv", "args", "env", "cwd", "files", "stdin", "steps", "nonce"],
   gvmi: ["argv", "env", "cwd", "files", "stdin", "steps", "nonce"],
+  nix: ["files", "nonce"],
 };
 
 export function checkText(value, at) {

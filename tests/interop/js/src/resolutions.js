@@ -3,6 +3,7 @@ import { compareText, fromUtf8, percentDecode } from "./bytes.js";
 import { cidFromText } from "./cid.js";
 import { fault, placed, refuse } from "./errors.js";
 import { NotJson, parseJson } from "./json.js";
+import { isName, isStorePath } from "./nix-store.js";
 import * as references from "./references.js";
 import { below, isEmpty, isMap, isText } from "./tree.js";
 
@@ -91,6 +92,7 @@ const KINDS = [
   ["ipns:", ipfs],
   ["golem:", golem],
   ["gftp:", gftp],
+  ["nix:/nix/store/", nix],
 ];
 
 function read(key, value, at) {
@@ -190,6 +192,24 @@ function golemMeaning(value, at) {
 function gftp(key, value) {
   references.limited(key);
   return { reference: key, meaning: { cid: cid(value) } };
+}
+
+function nix(key, value, at) {
+  references.limited(key);
+  const [, path, output] = /^nix:([^^]*)(?:\^(.*))?$/s.exec(key) ?? fault("no store path");
+  if (!isStorePath(path)) fault("no store path");
+  if (output !== undefined) {
+    if (!path.endsWith(".drv") || !isName(output)) fault("no output of a derivation");
+    if (!isText(value) || !isStorePath(value)) fault("no store path");
+    return { reference: key, meaning: { path: value } };
+  }
+  const fields = closed(value, ["nar", "references"], at);
+  const nar = placed(below(at, "nar"), () => digest(fields.get("nar")));
+  const names = fields.get("references");
+  if (!Array.isArray(names) || !names.every((one) => isText(one) && isStorePath(one))) {
+    refuse(below(at, "references"), "no list of store paths");
+  }
+  return { reference: key, meaning: { nar, references: names } };
 }
 
 function file(value, at) {

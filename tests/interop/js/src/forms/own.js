@@ -112,7 +112,7 @@ function link({ value, at }) {
 function programOf(value, at) {
   const fields = closed(value, at);
   const kind = fields.get("kind");
-  if (!["wasi", "wasm-function", "oci", "gvmi"].includes(kind.value)) {
+  if (!["wasi", "wasm-function", "oci", "gvmi", "nix"].includes(kind.value)) {
     refuse(kind.at, "no kind of program");
   }
   const program = { kind: kind.value, code: link(fields.get("code")) };
