@@ -40,7 +40,7 @@ from octostore.usual import (
     usual_result,
 )
 
-__all__ = ["Claimed", "Closure", "Fact", "Find", "Needs", "Ran", "Shelf"]
+__all__ = ["Claimed", "Closure", "Fact", "Find", "Needs", "Ran", "Shelf", "is_kept"]
 
 #: The bytes of a block of ours by digest, or None.
 Find: TypeAlias = Callable[[bytes], bytes | None]
@@ -57,6 +57,9 @@ _PROGRAMS_KEPT_MAX: Final = 4096
 
 _OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
 
+#: What stands before the digest in CIDs by which a store finds blocks.
+_KEPT: Final = bytes((SHA2_256, 32))
+
 #: An invocation has one form: everything but the two digests is always the same.
 _INPUT_HEAD: Final = b"\xa2\x65input\xd8\x2a\x58\x25\x00" + _OURS
 _PROGRAM_HEAD: Final = b"\x67program\xd8\x2a\x58\x25\x00" + _OURS
@@ -70,10 +73,12 @@ class Needs:
     """Blocks a statement needs as far as can be known, in the order of its records.
 
     By digest. Those that are needed by an invocation on the shelf are left out.
+    `unusual` are records that are no usual claims: such alone may name evidence.
     """
 
     present: tuple[bytes, ...]
     missing: tuple[bytes, ...]
+    unusual: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +161,10 @@ class Closure:
         reached: set[bytes] = set()
         of_records = self._records(records)
         settled, made = self._shelf.settled, self._shelf.made
+        unusual: list[bytes] = []
         for digest, usual in of_records.items():
             if usual is None:
+                unusual.append(digest)
                 for other in self._reached(digest):
                     if other not in found:
                         found[other] = self._block(other) is not None
@@ -171,7 +178,18 @@ class Closure:
         return Needs(
             tuple([digest for digest, is_here in found.items() if is_here]),
             tuple([digest for digest, is_here in found.items() if not is_here]),
+            tuple(unusual),
         )
+
+    def evidence(self, record: bytes) -> tuple[CID, ...]:
+        """What a record names as evidence, as far as a store can keep it.
+
+        A store finds blocks by sha2-256, whatever the codec; others are left out.
+        """
+        found = self._parsed(record, parse_record)
+        if not isinstance(found, Claim):
+            return ()
+        return tuple(cid for cid in found.evidence if is_kept(cid))
 
     def facts(self, records: tuple[bytes, ...]) -> Iterator[Claimed | Fact | Skipped]:
         """These records of a complete statement: valid, or skipped with the reason.
@@ -371,6 +389,11 @@ class Closure:
             self._kept.clear()
         self._kept[parse, digest] = value
         return value
+
+
+def is_kept(cid: CID) -> bool:
+    """Whether a store finds what a CID names: by a whole sha2-256."""
+    return cid.raw[-34:-32] == _KEPT and len(cid.digest) == 32
 
 
 @lru_cache(_PROGRAMS_KEPT_MAX)

@@ -100,7 +100,8 @@ def packed(
     """An answer that proves itself: its root, and the blocks of the CAR.
 
     The root is the answer as raw JSON, with the proof that it is whole if there is
-    one; after it stand the statements that it rests on, with their closures.
+    one; after it stand the statements that it rests on, with their closures and what
+    the store has of the evidence that claims name.
 
     Raises:
         NotFoundError: a statement of the answer is not in the log.
@@ -114,13 +115,17 @@ def packed(
 
     def blocks() -> Iterator[Block]:
         yield Block(root, data)
-        yield from blocks_of(store, statements)
+        yield from blocks_of(store, statements, with_attached=True)
 
     return root, blocks()
 
 
-def blocks_of(store: Octostore, statements: Iterable[CID]) -> Iterator[Block]:
+def blocks_of(
+    store: Octostore, statements: Iterable[CID], *, with_attached: bool = False
+) -> Iterator[Block]:
     """Each statement's envelope, then its closure; no block comes twice.
+
+    With `with_attached`, after each closure what is here of the evidence that it names.
 
     Every block is read when it is asked for, so that a slow reader holds nothing
     of the store.
@@ -133,8 +138,14 @@ def blocks_of(store: Octostore, statements: Iterable[CID]) -> Iterator[Block]:
     closure = Closure(lambda digest: store.find(tables.our_cid(digest)))
     for cid in statements:
         statement = store.statement(cid)
-        needs = map(tables.our_cid, closure.needs(statement.part.digests).present)
-        for block in (statement.envelope_cid, *needs):
+        needs = closure.needs(statement.part.digests)
+        named = [statement.envelope_cid, *map(tables.our_cid, needs.present)]
+        if with_attached:
+            of_all = (closure.evidence(record) for record in needs.unusual)
+            named += [
+                cid for cids in of_all for cid in cids if store.find(cid) is not None
+            ]
+        for block in named:
             if block not in seen:
                 seen.add(block)
                 yield Block(block, store.get(block))

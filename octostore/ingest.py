@@ -9,9 +9,10 @@
 
 One bad element never stops the others. A block is taken for a statement if it is
 a root or begins as an envelope does. A block that is part of no closure is
-ignored, unless a statement of its delivery waits; what can be part of none
-(another codec or hash) is ignored always, sound or not. A delivery that breaks
-off is malformed: what was whole is taken.
+ignored, unless a statement of its delivery waits, or a valid claim of a logged one
+names it as evidence, which is kept within bounds and never waited for; what can be
+neither (another hash, or another codec and not sound) is ignored always. A delivery
+that breaks off is malformed: what was whole is taken.
 Source: FORMATS 7; docs/spec/log.md.
 """
 
@@ -30,6 +31,7 @@ from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import CidError, EncodingError
 from octostore import tables
 from octostore.ahead import Batch, Coming
+from octostore.attached import Attached
 from octostore.car import Damaged
 from octostore.closure import Needs
 from octostore.draft import Draft
@@ -137,6 +139,7 @@ class _Door:
         self._spool = spool
         self._in_order = in_order
         self._index = Index(draft, self._find, spool.told)
+        self._attached = Attached(draft, spool, self._index.closure)
         self._envelopes: set[CID] = set()
         self._untaken: deque[CID] = deque()
         self._is_early = not in_order
@@ -204,7 +207,10 @@ class _Door:
         cid = _cid_of(item)
         is_root = cid in absent or cid in self._envelopes
         absent.pop(cid, None)  # type: ignore[arg-type] # None is no root
-        if cid is None or not (is_root or tables.is_ours(cid)):
+        if cid is None:
+            return
+        if not (is_root or tables.is_ours(cid)):
+            self._attached.lay_down(cid, item)
             return
         if self._lay_down(cid, item, is_root=is_root):
             self._add_envelope(cid)
@@ -328,6 +334,8 @@ class _Door:
         part = tables.our_cid(statement.part)
         if self._draft.get(tables.PARTS.name, statement.part) is not None:
             self._known[part] = None
+            self._attached.keep_late(statement.records)
+            self._draft.commit_if_large()
             return True
         needs = self._index.closure.needs(statement.records)
         if not needs.missing:
@@ -346,13 +354,16 @@ class _Door:
             statement, envelope = verified(held), held
         self._keep_blocks(statement, envelope, needs)
         index = log_size(self._draft)
-        self._skipped += self._index.add_statement(statement, index)
+        skipped = self._index.add_statement(statement, index)
+        self._skipped += skipped
         append_entry(
             self._draft, Entry(KIND_STATEMENT, tables.our_cid(statement.envelope))
         )
         if held is not None:
             # In the batch of the entry: until then it must not cease to wait.
             self._draft.delete(tables.PENDING.name, statement.part)
+        if needs.unusual:
+            self._attached.keep(needs.unusual, skipped)
         self._accepted[tables.our_cid(statement.part)] = None
         self._draft.commit_if_large()
 
