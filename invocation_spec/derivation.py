@@ -157,20 +157,22 @@ class Derivation:
 FindDrv: TypeAlias = Callable[[str], Derivation]
 
 
-def output_path(derivation: Derivation, name: str, output: str, of_drv: FindDrv) -> str:
-    """Where Nix puts an input-addressed output: what its recipe, all of it, says."""
-    digest = recipe_hash(derivation, of_drv)
+def output_path(digest: bytes, name: str, output: str) -> str:
+    """Where an output named by its recipe lies, whose `recipe_hash` is this."""
     return nixstore.store_path(
         f"output:{output}", digest, nixstore.output_name(name, output)
     )
 
 
-def recipe_hash(derivation: Derivation, of_drv: FindDrv) -> bytes:
+def recipe_hash(
+    derivation: Derivation, of_drv: FindDrv, known: dict[str, str] | None = None
+) -> bytes:
     """The hash of a derivation without the paths of its own outputs.
 
     Input derivations stand in it by what they hash to, those of fixed content by
     that. Older realisations are named by it. `of_drv` gives the derivation at a
-    path, and raises what it likes if it cannot. Source: nix
+    path, and raises what it likes if it cannot; `known` keeps hashes of inputs from
+    one call to the next. Source: nix
     src/libstore/derivation/modulo.cc; hashDerivationModulo of Nix up to 2.32.
     """
     blank = replace(
@@ -184,25 +186,28 @@ def recipe_hash(derivation: Derivation, of_drv: FindDrv) -> bytes:
             for key, value in derivation.env.items()
         },
     )
-    text = blank.text_of_inputs(_hashed_inputs(derivation, of_drv))
+    known = {} if known is None else known
+    text = blank.text_of_inputs(_hashed_inputs(derivation, of_drv, known))
     return hashlib.sha256(text.encode()).digest()
 
 
 def _hashed_inputs(
-    derivation: Derivation, of_drv: FindDrv
+    derivation: Derivation, of_drv: FindDrv, known: dict[str, str]
 ) -> dict[str, tuple[str, ...]]:
     """The inputs by hash, the whole graph below once each, without recursion."""
-    known: dict[str, str] = {}
     stack = list(derivation.drvs)
     while stack:
         path = stack[-1]
+        if path in known:
+            stack.pop()
+            continue
         found = of_drv(path)
         below = [] if found.is_fixed else [d for d in found.drvs if d not in known]
-        if path in known or not below:
-            stack.pop()
-            known.setdefault(path, _hash(found, known))
-        else:
+        if below:
             stack += below
+        else:
+            stack.pop()
+            known[path] = _hash(found, known)
     return _by_hash(derivation.drvs, known)
 
 

@@ -21,9 +21,11 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.cli.signed import verify_signed_text
 from octostore.cli.unbundling import verify_bundle_file
 from octostore.equivocation import Equivocation
 from octostore.errors import KeyFileError, NoteError, NotFoundError
+from octostore.harvest.nix_signature import SIGNED_TEXT_HEAD
 from octostore.log_key import LogKey
 from octostore.log_proof import ProvenEntry, verify_proof
 from octostore.tlog.checkpoint import LogCheckpoint
@@ -70,8 +72,9 @@ def verify_command(
     """Verify a proof in a file, without store or server.
 
     Of equivocation; that a statement is in a log; that a log is not what it says; or
-    a bundle, a whole answer; or what `who --out` wrote, which no log signed. Says
-    which key of a log it trusted. Exit 0 if it holds, 5 if not, 2 if it is no proof.
+    a bundle, a whole answer; or what `who --out` wrote, which no log signed; or a
+    signed text that was kept as evidence. Says which key it trusted. Exit 0 if it
+    holds, 5 if not, 2 if it is no proof.
 
     Example: octostore verify answer.car
     """
@@ -95,6 +98,8 @@ def verify_command(
             verify_answer_file(whole, begin, as_json=as_json)
         elif any(word in head for word in _CAR) and _ONE_ROOT not in head:
             _verify_equivocation(whole, as_json=as_json)
+        elif head.startswith(SIGNED_TEXT_HEAD):
+            verify_signed_text(whole, as_json=as_json)
         elif any(tag.encode() in head for tag in fraud.TAGS):
             _verify_fraud(whole, log, as_json=as_json)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from octostore.cli.harvesting.nix import nix_command
 from octostore.cli.harvesting.tes import tes_command
 
 __all__ = ["app"]
@@ -13,4 +14,5 @@ app = typer.Typer(
     help="Claim what networks report: you sign as a witness of who ran it.",
     no_args_is_help=True,
 )
+app.command("nix")(nix_command)
 app.command("tes")(tes_command)

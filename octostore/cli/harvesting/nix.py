@@ -1,0 +1,103 @@
+"""`octostore harvest nix`: what caches of Nix have signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from invocation_spec import Resolutions
+from invocation_spec.errors import DidError, EncodingError
+from octostore.cli.harvesting.delivering import (
+    Delivery,
+    OutboxFile,
+    OutFolder,
+    SettleFile,
+    harvest,
+)
+from octostore.cli.inputs import ResolutionsFile, resolutions_of
+from octostore.cli.keys import KeyOption
+from octostore.cli.rim import AsJson, Server, StorePath, UsageError
+from octostore.harvest.nix import NixCaches
+from octostore.harvest.nix_signature import trusted_keys
+from octostore.harvest.nix_source import Cache, Derivations, Folder, Site
+from octostore.harvest.observed import Seen
+from octostore.lookup import Web
+
+__all__ = ["nix_command"]
+
+_URLS = ("http://", "https://")
+
+
+def nix_command(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE|FOLDER|URL",
+            help="A narinfo, a realisation, path infos, or a binary cache.",
+        ),
+    ],
+    key: KeyOption,
+    trusted_key: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME:BASE64", help="A public key whose signatures give claims."
+        ),
+    ],
+    derivations: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE|FOLDER", help="Derivations, as .drv files; or a Nix store."
+        ),
+    ] = None,
+    resolutions: ResolutionsFile = None,
+    settle: SettleFile = None,
+    outbox: OutboxFile = None,
+    out: OutFolder = None,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Claim outputs of derivations that caches of Nix have signed.
+
+    Example: octostore harvest nix cache --derivations drvs --trusted-key
+    cache.example.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY= --key me.key
+    """
+    try:
+        keys = trusted_keys(trusted_key)
+    except (DidError, EncodingError) as error:
+        raise UsageError(error.reason, at="--trusted-key") from error
+    folders = [Path(name) for name in sources if not name.startswith(_URLS)]
+    for path in folders:
+        if not path.exists():
+            raise UsageError("no such file or folder", at=str(path))
+    lying = [path for path in folders if path.is_dir()]
+    found = Derivations([*(derivations or []), *lying])
+    given = resolutions_of(resolutions)
+    to = Delivery(
+        key=key,
+        outbox=outbox,
+        out=out,
+        store=store,
+        server=server,
+        settle=settle,
+        publish_credentials=False,
+        as_json=as_json,
+    )
+    harvest("nix", lambda _: _seen(sources, found, keys, given), to)
+
+
+def _seen(
+    sources: Sequence[str],
+    derivations: Derivations,
+    keys: dict[str, bytes],
+    given: Resolutions,
+) -> Iterator[Seen]:
+    with Web(insecure=True) as web:
+        caches: list[Cache] = [
+            Site(web, source) if source.startswith(_URLS) else Folder(Path(source))
+            for source in sources
+        ]
+        yield from NixCaches(caches, derivations, keys, given).seen()
