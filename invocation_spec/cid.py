@@ -29,6 +29,8 @@ __all__ = [
     "LIBP2P_KEY",
     "RAW",
     "SHA2_256",
+    "SHA2_384",
+    "SHA2_512",
     "SHA3_BY_BYTES",
     "spelled_bytes",
 ]
@@ -39,6 +41,8 @@ DAG_CBOR = 0x71
 LIBP2P_KEY = 0x72
 
 SHA2_256 = 0x12
+SHA2_384 = 0x20
+SHA2_512 = 0x13
 _IDENTITY = 0x00
 
 #: Golem writes `sha3` and means the width by the length of the digest, in bytes.
@@ -47,8 +51,8 @@ SHA3_BY_BYTES = {28: 0x17, 32: 0x16, 48: 0x15, 64: 0x14}
 #: Multihash code -> (name, digest length in bytes): collision resistant, whole.
 _HASHES = {
     SHA2_256: ("sha2-256", 32),
-    0x20: ("sha2-384", 48),
-    0x13: ("sha2-512", 64),
+    SHA2_384: ("sha2-384", 48),
+    SHA2_512: ("sha2-512", 64),
     0x17: ("sha3-224", 28),
     0x16: ("sha3-256", 32),
     0x15: ("sha3-384", 48),

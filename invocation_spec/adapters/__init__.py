@@ -20,6 +20,7 @@ from invocation_spec.adapters.ipvm_workflow import is_workflow, read_workflow
 from invocation_spec.adapters.lilypad import is_module, read_module
 from invocation_spec.adapters.nix import is_derivation, read_derivation
 from invocation_spec.adapters.own import is_own, read_own
+from invocation_spec.adapters.reapi import is_action, read_action
 from invocation_spec.adapters.tes import is_tes, read_tes
 from invocation_spec.adapters.ucan_batch import is_batch, read_batch
 from invocation_spec.adapters.ucan_invocation import is_token, read_invocation
@@ -85,6 +86,7 @@ FORMS = (
     _form("golem", "bundle", is_bundle, read_bundle, "exescript"),
     _form("tes", "task", is_tes, read_tes, "executors"),
     _form("nix", "derivation", is_derivation, read_derivation),
+    _form("reapi", "action", is_action, read_action, "action"),
     _form("octostore", "own form", is_own, read_own, "program"),
 )
 

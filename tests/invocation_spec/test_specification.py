@@ -218,6 +218,7 @@ def test_the_table_of_forms_has_the_order_of_the_code() -> None:
         ("document", "count_max", "an integer from 0 to {}"),
         ("document", "archive_bytes_max", "at most {} bytes after unpacking"),
         ("document", "archive_entries_max", "At most {} entries"),
+        ("document", "tree_entries_max", "a tree of more than {} entries"),
     ],
 )
 def test_limits_in_the_text_are_those_published(

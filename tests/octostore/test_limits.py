@@ -27,7 +27,7 @@ from invocation_spec import (
     resolutions,
     yamltext,
 )
-from invocation_spec.adapters import bacalhau_job, golem_terms, pipeline
+from invocation_spec.adapters import bacalhau_job, golem_terms, pipeline, reapi_tree
 from invocation_spec.cid import CID
 from octostore import ingest, keys, result, statement, tables
 from octostore.map import head as map_head
@@ -73,6 +73,7 @@ CODE: dict[str, dict[str, Any]] = {
         "archive_bytes_max": archive.ARCHIVE_BYTES_MAX,
         "archives_bytes_max": archive.ARCHIVES_BYTES_MAX,
         "archive_entries_max": archive.ARCHIVE_ENTRIES_MAX,
+        "tree_entries_max": reapi_tree.TREE_ENTRIES_MAX,
         "gateways": list(references.GATEWAYS),
     },
     "result": {

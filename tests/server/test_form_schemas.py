@@ -49,6 +49,7 @@ OF_FORM = {
     "bundle": ["golem-bundle"],
     "task": ["tes-task"],
     "derivation": ["nix-derivation"],
+    "action": ["reapi-action"],
     "own form": ["own"],
 }
 OF_OUTCOME = {
@@ -71,6 +72,7 @@ OF_OUTCOME = {
     "bundle": "golem-bundle",
     "task": "tes-task",
     "derivation": "nix-derivation",
+    "action": "reapi-action",
     "own form": "own",
 }
 
@@ -188,6 +190,7 @@ CAUGHT = {
     "nix": 6,
     "own": 22,
     "tes": 30,
+    "reapi": 6,
     "ucan-batch": 14,
     "ucan-invocation": 33,
     "ucan-task": 23,

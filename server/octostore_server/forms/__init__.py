@@ -18,6 +18,7 @@ from octostore_server.forms.golem import bundle
 from octostore_server.forms.ipvm import batch, homestar, task, token, workflow
 from octostore_server.forms.nix import derivation
 from octostore_server.forms.own import own, resolutions
+from octostore_server.forms.reapi import action
 from octostore_server.forms.tes import tes
 
 __all__ = ["SCHEMAS"]
@@ -41,6 +42,7 @@ SCHEMAS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "golem-bundle": bundle,
     "tes-task": tes,
     "nix-derivation": derivation,
+    "reapi-action": action,
     "own": own,
     "resolutions": resolutions,
 }

@@ -10,6 +10,7 @@ import * as modelsJob from "./forms/models-job.js";
 import * as nix from "./forms/nix.js";
 import * as own from "./forms/own.js";
 import * as tes from "./forms/tes.js";
+import * as reapi from "./forms/reapi.js";
 import * as ucanBatch from "./forms/ucan-batch.js";
 import * as ucanInvocation from "./forms/ucan-invocation.js";
 import * as ucanTask from "./forms/ucan-task.js";
@@ -41,6 +42,10 @@ const NETWORKS = [
   "nix",
   "octostore",
 ];
+  reapi,
+  own,
+];
+const NETWORKS = ["bacalhau", "lilypad", "ipvm", "golem", "tes", "reapi", "octostore"];
 const FINDINGS_MAX = 100000;
 const TOLD_CHARACTERS_MAX = 67108864;
 const REFERENCE_BYTES_MAX = 8192;

@@ -23,6 +23,7 @@ const DIGEST_BYTES = new Map([
   [0x1en, 32],
 ]);
 
+const SHA2 = { sha256: 0x12n, sha384: 0x20n, sha512: 0x13n };
 const SHA3 = { 224: 0x17n, 256: 0x16n, 384: 0x15n, 512: 0x14n };
 
 const CID_TEXT_MAX = 4096;
@@ -60,6 +61,7 @@ const sha2_256 = (bytes) => new Uint8Array(createHash("sha256").update(bytes).di
 export const rawOf = (bytes) => new Cid(RAW, SHA2_256, sha2_256(bytes));
 export const rawOfDigest = (digest) => new Cid(RAW, SHA2_256, digest);
 export const cborOf = (block) => new Cid(DAG_CBOR, SHA2_256, sha2_256(block));
+export const rawBy = (name, digest) => new Cid(RAW, SHA2[name], digest);
 export const rawOfSha3 = (bits, digest) => new Cid(RAW, SHA3[bits], digest);
 
 export function sha3CborOf(block) {

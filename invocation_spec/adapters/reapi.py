@@ -1,0 +1,211 @@
+"""Remote Execution API: an action, with the messages that it names.
+
+    {"action": "CkQKQDc2..", "command": "CgRib..", "directories": ["CkkKBWEu.."]}
+
+Each is base64 of a message in Protocol Buffers, as a content-addressed store has it.
+An action names its command and the root of its input tree by digest, a directory its
+files and directories: a Merkle tree, walked here. Where a worker puts the input root
+is its own affair, so it has a place of its own here.
+
+Action.timeout, do_not_cache, salt       dropped; they are in the action's digest,
+                                         which is an alias therefore
+Action.platform, else Command.platform   container-image: the program; dockerNetwork
+Command.arguments, environment_variables argv, env
+Command.working_directory                cwd, below the input root
+Command.output_paths, or the older two   dirs: a worker makes the directories above
+Directory.files                          files, below the input root
+
+Source: remote_execution.proto and platform.md of bazelbuild/remote-apis (becdd8f9);
+FORMATS 3 and 4; ADR 24; research: golem-and-others 6.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+
+from invocation_spec.adapters.reapi_tree import (
+    EXECUTABLE_ROOT,
+    INPUT_ROOT,
+    Blobs,
+    Digest,
+    Tree,
+    inside,
+    message,
+    walk,
+)
+from invocation_spec.document import Document
+from invocation_spec.errors import DocumentError
+from invocation_spec.model import Input, OciProgram, Program
+from invocation_spec.node import Node
+from invocation_spec.reading import Reading, made
+from invocation_spec.resolutions import Resolutions
+
+__all__ = ["WORKER_IMAGE", "is_action", "read_action"]
+
+#: What a worker is by, where no property says an image: a name that nobody can have
+#: (RFC 2606), so that only a resolution can say what the worker's file system was.
+WORKER_IMAGE: Final = "worker.invalid/reapi"
+
+_IMAGE: Final = "container-image"
+
+#: Of Google's RBE and BuildBuddy: what a container is connected to.
+_NETWORK: Final = "dockerNetwork"
+
+
+def is_action(document: Document) -> bool:
+    """Whether the document has the marks of an action: it and its command."""
+    tree = document.tree
+    return isinstance(tree, Mapping) and "action" in tree and "command" in tree
+
+
+def read_action(document: Document, resolutions: Resolutions) -> list[Reading]:
+    """One reading: an action is one run.
+
+    Raises:
+        DocumentError: the document or a message in it breaks a rule of the form.
+    """
+    fields = Node(document.tree).struct()
+    reading = Reading.start("action", resolutions)
+    data = _bytes(fields["action"])
+    action = message("Action", data, "/action")
+    named = Digest.read(action.peek("command_digest"))
+    blob = _bytes(fields["command"])
+    named.check(blob, fields["command"].at)
+    command = message("Command", blob, "/command")
+    blobs = Blobs(named.function)
+    for node in fields["directories"].elements():
+        blobs.add(_bytes(node), node.at)
+    for node in fields.unknown():
+        raise DocumentError(
+            "unknown; an action has action, command and directories", at=node.at
+        )
+    reading.aliases["reapi-action"] = str(Digest.of(data, named.function))
+    reading.program = _program(reading, _platform(action, command))
+    argv = _argv(command)
+    cwd = inside(command.peek("working_directory"))
+    tree = walk(reading, blobs, action.peek("input_root_digest"), cwd, argv[0])
+    _fill(reading, command, tree, argv, cwd)
+    if not tree.missing:
+        blobs.refuse_unused()
+    reading.finish()
+    return [reading]
+
+
+def _bytes(node: Node) -> bytes:
+    """Base64 of the standard alphabet, padded, one spelling."""
+    text = node.text()
+    try:
+        data = base64.b64decode(text.encode(), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        data = None
+    if data is None or base64.b64encode(data).decode() != text:
+        raise node.refuse("base64 (padded) of a message in Protocol Buffers")
+    return data
+
+
+def _argv(command: Node) -> list[str]:
+    node = command.peek("arguments")
+    argv = node.texts()
+    if not argv or not argv[0]:
+        raise DocumentError("nothing is run; expected the name of a file", at=node.at)
+    return argv
+
+
+def _platform(action: Node, command: Node) -> Node:
+    """The platform that counts: the action's, or that of older clients."""
+    newer, older = action.peek("platform"), command.peek("platform")
+    if newer.is_null:
+        return newer if older.is_null else older
+    if not older.is_null and _values(newer, _IMAGE) != _values(older, _IMAGE):
+        raise DocumentError(
+            f"another {_IMAGE} than the action has; which of the two a worker takes"
+            " differs by version of the API, so keep one",
+            at=older.at,
+        )
+    return newer
+
+
+def _properties(platform: Node, name: str) -> list[Node]:
+    properties = [] if platform.is_null else platform.peek("properties").elements()
+    return [
+        item.peek("value") for item in properties if item.peek("name").text() == name
+    ]
+
+
+def _values(platform: Node, name: str) -> list[str]:
+    return [node.text() for node in _properties(platform, name)]
+
+
+def _program(reading: Reading, platform: Node) -> Program | None:
+    _read_network(reading, platform)
+    images = _properties(platform, _IMAGE)
+    if len(images) > 1:
+        raise DocumentError(f"a second {_IMAGE}; a worker runs one", at=images[1].at)
+    at = images[0].at if images else platform.at
+    image = reading.resolver.image(images[0].text() if images else WORKER_IMAGE, at)
+    return None if image is None else OciProgram(image.digest)
+
+
+def _read_network(reading: Reading, platform: Node) -> None:
+    """Impure where a property asks for a network."""
+    stated = _properties(platform, _NETWORK)
+    for node in stated:
+        if node.text() != "off":
+            reading.findings.call_impure(
+                node.at, "network", "the container is connected to a network"
+            )
+    if not stated:
+        reading.findings.warn(
+            platform.at,
+            "network-by-default",
+            "nothing is said of a network; a claim says what was available",
+        )
+
+
+def _env(command: Node) -> dict[str, str]:
+    env: dict[str, str] = {}
+    last: bytes | None = None
+    for item in command.peek("environment_variables").elements():
+        name = item.peek("name").text()
+        if last is not None and name.encode() <= last:
+            raise DocumentError(
+                "a variable out of order or twice; the API sorts them by name",
+                at=item.at,
+            )
+        last = name.encode()
+        env[name] = item.peek("value").text()
+    return env
+
+
+def _fill(
+    reading: Reading, command: Node, tree: Tree, argv: list[str], cwd: str
+) -> None:
+    """The input, as far as it is known, and the directories that a worker makes."""
+    root = EXECUTABLE_ROOT if tree.all_executable else INPUT_ROOT
+    known: dict[str, Any] = {
+        "argv": argv,
+        "env": _env(command),
+        "cwd": f"{root}{cwd}".rstrip("/"),
+        "files": {f"{root}{path}": cid for path, cid in tree.files.items()},
+    }
+    reading.check_known(command.at, **known)
+    if tree.complete:
+        reading.input = made(command.at, Input, **known)
+    above = {path.rpartition("/")[0] for path in _outputs(command, cwd)}
+    reading.dirs = tuple(
+        sorted(root + path for path in above - tree.directories if path)
+    )
+
+
+def _outputs(command: Node, cwd: str) -> set[str]:
+    """What a worker collects, below the input root."""
+    newer = command.peek("output_paths").elements()
+    older = [
+        node
+        for name in ("output_files", "output_directories")
+        for node in command.peek(name).elements()
+    ]
+    return {inside(node, cwd) for node in newer or older}
