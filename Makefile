@@ -14,7 +14,7 @@ CASES ?= 20000
 SEED ?= 1
 
 .PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz fuzz-js bench \
-  interop-tlog interop-witness clean
+  interop-tlog interop-witness interop-reapi clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -86,6 +86,9 @@ interop-tlog: $(READY) ## Logs read by torchwood, Tessera and x/mod (needs Go)
 
 interop-witness: $(READY) ## Checkpoints signed by litewitness (needs Go, OpenSSH)
 	@$(BIN)/pytest -q tests/interop/test_witness.py
+
+interop-reapi: $(READY) ## Results in bazel-remote, put there by Bazel too, are claimed (needs Go; Bazel)
+	@$(BIN)/pytest -q tests/interop/test_reapi.py
 
 clean: ## Remove what setup and tests made
 	@rm -rf $(VENV) .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -106,7 +106,7 @@ class Web:
     ) -> Reply:
         """A small body, whatever its status; https, or loopback where insecure.
 
-        With `plain` over plain http too, if the URL is one that somebody typed so.
+        With `plain`, http too if the URL itself is one that somebody typed so.
         """
         plain = plain and url.startswith("http://")
         with self._answered(url, headers or {}, plain=plain) as response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from octostore.cli.harvesting.nix import nix_command
+from octostore.cli.harvesting.reapi import reapi_command
 from octostore.cli.harvesting.tes import tes_command
 
 __all__ = ["app"]
@@ -15,4 +16,5 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("nix")(nix_command)
+app.command("reapi")(reapi_command)
 app.command("tes")(tes_command)

@@ -9,8 +9,8 @@ import * as lilypad from "./forms/lilypad.js";
 import * as modelsJob from "./forms/models-job.js";
 import * as nix from "./forms/nix.js";
 import * as own from "./forms/own.js";
-import * as tes from "./forms/tes.js";
 import * as reapi from "./forms/reapi.js";
+import * as tes from "./forms/tes.js";
 import * as ucanBatch from "./forms/ucan-batch.js";
 import * as ucanInvocation from "./forms/ucan-invocation.js";
 import * as ucanTask from "./forms/ucan-task.js";
@@ -31,6 +31,7 @@ const FORMS = [
   golem,
   tes,
   nix,
+  reapi,
   own,
 ];
 const NETWORKS = [
@@ -40,12 +41,9 @@ const NETWORKS = [
   "golem",
   "tes",
   "nix",
+  "reapi",
   "octostore",
 ];
-  reapi,
-  own,
-];
-const NETWORKS = ["bacalhau", "lilypad", "ipvm", "golem", "tes", "reapi", "octostore"];
 const FINDINGS_MAX = 100000;
 const TOLD_CHARACTERS_MAX = 67108864;
 const REFERENCE_BYTES_MAX = 8192;
