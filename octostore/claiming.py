@@ -29,7 +29,6 @@ from octostore.result import Result
 from octostore.statement import Statement
 
 __all__ = [
-    "RESULT_EXIT_BYTES_MAX",
     "Prepared",
     "Reported",
     "closure",
@@ -37,13 +36,7 @@ __all__ = [
     "links",
     "outputs_of",
     "prepare",
-    "results_of",
 ]
-
-#: The text of an exit status; Bacalhau writes at most four bytes.
-RESULT_EXIT_BYTES_MAX: Final = 16
-
-_EXIT_CODE: Final = re.compile(r"[0-9]{1,10}")
 
 #: Words in names, after `apiKey` has become `api_key`. PWD is where one works, and
 #: MAX_TOKENS a number.
@@ -213,51 +206,6 @@ def outputs_of(name: str, value: CID | Path) -> Iterator[tuple[str, CID]]:
             yield f"{name.rstrip('/')}/{inner}", cid_of_file(path)
     else:
         yield name, cid_of_file(value)
-
-
-def results_of(
-    folder: Path, names: Mapping[str, str], *, exit: int | None = None
-) -> Result:
-    """The result in a folder laid out as Bacalhau lays out results.
-
-        stdout  stderr  exitCode  outputs/residuals.csv
-
-    `names` tells at which guest path the folder of each name was; one that it
-    does not list stood at `/<name>`. stderr is never an output. `exit` is the status
-    of a folder without exitCode.
-
-    Raises:
-        RecordError: no such folder, or an exitCode that is no number.
-        ResultError: names that no result can have.
-        FileError: they cannot be read, or the folder holds more than files.
-    """
-    if not folder.is_dir():
-        raise RecordError(
-            "not a folder; expected stdout, exitCode and outputs in it", at=str(folder)
-        )
-    outputs: dict[str, CID] = {}
-    for path in files_below(folder, whole=True):
-        first, *rest = path.relative_to(folder).parts
-        if rest:
-            root = names.get(first, f"/{first}")
-            outputs["/".join([root.rstrip("/"), *rest])] = cid_of_file(path)
-        elif first == "stdout":
-            outputs["stdout"] = cid_of_file(path)
-    status = _exit_code(folder / "exitCode")
-    return Result(outputs, exit=exit if status is None else status)
-
-
-def _exit_code(path: Path) -> int | None:
-    if not path.is_file():
-        return None
-    with path.open("rb") as stream:
-        text = stream.read(RESULT_EXIT_BYTES_MAX).decode("ascii", "replace").strip()
-    # A WASI command that returns has no status; Bacalhau writes -1 (FORMATS 5).
-    if text == "-1":
-        return 0
-    if not _EXIT_CODE.fullmatch(text):
-        raise RecordError(f"{text!r} is no exit status", at=str(path))
-    return int(text)
 
 
 def closure(

@@ -16,7 +16,6 @@ from octostore.claiming import (
     links,
     outputs_of,
     prepare,
-    results_of,
 )
 from octostore.cli.inputs import From, ResolutionsFile, Task, one_canonical, outcomes_of
 from octostore.cli.keys import KeyOption
@@ -32,6 +31,7 @@ from octostore.cli.specs import leave_not_canonical
 from octostore.committing import read_secret
 from octostore.errors import RecordError
 from octostore.keyfile import KeyFile
+from octostore.published import result_in
 from octostore.records import Failure, Limits, Profile
 from octostore.records.claim import Withheld
 from octostore.records.commitment import Reveal
@@ -57,7 +57,9 @@ Outputs: TypeAlias = Annotated[
 ResultFolder: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--results", metavar="DIR", help="A result folder: stdout, exitCode, outputs."
+        "--results",
+        metavar="DIR|FILE",
+        help="A result folder (stdout, exitCode, outputs), or a .tar.gz or .car.",
     ),
 ]
 ExitStatus: TypeAlias = Annotated[
@@ -238,7 +240,7 @@ def result_of(
         if results is not None:
             if output or exit_status is not None:
                 raise UsageError("--results tells all; leave --output and --exit out")
-            return results_of(results, outcome.result_names)
+            return result_in(results, outcome.result_names)
         outputs: dict[str, CID] = {}
         for item in output:
             name, equals, value = item.partition("=")

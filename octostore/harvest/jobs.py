@@ -29,9 +29,10 @@ from invocation_spec import DocumentError, Outcome, Resolutions, canonicalize
 from invocation_spec.document import DOCUMENT_BYTES_MAX, read_document
 from invocation_spec.errors import OctostoreError
 from invocation_spec.node import Node, Struct
-from octostore.claiming import Reported, results_of
+from octostore.claiming import Reported
 from octostore.errors import FileError, RecordError
 from octostore.harvest.observed import ITEM_CHARACTERS_MAX, Observed, Seen, Unclaimed
+from octostore.published import result_in
 from octostore.records import Failure, Limits
 from octostore.records.failure import FailureKind
 from octostore.records.limits import NetworkAccess
@@ -269,7 +270,7 @@ def _result(folder: Path, status: Node, names: Mapping[str, str]) -> Result:
                 "neither a folder nor an exit in report.json", at=str(folder)
             )
         return Result({}, exit=stated)
-    found = results_of(folder, names, exit=stated)
+    found = result_in(folder, names, exit=stated)
     if stated is not None and found.exit != stated:
         raise RecordError(
             f"exitCode {found.exit}, and exit {stated} in report.json", at=str(folder)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from invocation_spec import CID
-from octostore.claiming import results_of
 from octostore.errors import FileError, StoreError
 from octostore.execution import write_results
+from octostore.published import result_in
 from octostore.result import Result
 from octostore.runner import RunReport
 
@@ -50,7 +50,7 @@ def test_what_is_written_is_read_as_the_same_result(
     made = report("stdout", "/outputs/a", "/outputs/deep/b")
     write_results(tmp_path / "out", made, names)
     outputs = {name: CID.of_bytes(data) for name, data in made.outputs.items()}
-    assert results_of(tmp_path / "out", names) == Result(outputs, exit=3)
+    assert result_in(tmp_path / "out", names) == Result(outputs, exit=3)
 
 
 @pytest.mark.parametrize("name", ["{}/evil", "../../evil", "..", "a/../../../evil"])
