@@ -23,7 +23,7 @@ from invocation_spec.reading import Reading
 from invocation_spec.references import REFERENCE_BYTES_MAX
 from invocation_spec.resolutions import Resolutions
 
-__all__ = ["NETWORKS", "canonicalize"]
+__all__ = ["NETWORKS", "canonicalize", "canonicalize_document"]
 
 #: Networks whose forms are read.
 NETWORKS = tuple(dict.fromkeys(form.network for form in FORMS))
@@ -46,8 +46,22 @@ def canonicalize(
         DocumentError: the document is refused: malformed, of no known form, or
             outside the rules of its form.
     """
-    given = resolutions or Resolutions.none()
     document = read_document(data, templates=True)
+    return canonicalize_document(document, resolutions, network=network)
+
+
+def canonicalize_document(
+    document: Document,
+    resolutions: Resolutions | None = None,
+    *,
+    network: str | None = None,
+) -> tuple[Outcome, ...]:
+    """As `canonicalize`, of a document that was read, or of a part of one.
+
+    Raises:
+        DocumentError: it is refused.
+    """
+    given = resolutions or Resolutions.none()
     form = _form(document, network)
     readings = form.read(document, given)
     outcomes = [_outcome(form, reading) for reading in readings]

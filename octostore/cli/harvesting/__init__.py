@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from octostore.cli.harvesting.bacalhau import bacalhau_command
 from octostore.cli.harvesting.nix import nix_command
 from octostore.cli.harvesting.reapi import reapi_command
 from octostore.cli.harvesting.tes import tes_command
@@ -12,9 +13,10 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="harvest",
-    help="Claim what networks report: you sign as a witness of who ran it.",
+    help="Claim what networks report; you sign as a witness.",
     no_args_is_help=True,
 )
-app.command("nix")(nix_command)
-app.command("reapi")(reapi_command)
+app.command("bacalhau")(bacalhau_command)
 app.command("tes")(tes_command)
+app.command("reapi")(reapi_command)
+app.command("nix")(nix_command)
