@@ -25,7 +25,7 @@ import httpx
 import octostore
 from invocation_spec.cid import CID
 from octostore.errors import NotFoundError
-from octostore.told import RemoteError
+from octostore.told import RemoteError, TooLargeError
 
 __all__ = [
     "DOWNLOAD_BYTES_MAX",
@@ -107,6 +107,9 @@ class Web:
         """A small body, whatever its status; https, or loopback where insecure.
 
         With `plain`, http too if the URL itself is one that somebody typed so.
+
+        Raises:
+            TooLargeError: it is larger than that.
         """
         plain = plain and url.startswith("http://")
         with self._answered(url, headers or {}, plain=plain) as response:
@@ -192,7 +195,7 @@ def _parts(response: httpx.Response, bytes_max: int, url: str) -> Iterator[bytes
     for part in response.iter_raw():
         size += len(part)
         if size > bytes_max:
-            raise RemoteError(f"sends more than {bytes_max} bytes", at=url)
+            raise TooLargeError(f"sends more than {bytes_max} bytes", at=url)
         yield part
 
 

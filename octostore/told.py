@@ -15,6 +15,7 @@ from octostore.tlog.merkle import HASH_BYTES
 
 __all__ = [
     "RemoteError",
+    "TooLargeError",
     "checkpoint_of",
     "closed",
     "integer",
@@ -32,6 +33,10 @@ class RemoteError(OctostoreError):
     """
 
     code = "remote"
+
+
+class TooLargeError(RemoteError):
+    """An answer that is larger than it may be; asking again does not help."""
 
 
 @contextmanager

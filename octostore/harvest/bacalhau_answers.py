@@ -40,13 +40,18 @@ _NS: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it was answered; `version` where the answer states one."""
+    """A job as it was answered; `version` where the answer states one.
+
+    `made_ns` and `changed_ns` are by the server's clock, 0 where it says nothing.
+    """
 
     id: str
     at: str
     document: Document
     version: int | None = None
     count: int = 1
+    made_ns: int = 0
+    changed_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +217,8 @@ def _job(answer: Answer, tree: Tree, at: str) -> Job:
         Document(tree, answer.syntax),
         version if type(version) is int else None,
         count if type(count) is int else 1,
+        _nanoseconds(fields.get("createtime")),
+        _nanoseconds(fields.get("modifytime")),
     )
 
 
@@ -324,6 +331,10 @@ def _seconds(value: Tree) -> int | None:
         return None
     # Go's zero time is of the year 1.
     return int(at.timestamp()) if at.tzinfo is not None and at.year >= 1970 else None
+
+
+def _nanoseconds(value: Tree) -> int:
+    return value if type(value) is int and value > 0 else 0
 
 
 def _number(fields: Fields, name: str, at: str) -> int | None:

@@ -61,8 +61,8 @@ def job(
         "State": {"StateType": "Completed", "Message": ""},
         "Version": version,
         "Revision": 3,
-        "CreateTime": 1_795_388_563 * NS,
-        "ModifyTime": 1_795_388_690 * NS,
+        "CreateTime": 1_700_388_563 * NS,
+        "ModifyTime": 1_700_388_690 * NS,
     }
 
 
@@ -110,8 +110,8 @@ def execution(
         "NextExecution": "",
         "FollowupEvalID": "",
         "Revision": 12 if state is None else max(0, state),
-        "CreateTime": 1_795_388_690 * NS + 296_295_631,
-        "ModifyTime": 1_795_388_692 * NS + 520_129_695,
+        "CreateTime": 1_700_388_690 * NS + 296_295_631,
+        "ModifyTime": 1_700_388_692 * NS + 520_129_695,
     }
     if new and version is not None:
         said["JobVersion"] = version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -18,11 +19,15 @@ from octostore.cli.harvesting.delivering import (
 )
 from octostore.cli.inputs import ResolutionsFile, read_file, resolutions_of
 from octostore.cli.keys import KeyOption
+from octostore.cli.progress import told
 from octostore.cli.rim import AsJson, Server, StorePath, UsageError
 from octostore.errors import RecordError
 from octostore.harvest.bacalhau import NETWORK, Reader, job_answers
 from octostore.harvest.bacalhau_answers import ANSWER_BYTES_MAX, read
+from octostore.harvest.bacalhau_api import Orchestrator, seen_at
 from octostore.harvest.observed import Seen, Unclaimed
+from octostore.harvest.outbox import Outbox
+from octostore.lookup import Web
 from octostore.records.shape import check_network
 
 __all__ = ["bacalhau_command"]
@@ -59,8 +64,11 @@ def bacalhau_command(
 ) -> None:
     """Claim what Bacalhau's executions gave; you sign as their witness.
 
-    Example: octostore harvest bacalhau executions.json job.json --key me.key
+    Example: octostore harvest bacalhau http://localhost:1234 --key me.key
     """
+    urls = [name for name in source if name.startswith(("http://", "https://"))]
+    if urls and len(source) > 1:
+        raise UsageError("one URL, or files; not both", at=urls[0])
     _check_name(network)
     reader = Reader(resolutions_of(resolutions), _folder(results), network)
     to = Delivery(
@@ -73,7 +81,27 @@ def bacalhau_command(
         publish_credentials=publish_credentials,
         as_json=as_json,
     )
+    if urls:
+        harvest(network, lambda outbox: _seen_at(urls[0], reader, outbox, to), to)
     harvest(network, lambda _: _seen(source, reader), to)
+
+
+def _seen_at(url: str, reader: Reader, outbox: Outbox, to: Delivery) -> Iterator[Seen]:
+    """What a running orchestrator says, since it was harvested last with this key."""
+    with (
+        Web(insecure=True) as web,
+        told("reading", as_json=to.as_json) as tell,
+    ):
+        api = Orchestrator(url, web, time.sleep)
+        credentials = ", with credentials" if to.publish_credentials else ""
+        cursor = f"{reader.network} {api.url}{credentials}"
+        yield from seen_at(
+            api,
+            reader,
+            outbox.cursor(cursor),
+            cursor,
+            lambda jobs: tell("jobs", jobs, None),
+        )
 
 
 def _seen(files: Sequence[str], reader: Reader) -> Iterator[Seen]:

@@ -6,7 +6,7 @@ import io
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -114,10 +114,14 @@ def harvest(
             publishes_credentials=to.publish_credentials,
         )
         error: OctostoreError | None = None
+        found = seen(outbox)
         try:
-            run.take_all(seen(outbox))
+            run.take_all(found)
         except OctostoreError as met:
             error = met
+        finally:
+            if isinstance(found, Generator):
+                found.close()  # whatever it shows or holds open
         waiting = outbox.waiting_count()
     missing = needed(item.outcome for item in run.report.unclaimed if item.outcome)
     if to.settle is not None and missing:
