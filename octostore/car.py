@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, NamedTuple, Self, TypeAlias
@@ -53,6 +54,11 @@ _OURS_BYTES: Final = len(_OURS) + 32
 #: If more than this is read ahead and no usual block is in it, the next is none.
 _SHORT_SECTION_BYTES: Final = 1 << 14
 _CIDV0_HEAD: Final = b"\x12\x20"
+
+#: A link in DAG-CBOR: tag 42, a byte string, a zero, the CID; of a CIDv0, and the
+#: same as version 1 of dag-pb.
+_CIDV0_LINK: Final = re.compile(rb"\xd8\x2a\x58\x23\x00(\x12\x20.{32})", re.DOTALL)
+_CIDV1_LINK_HEAD: Final = b"\xd8\x2a\x58\x25\x00\x01\x70"
 _CIDV0_BYTES: Final = 34
 
 
@@ -91,7 +97,8 @@ class CarReader:
     """The roots of a CAR, and its blocks as they are read.
 
     Memory stays below one block, the header and what is read ahead, whatever
-    lengths are declared.
+    lengths are declared. `cidv0_roots` admits roots of IPFS in their older form, which
+    no block of ours has; they come out as version 1.
 
     Raises:
         CarError: the header is not that of a CAR v1; while iterating: the file
@@ -101,10 +108,15 @@ class CarReader:
     roots: tuple[CID, ...]
 
     def __init__(
-        self, stream: BinaryIO, *, block_bytes_max: int = BLOCK_BYTES_MAX
+        self,
+        stream: BinaryIO,
+        *,
+        block_bytes_max: int = BLOCK_BYTES_MAX,
+        cidv0_roots: bool = False,
     ) -> None:
         self._stream = stream
         self._block_bytes_max = block_bytes_max
+        self._cidv0_roots = cidv0_roots
         self._at = 0  # where `_ahead` begins
         self._ahead = b""
         self._next = 0  # the next byte of `_ahead`
@@ -206,8 +218,11 @@ class CarReader:
                 " Is this a CAR?",
                 at="byte 0",
             )
+        header = self._read(length)
+        if self._cidv0_roots:
+            header = _CIDV0_LINK.sub(lambda link: _CIDV1_LINK_HEAD + link[1], header)
         try:
-            return _roots(dagcbor.decode(self._read(length)))
+            return _roots(dagcbor.decode(header))
         except EncodingError as error:
             raise CarError(f"the header is {error.reason}", at="byte 0") from error
 

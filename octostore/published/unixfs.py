@@ -94,7 +94,7 @@ def _files(
 
 def _index(stream: BinaryIO) -> tuple[CID, dict[CID, tuple[int, int]]]:
     """The root, and where each block of UnixFS lies; all of them hash right."""
-    reader = CarReader(stream, block_bytes_max=NODE_BYTES_MAX)
+    reader = CarReader(stream, block_bytes_max=NODE_BYTES_MAX, cidv0_roots=True)
     if len(reader.roots) != 1:
         raise _NotReadError(f"{len(reader.roots)} roots; expected that of the folder")
     places: dict[CID, tuple[int, int]] = {}

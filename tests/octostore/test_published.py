@@ -332,6 +332,24 @@ def test_the_root_of_a_car_is_the_cid_that_was_published(tmp_path: Path) -> None
     assert root_of(tar_gz(tmp_path / "r.tar.gz", as_bacalhau_writes)) is None
 
 
+def test_a_root_in_the_older_form_is_the_same_folder(tmp_path: Path) -> None:
+    """As `ipfs dag export Qm..` writes it, and Bacalhau publishes."""
+    blocks: Blocks = {}
+    root = published(blocks)
+    whole = written(tmp_path / "r.car", root, blocks).read_bytes()
+    new, old = (
+        b"\xd8\x2a\x58\x25\x00" + root.raw,
+        b"\xd8\x2a\x58\x23\x00" + root.raw[2:],
+    )
+    assert whole.count(new) == 1
+    shorter = whole.replace(new, old)
+    (tmp_path / "old.car").write_bytes(bytes([shorter[0] - 2]) + shorter[1:])
+    assert root_of(tmp_path / "old.car") == root
+    assert result_in(tmp_path / "old.car", NAMES) == RESULT
+    with (tmp_path / "old.car").open("rb") as stream, pytest.raises(CarError):
+        car.CarReader(stream)
+
+
 @pytest.mark.parametrize("raw", [True, False])
 def test_a_file_of_many_blocks_is_its_bytes(tmp_path: Path, raw: bool) -> None:
     blocks: Blocks = {}
