@@ -14,7 +14,7 @@ CASES ?= 20000
 SEED ?= 1
 
 .PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz fuzz-js bench \
-  interop-tlog interop-witness interop-reapi clean
+  interop-tlog interop-witness interop-bacalhau interop-reapi clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -86,6 +86,9 @@ interop-tlog: $(READY) ## Logs read by torchwood, Tessera and x/mod (needs Go)
 
 interop-witness: $(READY) ## Checkpoints signed by litewitness (needs Go, OpenSSH)
 	@$(BIN)/pytest -q tests/interop/test_witness.py
+
+interop-bacalhau: $(READY) ## Runs of a real Bacalhau and Kubo, harvested (needs Go; the first time 20 minutes)
+	@OCTOSTORE_INTEROP="bacalhau kubo" $(BIN)/pytest -q -s tests/interop/test_bacalhau.py
 
 interop-reapi: $(READY) ## Results in bazel-remote, put there by Bazel too, are claimed (needs Go; Bazel)
 	@$(BIN)/pytest -q tests/interop/test_reapi.py

@@ -19,7 +19,7 @@ _NOT_HERE = re.compile(
 )
 
 
-def build(folder: Path, *words: str, bin_: Path) -> None:
+def build(folder: Path, *words: str, bin_: Path, timeout_s: int = _BUILD_S) -> None:
     """Run `go`, which puts what it builds into `bin_`; skip where it cannot."""
     go = shutil.which("go")
     if go is None:
@@ -30,7 +30,7 @@ def build(folder: Path, *words: str, bin_: Path) -> None:
             [go, *words],
             cwd=folder,
             env=env,
-            timeout=_BUILD_S,
+            timeout=timeout_s,
             capture_output=True,
             text=True,
             check=False,
