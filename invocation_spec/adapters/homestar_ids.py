@@ -32,6 +32,7 @@ __all__ = [
     "hashed_task",
     "is_hashed_as_written",
     "native_cid",
+    "native_cid_of",
 ]
 
 _PREFIX = bytes((1, DAG_CBOR, SHA3_BY_BYTES[32], 32))
@@ -49,7 +50,11 @@ def native_cid(value: Ipld) -> CID:
     Raises:
         EncodingError: the value has no DAG-CBOR.
     """
-    block = dagcbor.encode(value, floats=True, bytes_max=_BYTES_MAX)
+    return native_cid_of(dagcbor.encode(value, floats=True, bytes_max=_BYTES_MAX))
+
+
+def native_cid_of(block: bytes) -> CID:
+    """The CID by which Homestar knows the value whose DAG-CBOR this is."""
     return CID(_PREFIX + hashlib.sha3_256(block).digest())
 
 

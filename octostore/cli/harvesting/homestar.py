@@ -1,0 +1,131 @@
+"""`octostore harvest homestar`: receipts, from files and from a node's database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from invocation_spec.errors import DocumentError
+from octostore.cli.harvesting.delivering import (
+    Delivery,
+    OutboxFile,
+    OutFolder,
+    PublishCredentials,
+    SettleFile,
+    harvest,
+)
+from octostore.cli.inputs import (
+    ResolutionsFile,
+    outcomes_in,
+    read_file,
+    read_spec,
+    resolutions_of,
+)
+from octostore.cli.keys import KeyOption
+from octostore.cli.rim import AsJson, Server, StorePath
+from octostore.harvest.homestar import NETWORK, Tasks, receipts_seen
+from octostore.harvest.homestar_database import (
+    Place,
+    is_database,
+    opened_database,
+)
+from octostore.harvest.homestar_receipt import RECEIPT_BYTES_MAX, Receipt, read_receipt
+from octostore.harvest.observed import Seen, Unclaimed
+
+__all__ = ["homestar_command"]
+
+_Places: TypeAlias = Callable[[], Iterator[Place]]
+_STDIN: Final = "-"
+
+
+def homestar_command(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE",
+            help="Receipts, DAG-JSON or DAG-CBOR, or a node's database; - for stdin.",
+        ),
+    ],
+    key: KeyOption,
+    workflow: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--workflow", metavar="FILE", help="A workflow that ran; all of them."
+        ),
+    ] = None,
+    resolutions: ResolutionsFile = None,
+    outbox: OutboxFile = None,
+    out: OutFolder = None,
+    settle: SettleFile = None,
+    publish_credentials: PublishCredentials = False,
+    store: StorePath = None,
+    server: Server = None,
+    as_json: AsJson = False,
+) -> None:
+    """Claim what receipts of Homestar say, as their witness.
+
+    A receipt says by a hash what ran; the workflow says what that is.
+
+    Example: octostore harvest homestar node.db --workflow w.json --key me.key
+    """
+    tasks = Tasks()
+    given = resolutions_of(resolutions)
+    for name in workflow or []:
+        if not tasks.add(outcomes_in(name, read_spec(name), given, NETWORK)):
+            raise DocumentError(
+                f"{name}: no task in it has a `ran`; expected a workflow or a task of"
+                " Homestar 0.2, with run, cause, meta and prf"
+            )
+    harvest(
+        NETWORK,
+        lambda _: _seen(files, tasks),
+        Delivery(
+            key=key,
+            outbox=outbox,
+            out=out,
+            store=store,
+            server=server,
+            settle=settle,
+            publish_credentials=publish_credentials,
+            as_json=as_json,
+        ),
+    )
+
+
+def _seen(files: list[str], tasks: Tasks) -> Iterator[Seen]:
+    with ExitStack() as opened:
+        sources = [_source(name, opened) for name in files]
+        bad: set[str] = set()
+        for item in receipts_seen(lambda: _all(sources), tasks):
+            if isinstance(item, Unclaimed) and item.item in files:
+                bad.add(item.item)
+            yield item
+    if bad:
+        raise DocumentError(
+            f"{len(bad)} of {len(files)} files hold no receipt that is known here"
+        )
+
+
+def _all(sources: list[_Places]) -> Iterator[Place]:
+    for source in sources:
+        yield from source()
+
+
+def _source(name: str, opened: ExitStack) -> _Places:
+    if name == _STDIN:
+        data = read_file(name, RECEIPT_BYTES_MAX)  # it is read once
+        place = Place(name, name, partial(read_receipt, data))
+    elif is_database(Path(name)):
+        return opened.enter_context(opened_database(Path(name)))
+    else:
+        place = Place(name, name, partial(_read, name))
+    return lambda: iter((place,))
+
+
+def _read(name: str) -> Receipt:
+    return read_receipt(read_file(name, RECEIPT_BYTES_MAX))
