@@ -27,7 +27,7 @@ from invocation_spec.model.values import check_text
 from invocation_spec.node import ASCII_SPACE, Node, Struct
 from invocation_spec.reading import Files, Reading, clean_at, made
 
-__all__ = ["Command", "Script", "read_script"]
+__all__ = ["Command", "Script", "commands", "read_script"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def read_script(reading: Reading, node: Node, inputs: Inputs, activity: str) -> 
             nothing that is run.
     """
     reader = _Reader(reading, inputs, activity)
-    for item in _commands(node):
+    for item in commands(node):
         reader.read(item)
     script = reader.script
     if not script.runs and not reading.findings.impure:
@@ -65,7 +65,12 @@ def read_script(reading: Reading, node: Node, inputs: Inputs, activity: str) -> 
     return script
 
 
-def _commands(node: Node) -> list[Node]:
+def commands(node: Node) -> list[Node]:
+    """The commands of a script, however it is written: each a map of one key.
+
+    Raises:
+        DocumentError: no script; what stands in its list is not judged.
+    """
     if isinstance(node.value, Mapping):  # the body of the Activity API's POST
         body = node.struct()
         node = body["text"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from octostore.cli.harvesting.bacalhau import bacalhau_command
+from octostore.cli.harvesting.golem import golem_command
 from octostore.cli.harvesting.homestar import homestar_command
 from octostore.cli.harvesting.nix import nix_command
 from octostore.cli.harvesting.reapi import reapi_command
@@ -18,6 +19,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("bacalhau")(bacalhau_command)
+app.command("golem")(golem_command)
 app.command("homestar")(homestar_command)
 app.command("tes")(tes_command)
 app.command("reapi")(reapi_command)
