@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from invocation_spec import Outcome
 from invocation_spec.adapters.golem_script import commands
@@ -34,7 +34,7 @@ from invocation_spec.model import WasiProgram
 from invocation_spec.node import ASCII_SPACE, Node
 from octostore.claiming import Reported
 from octostore.errors import ResultError
-from octostore.harvest.golem_batch import Batch, Ended
+from octostore.harvest.golem_ended import Batch, Ended
 from octostore.harvest.golem_outputs import Sent, outputs_by_path
 from octostore.harvest.observed import Observed, Seen, Unclaimed
 from octostore.records import Failure
@@ -79,7 +79,8 @@ def activity_seen(
     run is called where neither the bundle has its activity nor a stream its batch.
 
     Raises:
-        DocumentError: a downloaded file that is no output.
+        DocumentError: a downloaded file that is no output, or a capture that no
+            exe-unit reads.
     """
     tree = Node(read_document(bundle).tree)
     script = commands(tree.peek("exeScript"))
@@ -146,8 +147,9 @@ def _check_same(name: str, body: Node, started: Node, index: int) -> None:
 
 
 def _call(run: Node) -> tuple[Tree, ...]:
-    args = [item.value for item in run.peek("args").elements()]
-    return (run.peek("entry_point").value, *args)  # type: ignore[arg-type] # they are there
+    args = run.peek("args")
+    called = run.peek("entry_point").value, [] if args.is_empty else args.value
+    return cast("tuple[Tree, ...]", called)
 
 
 def _reported(

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from invocation_spec import CID, Resolutions, canonicalize
 from invocation_spec.errors import DocumentError
-from octostore.harvest import golem_batch
+from octostore.harvest import golem_batch, golem_stream
 from octostore.harvest.golem import activity_seen
-from octostore.harvest.golem_batch import COMMANDS_MAX, Batch, read_batches
+from octostore.harvest.golem_batch import read_batches
+from octostore.harvest.golem_ended import COMMANDS_MAX, Batch
 from octostore.harvest.golem_outputs import Sent, outputs_by_path
 from octostore.harvest.observed import Observed, Seen, Unclaimed, judged
 from octostore.records import Failure
@@ -341,9 +342,9 @@ def test_what_is_no_answer_says_why(answer: Any, reason: str) -> None:
 def test_an_answer_has_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     many = [
         world.event(0, batch=str(number), stdout="")
-        for number in range(golem_batch.BATCHES_MAX + 1)
+        for number in range(golem_stream.BATCHES_MAX + 1)
     ]
-    assert len(batches(world.lines(many[:-1]))) == golem_batch.BATCHES_MAX
+    assert len(batches(world.lines(many[:-1]))) == golem_stream.BATCHES_MAX
     with pytest.raises(DocumentError, match="more than 100 batches"):
         batches(world.lines(many))
     monkeypatch.setattr(golem_batch, "ANSWER_BYTES_MAX", 10)
@@ -432,6 +433,9 @@ def test_a_stream_that_breaks_off_gives_no_claim() -> None:
         world.run("y", capture=world.STREAM),
         world.run("x", "y", capture=world.STREAM),
         world.PUT,
+        {"run": {"entry_point": "/bin/sh", "args": "x"}},
+        {"run": []},
+        [],
     ],
 )
 def test_a_stream_of_another_script_gives_no_claim(other: dict[str, Any]) -> None:
