@@ -57,6 +57,7 @@ from octostore.tlog.note import KeyType, Note, VerifierKey, verify_note
 from octostore.tlog.proof import TlogProof
 from octostore.tlog.tiles import Tile
 from octostore.tlog.witness import AddCheckpoint
+from tests.fuzz.harvests import answers, read_answer, read_receipt_bytes, receipts
 from tests.fuzz.seeds import (
     ADAPTERS,
     Seeds,
@@ -449,5 +450,7 @@ TARGETS = {
         Target("tlog-proof", _read_tlog_text, partial(texts, "tlog.json", "text")),
         Target("tlog-request", _read_tlog_text, partial(texts, "tlog.json", "body")),
         Target("tile", _read_tile, partial(texts, "tlog.json", "path")),
+        Target("homestar-receipt", read_receipt_bytes, receipts),
+        Target("golem-answer", read_answer, answers),
     )
 }

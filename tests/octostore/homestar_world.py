@@ -110,6 +110,10 @@ def as_json(value: dict[str, Any]) -> bytes:
     return json.dumps(dag_json(value)).encode()
 
 
+def as_cbor(value: dict[str, Any]) -> bytes:
+    return dag_cbor.encode(value)
+
+
 def row(item: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
     """The row that a node stores of a receipt."""
     return {

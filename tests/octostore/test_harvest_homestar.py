@@ -74,10 +74,6 @@ def why(bound: Tasks, data: bytes) -> str:
     return found.reason
 
 
-def dag_cbor_of(value: dict[str, Any]) -> bytes:
-    return dag_cbor.encode(value)
-
-
 def capsule(value: dict[str, Any], version: str = "0.2.0") -> dict[str, Any]:
     return {"ipvm/receipt": {**value, "version": version}}
 
@@ -101,7 +97,7 @@ def test_a_receipt_is_bound_by_the_task_it_ran() -> None:
 def test_the_evidence_is_the_block_of_the_receipt_under_its_own_cid() -> None:
     value = world.receipt(ADD, ["ok", 2])
     found = one(tasks(world.workflow(ADD)), world.as_json(value))
-    evidence = {CID.parse(world.sha3_cid(value)): dag_cbor_of(value)}
+    evidence = {CID.parse(world.sha3_cid(value)): world.as_cbor(value)}
     assert found.reported.evidence == evidence
     assert prepare(found.outcome, found.reported).claim.evidence == tuple(evidence)
 
@@ -110,9 +106,9 @@ def test_the_evidence_is_the_block_of_the_receipt_under_its_own_cid() -> None:
     "written",
     [
         world.as_json,
-        dag_cbor_of,
+        world.as_cbor,
         lambda value: world.as_json(capsule(value)),
-        lambda value: dag_cbor_of(capsule(value)),
+        lambda value: world.as_cbor(capsule(value)),
         lambda value: world.as_json(
             {
                 **value,
@@ -159,7 +155,7 @@ def test_every_envelope_of_a_receipt_says_the_same(
     ],
 )
 def test_a_value_is_its_bytes_or_its_block(out: Any, name: str, cid: CID) -> None:
-    found = one(tasks(world.workflow(ADD)), dag_cbor_of(world.receipt(ADD, out)))
+    found = one(tasks(world.workflow(ADD)), world.as_cbor(world.receipt(ADD, out)))
     assert found.reported.result == Result({name: cid})
 
 
@@ -173,7 +169,7 @@ def test_a_value_larger_than_a_block_is_claimed_and_carries_no_evidence() -> Non
         ),
     ):
         value = world.receipt(ADD, ["ok", large])
-        found = one(bound, dag_cbor_of(value))
+        found = one(bound, world.as_cbor(value))
         assert found.reported.result == Result({"value": cid})
         assert found.reported.evidence == {}
         assert found.reported.job == world.sha3_cid(value)
@@ -181,7 +177,7 @@ def test_a_value_larger_than_a_block_is_claimed_and_carries_no_evidence() -> Non
 
 def test_who_issued_a_receipt_is_its_executor() -> None:
     value = world.receipt(ADD, ["ok", 2], iss="did:key:z6MkNode")
-    found = one(tasks(world.workflow(ADD)), dag_cbor_of(value))
+    found = one(tasks(world.workflow(ADD)), world.as_cbor(value))
     assert found.reported.executor == "did:key:z6MkNode"
 
 
@@ -263,8 +259,8 @@ def test_what_is_no_receipt_says_why(value: Any, reason: str) -> None:
         (b" \n", "empty"),
         (b"ran: x", "yaml; a receipt is DAG-JSON or DAG-CBOR"),
         (b"\xff\x00", "not UTF-8"),
-        (dag_cbor_of(GOOD)[:-1], "not DAG-CBOR"),
-        (dag_cbor_of(GOOD) + b"\x00", "not DAG-CBOR"),
+        (world.as_cbor(GOOD)[:-1], "not DAG-CBOR"),
+        (world.as_cbor(GOOD) + b"\x00", "not DAG-CBOR"),
         (world.as_json(GOOD)[:-1], "not JSON"),
         (b'{"ran": ' + b"[" * 1_000_000, "nested deeper"),
         (b"\xa1cout" + b"\x81" * 1_000_000 + b"\x01", "nested deeper"),
@@ -288,7 +284,7 @@ def test_what_is_no_document_says_why(data: bytes, reason: str) -> None:
 def test_a_task_that_is_not_canonical_gives_an_outcome_that_says_so() -> None:
     item = world.task({**world.run("f"), "rsc": "https://example.org/m.wasm"})
     found = one(
-        tasks(world.workflow(item)), dag_cbor_of(world.receipt(item, ["ok", 1]))
+        tasks(world.workflow(item)), world.as_cbor(world.receipt(item, ["ok", 1]))
     )
     assert found.outcome.name == "unresolved"
 
@@ -334,8 +330,8 @@ def test_a_value_stands_in_the_input_as_it_is(out: list[Any]) -> None:
     bound = tasks(world.workflow(ADD, NEXT))
     found = seen(
         bound,
-        dag_cbor_of(world.receipt(ADD, out)),
-        dag_cbor_of(world.receipt(NEXT, ["ok", 3])),
+        world.as_cbor(world.receipt(ADD, out)),
+        world.as_cbor(world.receipt(NEXT, ["ok", 3])),
     )
     (link,) = links_of(found, NEXT)
     assert link.b == reduced({"/": {"bytes": "AQI"}})
@@ -363,8 +359,8 @@ def test_no_promise_is_replaced_by_a_guess(item: dict[str, Any], outs: Any) -> N
     bound = tasks(world.workflow(ADD, item))
     found = seen(
         bound,
-        dag_cbor_of(world.receipt(item, ["ok", 3])),
-        *(dag_cbor_of(world.receipt(ADD, out)) for out in outs),
+        world.as_cbor(world.receipt(item, ["ok", 3])),
+        *(world.as_cbor(world.receipt(ADD, out)) for out in outs),
     )
     assert links_of(found, item) == ()
 
@@ -374,8 +370,8 @@ def test_an_error_reduces_where_an_error_is_awaited() -> None:
     bound = tasks(world.workflow(ADD, item))
     found = seen(
         bound,
-        dag_cbor_of(world.receipt(ADD, ["error", "no"])),
-        dag_cbor_of(world.receipt(item, ["ok", 3])),
+        world.as_cbor(world.receipt(ADD, ["error", "no"])),
+        world.as_cbor(world.receipt(item, ["ok", 3])),
     )
     (link,) = links_of(found, item)
     assert link.b == reduced("no")
@@ -394,7 +390,7 @@ def test_a_receipt_that_gives_no_claim_replaces_no_promise() -> None:
 
 def test_a_task_of_two_workflows_is_the_one_whose_awaits_are_known() -> None:
     alone, together = world.workflow(NEXT), world.workflow(ADD, NEXT)
-    value = dag_cbor_of(world.receipt(NEXT, ["ok", 3]))
+    value = world.as_cbor(world.receipt(NEXT, ["ok", 3]))
     assert one(tasks(alone), value).outcome.name == "unresolved"
     for both in ((alone, together), (together, alone)):
         assert one(tasks(*both), value).outcome.name == "canonical"
@@ -405,11 +401,11 @@ def test_claims_and_links_never_depend_on_the_order_of_files(
     order: list[int], flows: list[int]
 ) -> None:
     files = [
-        dag_cbor_of(world.receipt(ADD, ["ok", 2])),
+        world.as_cbor(world.receipt(ADD, ["ok", 2])),
         world.as_json(world.receipt(ADD, ["just", 2])),
         world.as_json(capsule(world.receipt(NEXT, ["ok", 3]))),
-        dag_cbor_of(world.receipt(LITERAL, ["ok", 3], iss="did:key:z6Mk")),
-        dag_cbor_of(world.receipt(NEXT, ["ok", 4])),
+        world.as_cbor(world.receipt(LITERAL, ["ok", 3], iss="did:key:z6Mk")),
+        world.as_cbor(world.receipt(NEXT, ["ok", 4])),
     ]
     workflows = [world.workflow(ADD, NEXT), world.workflow(NEXT, LITERAL)]
 
@@ -470,7 +466,7 @@ def test_a_database_and_a_file_say_the_same(
 ) -> None:
     bound = tasks(world.workflow(ADD))
     (stored,) = in_database(running[0], bound)
-    plain = one(bound, dag_cbor_of(world.receipt(ADD, ["ok", 2])))
+    plain = one(bound, world.as_cbor(world.receipt(ADD, ["ok", 2])))
     assert isinstance(stored, Observed)
     assert stored.reported == plain.reported
 
@@ -650,7 +646,7 @@ def test_a_link_of_a_replayed_promise_is_shown(
 ) -> None:
     (tmp_path / "workflow.json").write_bytes(world.workflow(ADD, NEXT))
     for name, item, value in (("a", ADD, 2), ("b", NEXT, 3)):
-        (tmp_path / name).write_bytes(dag_cbor_of(world.receipt(item, ["ok", value])))
+        (tmp_path / name).write_bytes(world.as_cbor(world.receipt(item, ["ok", value])))
     arguments = ("--workflow", "workflow.json", "--key", key, "--json")
     said = octostore("harvest", "homestar", "a", "b", *arguments)
     deferred = said.json["claimed"][1]["invocation"]
