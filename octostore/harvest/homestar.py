@@ -139,8 +139,9 @@ def _seen(
             result=receipt.result,
             executor=receipt.issuer,
             job=item,
-            # No CAR carries a larger block; `job` names the receipt all the same.
-            evidence={receipt.cid: receipt.block} if fits else {},
+            # By sha2-256, as stores find blocks; `job` is the same by sha3-256. No CAR
+            # carries a larger block.
+            evidence={CID.of_block(receipt.block): receipt.block} if fits else {},
             native=native,
         ),
         links=_links(outcome, values),

@@ -94,11 +94,12 @@ def test_a_receipt_is_bound_by_the_task_it_ran() -> None:
     assert found.reported.result == Result({"value": CID.of_block(b"\x02")})
 
 
-def test_the_evidence_is_the_block_of_the_receipt_under_its_own_cid() -> None:
+def test_the_evidence_is_the_block_that_the_receipt_is_named_by() -> None:
     value = world.receipt(ADD, ["ok", 2])
     found = one(tasks(world.workflow(ADD)), world.as_json(value))
-    evidence = {CID.parse(world.sha3_cid(value)): world.as_cbor(value)}
+    evidence = {CID.of_block(world.as_cbor(value)): world.as_cbor(value)}
     assert found.reported.evidence == evidence
+    assert CID.parse(str(found.reported.job)).matches(world.as_cbor(value))
     assert prepare(found.outcome, found.reported).claim.evidence == tuple(evidence)
 
 
