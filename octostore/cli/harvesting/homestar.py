@@ -27,6 +27,7 @@ from octostore.cli.inputs import (
     resolutions_of,
 )
 from octostore.cli.keys import KeyOption
+from octostore.cli.progress import told
 from octostore.cli.rim import AsJson, Server, StorePath
 from octostore.harvest.homestar import NETWORK, Tasks, receipts_seen
 from octostore.harvest.homestar_database import (
@@ -83,7 +84,7 @@ def homestar_command(
             )
     harvest(
         NETWORK,
-        lambda _: _seen(files, tasks),
+        lambda _: _seen(files, tasks, as_json=as_json),
         Delivery(
             key=key,
             outbox=outbox,
@@ -97,11 +98,14 @@ def homestar_command(
     )
 
 
-def _seen(files: list[str], tasks: Tasks) -> Iterator[Seen]:
+def _seen(files: list[str], tasks: Tasks, *, as_json: bool) -> Iterator[Seen]:
     with ExitStack() as opened:
+        tell = opened.enter_context(told("reading", as_json=as_json))
         sources = [_source(name, opened) for name in files]
         bad: set[str] = set()
-        for item in receipts_seen(lambda: _all(sources), tasks):
+        found = receipts_seen(lambda: _all(sources), tasks)
+        for count, item in enumerate(found, 1):
+            tell("receipts", count, None)
             if isinstance(item, Unclaimed) and item.item in files:
                 bad.add(item.item)
             yield item
