@@ -30,7 +30,7 @@ from invocation_spec.adapters.golem_terms import find, read_terms
 from invocation_spec.adapters.golem_transfer import container_path
 from invocation_spec.cid import CID
 from invocation_spec.document import Tree, read_document
-from invocation_spec.model import WasiProgram
+from invocation_spec.model import OciProgram, WasiProgram
 from invocation_spec.node import ASCII_SPACE, Node
 from octostore.claiming import Reported
 from octostore.errors import ResultError
@@ -48,6 +48,10 @@ NETWORK: Final = "golem"
 
 #: A node's address: 20 bytes in hex, whose case says nothing.
 _ADDRESS: Final = re.compile(r"0x[0-9A-Fa-f]{40}")
+
+
+#: Rust's names of architectures, which offers have; virtual machines run Linux.
+_PLATFORMS: Final = {"aarch64": "linux/arm64", "x86_64": "linux/amd64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,7 @@ def _reported(
         failure=failure,
         executor=_provider(tree),
         job=activity,
+        platform=_platform(tree, outcome),
         started=times[0].started_s if times else None,
         finished=times[-1].finished_s if times else None,
         native=native,
@@ -272,6 +277,16 @@ def _provider(tree: Node) -> str | None:
     if not isinstance(value, str) or not value:
         return None
     return value.lower() if _ADDRESS.fullmatch(value) else value
+
+
+def _platform(tree: Node, outcome: Outcome) -> str | None:
+    """What an image that may be an index of platforms was run as (FORMATS 4)."""
+    if not isinstance(outcome.program, OciProgram):
+        return None
+    offer = read_terms(tree.struct()).offer
+    found = find(offer, "golem.inf.cpu.architecture")
+    value = None if found is None else found.value
+    return _PLATFORMS.get(value) if isinstance(value, str) else None
 
 
 def _native(tree: Node, outcome: Outcome, batches: str) -> dict[str, str]:

@@ -97,6 +97,23 @@ def test_an_address_has_one_spelling() -> None:
     assert claimed(bundle, world.results()).reported.executor is None
 
 
+def test_an_image_that_may_be_an_index_has_the_platform_of_its_provider() -> None:
+    meaning = {"kind": "oci", "digest": "sha256:" + "ab" * 32}
+    image = "golem:sha3-224:" + world.IMAGE.split(":")[2]
+    resolutions = Resolutions.of({image: meaning})
+    bundle = world.bundle()
+    for name, platform in (
+        ("x86_64", "linux/amd64"),
+        ("aarch64", "linux/arm64"),
+        ("riscv64", None),
+    ):
+        golem = bundle["agreement"]["offer"]["properties"]["golem"]
+        golem["inf"] = {"cpu": {"architecture": name}}
+        found = claimed(bundle, world.results(), resolutions=resolutions)
+        assert found.reported.platform == platform
+        assert claimed(bundle, world.results()).reported.platform is None
+
+
 # Standard output
 
 
