@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from invocation_spec.cid import CID
 from invocation_spec.errors import OctostoreError
-from invocation_spec.model import Input
+from invocation_spec.model import Input, Invocation
 from octostore import car, paged
 from octostore.answer import Answer, Asked
 from octostore.completeness import WholeProof
@@ -19,7 +20,13 @@ from octostore.errors import NotFoundError, ProofError
 from octostore.evidence import ask, packed
 from octostore.paged import check_page
 from octostore.proven import VerifiedAnswer, verify_answer
-from octostore.ranges import Position, find_position
+from octostore.ranges import (
+    Position,
+    Span,
+    find_position,
+    page_questions,
+    places_of,
+)
 from octostore.store import Octostore
 from octostore.who import who
 from tests.octostore.test_completeness import (
@@ -31,6 +38,7 @@ from tests.octostore.test_completeness import (
     changed,
     fill,
 )
+from tests.octostore.test_map_proof import questions_of, rows
 from tests.octostore.world import C1, D1, R2, Issuer, Ran, data, result
 
 FOUND = (
@@ -273,3 +281,23 @@ def test_pages_are_of_so_many_claims(
     monkeypatch.setattr(paged, "PAGED_MAX", looks - 5)
     with pytest.raises(ProofError, match="ask for one of them"):
         ask(store, asked, limit=1)
+
+
+@pytest.mark.parametrize("row", rows("page"))
+def test_a_page_asks_this_of_the_map(row: dict[str, Any]) -> None:
+    asked = Asked(**{name: CID.parse(text) for name, text in row["asked"].items()})
+    ends = [row.get(name) for name in ("after", "to")]
+    page = Span(*(None if text is None else Position.parse(text) for text in ends))
+    places = []
+    for item in row["shown"]:
+        input = Input.from_block(bytes.fromhex(item["input"]))
+        ran = Invocation(CID.parse(item["program"]), input.cid)
+        places.append(places_of(asked, ran, input)[0])
+    assert page_questions(asked, page, places) == questions_of(row)
+    for text, end in zip(ends, page, strict=True):
+        assert text is None or str(end) == text
+
+
+@pytest.mark.parametrize("row", rows("position", valid=False))
+def test_what_is_no_position_is_refused(row: dict[str, Any]) -> None:
+    assert find_position(row["text"]) is None

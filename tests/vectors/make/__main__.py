@@ -47,5 +47,8 @@ if __name__ == "__main__":
     save("merkle.json", merkle.merkle())
     save("note.json", note.notes())
     save("tlog.json", tlog.tlog())
-    save("map.json", [*maps.keys(), *maps.roots(), *maps.heads(), *maps.proofs()])
+    save(
+        "map.json",
+        [*maps.keys(), *maps.roots(), *maps.heads(), *maps.proofs(), *maps.pages()],
+    )
     save("bundles.json", bundles.bundles())

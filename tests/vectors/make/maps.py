@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterable
 from typing import Any
@@ -537,3 +538,179 @@ def proofs() -> Iterable[Row]:
         ask,
         root=hashlib.sha256(b"\x00" + found[0]).digest(),
     )
+
+
+def _position(topic: int, program: CID, at: CID, *claim: CID) -> str:
+    raw = bytes([topic]) + _key(1, program, at, *claim)[1:]
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _page(
+    name: str,
+    why: str,
+    asked: dict[str, CID],
+    ends: tuple[str | None, str | None],
+    shown: list[tuple[CID, Any]],
+    questions: list[Question],
+) -> Row:
+    return {
+        "name": f"page: {name}",
+        "why": why,
+        "valid": True,
+        "kind": "page",
+        "asked": {word: str(cid) for word, cid in asked.items()},
+        **{
+            word: end
+            for word, end in zip(("after", "to"), ends, strict=True)
+            if end is not None
+        },
+        "shown": [
+            {
+                "program": str(program),
+                "input": dag_cbor.encode(input).hex(),
+            }
+            for program, input in shown
+        ],
+        "questions": [
+            {
+                word: item.hex()
+                for word, item in zip(
+                    ("prefix", "first", "last"), question, strict=True
+                )
+                if item is not None
+            }
+            for question in sorted(questions, key=lambda question: question[0])
+        ],
+    }
+
+
+def pages() -> Iterable[Row]:
+    """What pages ask, and how the places are spelled where they begin and end."""
+    wasi = [
+        {"kind": "wasi", "code": CODE, "imports": [{"code": IMPORT, "name": n}]}
+        for n in (
+            "i",
+            "j",
+        )
+    ]
+    p, q = map(_cid, wasi)
+    plain: Any = {"files": {"/a": FILE}}
+    nonced = {**plain, "nonce": b"once"}
+    other: Any = {"files": {"/a": FILE, "/b": FILE_2}}
+    i, o = _cid(plain), _cid(other)
+    both = {"program": CODE, "input": FILE}
+    pair = _key(5, CODE, FILE)
+
+    def claims(program: CID, at: CID) -> bytes:
+        return _key(1, program, at)
+
+    def listed(program: CID, at: CID) -> bytes:
+        return pair + _key(0, program, at)[1:]
+
+    first, later = sorted([(p, i), (p, o), (q, i)], key=lambda at: listed(*at))[:2]
+    inputs = {i: plain, o: other}
+    begin, end = _position(5, *first, A, B), _position(5, *later, B, A)
+    start, stop = claims(*first) + _key(0, A, B)[1:], claims(*later) + _key(0, B, A)[1:]
+    on = [(first[0], inputs[first[1]]), (later[0], inputs[later[1]])]
+    yield _page(
+        "the first",
+        "to a claim of the second invocation; the first is whole",
+        both,
+        (None, end),
+        on,
+        [
+            (pair, None, listed(*later)),
+            (claims(*first), None, None),
+            (claims(*later), None, stop),
+        ],
+    )
+    yield _page(
+        "between",
+        "the place of the claim before is asked for from that claim on",
+        both,
+        (begin, end),
+        on[1:],
+        [
+            (pair, listed(*first), listed(*later)),
+            (claims(*first), start, None),
+            (claims(*later), None, stop),
+        ],
+    )
+    yield _page(
+        "within one invocation",
+        "both ends stand at its place",
+        both,
+        (begin, _position(5, *first, B, B)),
+        on[:1],
+        [
+            (pair, listed(*first), listed(*first)),
+            (claims(*first), start, claims(*first) + _key(0, B, B)[1:]),
+        ],
+    )
+    yield _page(
+        "the last",
+        "to the end of the role",
+        both,
+        (begin, None),
+        on[1:],
+        [
+            (pair, listed(*first), None),
+            (claims(*first), start, None),
+            (claims(*later), None, None),
+        ],
+    )
+    yield _page(
+        "of a program and data",
+        "roles 4 and 5 can be",
+        {"program": p, "input": FILE},
+        (None, None),
+        [(p, plain)],
+        [
+            (_key(4, FILE, p), None, None),
+            (_key(5, p, FILE), None, None),
+            (claims(p, i), None, None),
+        ],
+    )
+    yield _page(
+        "of a code and an input, past the claims of a program",
+        "role 3 from where it was; a run with a nonce stands where it was asked for",
+        {"program": CODE, "input": i},
+        (_position(3, p, i, A, B), None),
+        [(p, nonced)],
+        [
+            (_key(3, CODE, i), _key(3, CODE, i, p), None),
+            (claims(p, i), claims(p, i) + _key(0, A, B)[1:], None),
+            (_key(5, CODE, i), None, None),
+        ],
+    )
+    yield _page(
+        "of a program and an input",
+        "role 1 lists the claims themselves",
+        {"program": p, "input": i},
+        (None, _position(1, p, i, A, B)),
+        [(p, plain)],
+        [(claims(p, i), None, claims(p, i) + _key(0, A, B)[1:])],
+    )
+    yield _page(
+        "of an invocation",
+        "role 1 and no other",
+        {"invocation": _cid({"program": p, "input": i})},
+        (_position(1, p, i, A, B), None),
+        [(p, nonced)],
+        [(claims(p, i), claims(p, i) + _key(0, A, B)[1:], None)],
+    )
+    for name, why, text in (
+        ("padding", "one spelling", begin + "="),
+        ("a character less", "129 bytes", begin[:-1]),
+        ("another base64", "base64url", begin[:-1] + "+"),
+        ("topic 2", "no role", _position(2, *first, A, B)),
+        ("no text", "129 bytes", ""),
+    ):
+        yield {
+            "name": f"position: {name}",
+            "why": why,
+            "valid": False,
+            "kind": "position",
+            "text": text,
+            "error": "document",
+        }
