@@ -14,7 +14,7 @@ CASES ?= 20000
 SEED ?= 1
 
 .PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz fuzz-js bench \
-  interop-tlog interop-witness interop-bacalhau interop-reapi clean
+  interop-bacalhau interop-nix interop-reapi interop-tlog interop-witness clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -80,6 +80,9 @@ bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.who
 	@$(BIN)/python -m benchmarks.canonicalize
 	@$(BIN)/python -m benchmarks.proofs --entries 100000 --keys 20000 --claims 20000 --audit 5000
+
+interop-nix: $(READY) ## What a real Nix signs, harvested (needs Nix, busybox-static)
+	@$(BIN)/pytest -q tests/interop/test_nix.py
 
 interop-tlog: $(READY) ## Logs read by torchwood, Tessera and x/mod (needs Go)
 	@$(BIN)/pytest -q tests/interop/test_tlog.py

@@ -30,6 +30,13 @@ _MENDS = {
     "golem-entry": "is a package whose resolution lacks this entry point",
     "many-programs": "runs several programs; write one job for each",
     "image-tag": "is a tag that Golem's registry may move; name the image's hash",
+    "nix-path": "is a path of a store, which says no content; `nix path-info --json` of"
+    " it and of all below does",
+    "nix-output": "is an output of another derivation; say which path it has",
+    "nix-deferred-output": "has no path yet; give the derivation that Nix made of it"
+    " when its inputs were built",
+    "nix-dynamic-derivation": "is made by a build; give the derivation that was made",
+    "nix-references-graph": "tells a build which paths name which; no content says it",
     "earlier-batch": "goes on where an earlier batch stopped; give the whole script",
 }
 
