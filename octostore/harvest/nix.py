@@ -22,7 +22,8 @@ from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.derivation import Derivation, output_path, recipe_hash
 from invocation_spec.errors import DidError, DocumentError, EncodingError
 from invocation_spec.findings import Json
-from octostore.claiming import Reported
+from invocation_spec.model import Input
+from octostore.claiming import Reported, credentials
 from octostore.errors import RecordError, SignatureError
 from octostore.harvest.nix_records import PathInfo, Realisation
 from octostore.harvest.nix_signature import SignedText, signature_of
@@ -53,13 +54,16 @@ class _NotKnownError(RecordError):
 class NixCaches:
     """Caches, the derivations at hand, and whom to trust.
 
-    `given` are resolutions that are believed before what caches say.
+    `given` are resolutions that are believed before what caches say. The text of a
+    derivation goes along with its claim, unless its environment holds what looks like
+    a secret and nobody said that it may be published.
     """
 
     caches: Sequence[Cache]
     derivations: Derivations
     keys: Mapping[str, bytes]
     given: Resolutions
+    publishes_credentials: bool = False
     _infos: dict[str, PathInfo | None] = field(default_factory=dict)
     _realised: dict[tuple[str, str], Realisation | None] = field(default_factory=dict)
     _recipes: dict[bytes, str] | None = None
@@ -67,9 +71,10 @@ class NixCaches:
 
     def seen(self) -> Iterator[Seen]:
         """What the caches list; of those that list nothing, outputs of derivations."""
-        lists = False
+        silent = False
         records: list[tuple[str, PathInfo | Realisation]] = []
         for cache in self.caches:
+            lists = False
             for name in cache.names():
                 lists = True
                 place = cache.place(name)
@@ -79,11 +84,12 @@ class NixCaches:
                     yield Unclaimed(item=name, at=place, reason=error.reason)
                     continue
                 records += [(place, record) for record in found]
+            silent = silent or not lists
         for _, record in records:
             self._keep(record)
         for place, record in records:
             yield from self._of_record(place, record)
-        if not lists or any(not any(cache.names()) for cache in self.caches):
+        if silent:
             yield from self._of_derivations({item.path for _, item in records})
 
     def _keep(self, record: PathInfo | Realisation) -> None:
@@ -146,6 +152,7 @@ class NixCaches:
             info = self._need_info(record.path)
             kept, others = [info.data], self._verified(info)
         derivation = self.derivations[path]
+        self._check_credentials(path, derivation)
         outcome, is_signed = self._outcome(derivation)
         texts = [derivation.text.encode(), *kept]
         if outcome.program is not None:
@@ -169,6 +176,19 @@ class NixCaches:
             },
         )
         return Observed(item=item, at=at, outcome=outcome, reported=reported)
+
+    def _check_credentials(self, path: str, derivation: Derivation) -> None:
+        env = {
+            name: value
+            for name, value in derivation.env.items()
+            if name and "=" not in name
+        }
+        names = [] if self.publishes_credentials else credentials(Input(env=env))
+        if names:
+            raise _NotKnownError(
+                f"the environment of {path} holds what looks like credentials:"
+                f" {', '.join(names)}; --publish-credentials claims it all the same"
+            )
 
     def _made_by(self, info: PathInfo) -> tuple[str, str]:
         """The derivation and the output that has this path, by its whole recipe."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -405,6 +406,34 @@ def test_a_realisation_of_an_output_named_by_recipe_says_no_content(
     found, left = harvested(cache(tmp_path, realised), drvs)
     assert found == []
     assert any("names its outputs by recipe" in item for item in left.values())
+
+
+def test_a_derivation_with_a_secret_is_not_published_unasked(
+    tmp_path: Path, drvs: Path
+) -> None:
+    """Its text goes along as evidence, and there the environment stands."""
+    env = {**FLOAT.env, "API_TOKEN": "x"}
+    secret = replace(FLOAT, env=env)
+    path = secret.path("float")
+    (drvs / path[11:]).write_text(secret.text)
+    text = json.dumps(
+        {
+            "key": {"drvPath": path[11:], "outputName": "out"},
+            "value": {"outPath": FLOAT_OUT[11:]},
+        },
+        separators=(",", ":"),
+    )
+    value = json.loads(text)
+    value["value"]["signatures"] = [signed(text.encode())]
+    folder = cache(tmp_path, ("a.doi", json.dumps(value)), FLOAT_INFO)
+    found, left = harvested(folder, drvs)
+    assert found == []
+    assert any("API_TOKEN" in reason for reason in left.values())
+    caches = NixCaches(
+        [Folder(folder)], Derivations([drvs]), TRUSTED, Resolutions.none(),
+        publishes_credentials=True,
+    )  # fmt: skip
+    assert any(isinstance(item, Observed) for item in caches.seen())
 
 
 def test_broken_files_are_told_and_stop_nothing(tmp_path: Path, drvs: Path) -> None:

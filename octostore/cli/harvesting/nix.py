@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from invocation_spec import Resolutions
 from invocation_spec.errors import DidError, EncodingError
 from octostore.cli.harvesting.delivering import (
     Delivery,
     OutboxFile,
     OutFolder,
+    PublishCredentials,
     SettleFile,
     harvest,
 )
@@ -55,6 +56,7 @@ def nix_command(
     resolutions: ResolutionsFile = None,
     settle: SettleFile = None,
     outbox: OutboxFile = None,
+    publish_credentials: PublishCredentials = False,
     out: OutFolder = None,
     store: StorePath = None,
     server: Server = None,
@@ -75,7 +77,6 @@ def nix_command(
             raise UsageError("no such file or folder", at=str(path))
     lying = [path for path in folders if path.is_dir()]
     found = Derivations([*(derivations or []), *lying])
-    given = resolutions_of(resolutions)
     to = Delivery(
         key=key,
         outbox=outbox,
@@ -83,21 +84,25 @@ def nix_command(
         store=store,
         server=server,
         settle=settle,
-        publish_credentials=False,
+        publish_credentials=publish_credentials,
         as_json=as_json,
     )
-    harvest("nix", lambda _: _seen(sources, found, keys, given), to)
+    make = partial(
+        NixCaches,
+        derivations=found,
+        keys=keys,
+        given=resolutions_of(resolutions),
+        publishes_credentials=publish_credentials,
+    )
+    harvest("nix", lambda _: _seen(sources, make), to)
 
 
 def _seen(
-    sources: Sequence[str],
-    derivations: Derivations,
-    keys: dict[str, bytes],
-    given: Resolutions,
+    sources: Sequence[str], make: Callable[[Sequence[Cache]], NixCaches]
 ) -> Iterator[Seen]:
     with Web(insecure=True) as web:
         caches: list[Cache] = [
             Site(web, source) if source.startswith(_URLS) else Folder(Path(source))
             for source in sources
         ]
-        yield from NixCaches(caches, derivations, keys, given).seen()
+        yield from make(caches).seen()
