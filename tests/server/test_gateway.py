@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 from invocation_spec.cid import CID, DAG_PB
 from octostore.car import Block, CarReader
 from octostore.store import Octostore
-from tests.octostore.world import data
+from tests.octostore.world import Issuer, Ran, claim, data, result
 from tests.server.conftest import Story
 
 pytestmark = pytest.mark.anyio
@@ -211,3 +212,15 @@ async def test_the_fixture_blocks_of_the_conformance_suite(
         store.add_bytes(block.data)
         answer = await api.get(f"/ipfs/{block.cid}?format=raw")
         assert (answer.status_code, answer.content) == (200, block.data)
+
+
+async def test_evidence_that_came_with_a_claim_is_served(
+    api: httpx.AsyncClient, store: Octostore
+) -> None:
+    receipt, got = b"a receipt", result()
+    named = CID.of_bytes(receipt)
+    record = replace(claim(Ran(), got), evidence=(named,))
+    _, blocks = Issuer("one").state([record])
+    store.ingest([*blocks, *Ran().blocks, (got.cid, got.block), (named, receipt)])
+    answer = await api.get(f"/ipfs/{named}?format=raw")
+    assert answer.content == receipt
