@@ -26,14 +26,13 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
+from invocation_spec.adapters.reapi_digest import Digest, message
+from invocation_spec.adapters.reapi_directory import Blobs
 from invocation_spec.adapters.reapi_tree import (
     EXECUTABLE_ROOT,
     INPUT_ROOT,
-    Blobs,
-    Digest,
     Tree,
     inside,
-    message,
     walk,
 )
 from invocation_spec.document import Document

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import quote
 
-from invocation_spec.adapters.reapi_tree import Digest
+from invocation_spec.adapters.reapi_digest import FUNCTIONS, Digest
 from octostore.errors import FileError
 from octostore.lookup import Web
 from octostore.told import RemoteError
@@ -26,12 +26,10 @@ __all__ = ["MESSAGE_BYTES_MAX", "Cache", "FolderCache", "HttpCache", "is_hash"]
 #: are asked too, stops at 4 MiB.
 MESSAGE_BYTES_MAX: Final = 16 << 20
 
-_HASH_LENGTHS: Final = (64, 96, 128)
-
 
 def is_hash(text: str) -> bool:
     """Whether the text is a hash that actions have here: 64 to 128 hex digits."""
-    return len(text) in _HASH_LENGTHS and set(text) <= set("0123456789abcdef")
+    return len(text) in FUNCTIONS and set(text) <= set("0123456789abcdef")
 
 
 class Cache(Protocol):

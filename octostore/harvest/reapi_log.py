@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from invocation_spec.adapters.reapi_tree import TREE_ENTRIES_MAX, Digest
+from invocation_spec.adapters.reapi_digest import Digest
+from invocation_spec.adapters.reapi_tree import TREE_ENTRIES_MAX
 from invocation_spec.errors import OctostoreError
 from invocation_spec.protobuf import encode
 from octostore.errors import FileError

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from invocation_spec import CID, DocumentError, EncodingError, Outcome, canonicalize
-from invocation_spec.adapters.reapi_tree import Digest
+from invocation_spec.adapters.reapi_digest import Digest
 from invocation_spec.protobuf import MESSAGES, decode, decode_lenient, encode
 
 IMAGE = f"docker://example/tool@sha256:{'ab' * 32}"
@@ -59,7 +59,7 @@ def test_a_merkle_bomb_is_refused_before_it_is_walked() -> None:
     start = time.process_time()
     with pytest.raises(DocumentError, match="more than 65536 entries"):
         read(document(*reversed(bomb)))
-    assert time.process_time() - start < 10
+    assert time.process_time() - start < 1
 
 
 def test_a_tree_of_many_files_is_read_in_time_of_its_size() -> None:

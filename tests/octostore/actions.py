@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from invocation_spec.adapters.reapi_tree import Digest
+from invocation_spec.adapters.reapi_digest import Digest
 from invocation_spec.protobuf import encode
 
 __all__ = ["IMAGE", "Stock", "named"]

@@ -18,7 +18,7 @@ from invocation_spec import CID, Resolutions
 from invocation_spec.protobuf import encode
 from octostore.cli.harvesting import reapi as cli
 from octostore.errors import FileError
-from octostore.harvest import reapi_log
+from octostore.harvest import reapi_log, reapi_messages
 from octostore.harvest.observed import Observed, Seen, Unclaimed
 from octostore.harvest.reapi import harvested
 from octostore.harvest.reapi_cache import MESSAGE_BYTES_MAX, FolderCache, HttpCache
@@ -293,6 +293,42 @@ def test_other_bytes_for_a_directory_give_no_claim(
     stock.result(stock.action(root))
     stock.blobs[str(root["hash"])] = encode("Directory", {})
     assert "other bytes for a directory" in left(stock, tmp_path)
+
+
+def test_other_bytes_for_a_command_give_no_claim(stock: Stock, tmp_path: Path) -> None:
+    stock.result(stock.action(arguments=["a"]))
+    command = named(encode("Command", {"arguments": ["a"], "output_paths": ["b.txt"]}))
+    stock.blobs[str(command["hash"])] = encode("Command", {"arguments": ["b"]})
+    assert "other bytes for its command" in left(stock, tmp_path)
+
+
+def test_a_tree_of_too_many_bytes_is_not_fetched_to_its_end(
+    stock: Stock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock.result(stock.action())
+    monkeypatch.setattr(reapi_messages, "DOCUMENT_BYTES_MAX", 10)
+    assert "more than 10 bytes" in left(stock, tmp_path)
+
+
+def test_a_directory_of_outputs_that_is_gone_gives_no_half_claim(
+    stock: Stock, tmp_path: Path
+) -> None:
+    leaf = stock.directory({"z": b"z"})
+    root = stock.directory({"y": b"y"}, {"d": leaf})
+    gone = stock.directory({"x": b"x"})
+    for path, digest in (("o", root), ("p", gone)):
+        outputs = [{"path": path, "root_directory_digest": digest}]
+        stock.result(
+            stock.action(arguments=[path]), output_files=[], output_directories=outputs
+        )
+    stock.forget(leaf)
+    stock.forget(gone)
+    reasons = [
+        seen.reason for seen in read(stock, tmp_path) if isinstance(seen, Unclaimed)
+    ]
+    assert len(reasons) == 2
+    assert any("a directory is missing: /input-root/o/d" in text for text in reasons)
+    assert any("/input-root/p" in text for text in reasons)
 
 
 def test_a_result_that_is_no_message_gives_no_claim(

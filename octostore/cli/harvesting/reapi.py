@@ -23,9 +23,10 @@ from octostore.cli.keys import KeyOption
 from octostore.cli.rim import AsJson, Server, StorePath, UsageError
 from octostore.harvest.observed import Seen
 from octostore.harvest.outbox import Outbox
-from octostore.harvest.reapi import NETWORK, harvested
+from octostore.harvest.reapi import harvested
 from octostore.harvest.reapi_cache import Cache, FolderCache, HttpCache, is_hash
 from octostore.harvest.reapi_log import ExecutionLog
+from octostore.harvest.reapi_result import NETWORK
 from octostore.lookup import Web
 
 __all__ = ["LIST_BYTES_MAX", "reapi_command"]

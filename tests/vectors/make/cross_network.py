@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from tests.vectors.make import reapi
 from tests.vectors.make.bacalhau_terms import (
     DATA,
     FILE,
@@ -48,7 +49,7 @@ JOB_7, JOB_1, BETA, BETA_2 = (
     "V1beta2",
 )
 UCAN, GOLEM, YAML = "UCAN task", "Golem bundle", "models.Job in YAML"
-TES = "TES task"
+TES, REAPI = "TES task", "action"
 #: The image has no entrypoint, which is all that TES leaves open.
 BARE = {f"oci:docker.io/{IMAGE}": {"digest": f"sha256:{HEX}", "entrypoint": []}}
 
@@ -371,6 +372,39 @@ def images() -> None:
                 "wc",
                 "/in/a.csv",
                 inputs=[{"path": "/in/a.csv", "content": DATA.decode()}],
+            ),
+        },
+    )
+    root = "/input-root"
+    table = f"{root}/planets.csv"
+    family(
+        "container where an action has its files",
+        "whoever puts the same file at the same place asks for the same",
+        OCI,
+        {"argv": ["sort", "planets.csv"], "cwd": root, "files": {table: FILE}},
+        {
+            JOB_7: docker(
+                {
+                    "Entrypoint": ["sort"],
+                    "Parameters": ["planets.csv"],
+                    "WorkingDirectory": root,
+                },
+                InputSources=[source("ipfs", table, CID=str(FILE))],
+            ),
+            UCAN: ucan_docker(
+                entrypoint=["sort", "planets.csv"],
+                workdir=root,
+                mounts={table: f"ipfs://{FILE}"},
+            ),
+            TES: tes(
+                "sort",
+                "planets.csv",
+                workdir=root,
+                inputs=[{"path": table, "content": DATA.decode()}],
+            ),
+            REAPI: reapi.document(
+                reapi.command(["sort", "planets.csv"]),
+                reapi.parts(reapi.file("planets.csv", DATA)),
             ),
         },
     )

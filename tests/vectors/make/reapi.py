@@ -469,6 +469,12 @@ def modes() -> None:
         unresolved(OCI, None, ("/directories/0/files/1", "/t", SHAPE)),
     )
     case(
+        "a name that climbs above the input root",
+        "is no file of the tree, and whether it is there is not said",
+        document(command(["../t"])),
+        canonical(OCI, given("../t")),
+    )
+    case(
         "what is run stands relative to the working directory",
         "as the API says since 2.3",
         document(
