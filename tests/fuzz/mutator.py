@@ -2,7 +2,7 @@
 
 Bytes alone seldom get past a JSON parser, and never past a signature or a hash;
 so trees are changed: a value for another, a key twice, in other letters or gone,
-a part of another vector put in.
+a part of another vector put in. Messages of actions are opened for it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tests.fuzz.actions import closed, opened
 from tests.fuzz.trees import Pairs, Tree, read, subtrees, write
 
 __all__ = ["Mutator"]
@@ -46,7 +47,7 @@ class Mutator:
         seen: set[str] = set()
         for seed in seeds:
             found = read(seed)
-            for piece in subtrees(found[1]) if found else ():
+            for piece in subtrees(opened(found[1])) if found else ():
                 text = repr(piece)
                 if len(text) > _PIECE_MAX or text in seen:
                     continue
@@ -62,12 +63,14 @@ class Mutator:
         if found is None:
             return self._raw(data, size_max)
         syntax, tree = found
+        if chance.random() < 0.9:
+            tree = opened(tree)
         try:
             for _ in range(chance.choice((1, 1, 1, 2, 3, 6))):
                 tree = self._changed(tree, chance)
             if syntax in ("json", "yaml") and chance.random() < 0.02:
                 syntax = chance.choice(("json", "yaml", "cbor"))
-            out = write(syntax, tree, sound=chance.random() < 0.9)
+            out = write(syntax, closed(tree), sound=chance.random() < 0.9)
         except (RecursionError, OverflowError, ValueError):  # too deep, too large
             return self._raw(data, size_max)
         return out if len(out) <= size_max else data[:size_max]
