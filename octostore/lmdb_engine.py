@@ -363,8 +363,9 @@ def _open_env(
             raise
         shared = WriterLock.keep_out(path)
         return opened(reader_table=False), shared
-    if not readonly:
-        env.reader_check()  # slots of readers that were killed keep old pages
+    # Slots of readers that were killed keep old pages. A reader clears them as well:
+    # a writer may stay open for years, and begins another where one was killed.
+    env.reader_check()
     return env, lock
 
 

@@ -110,6 +110,10 @@ class MapProcess:
             self._child = None
 
     def _start(self) -> subprocess.Popen[bytes]:
+        if not sys.executable:
+            raise StoreError(
+                "no interpreter to derive the map with", at=str(self._path)
+            )
         command = [sys.executable, "-P", "-m", __name__, str(self._path)]
         try:
             return subprocess.Popen(  # noqa: S603 - our own module

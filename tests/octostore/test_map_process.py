@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from octostore.check import check
 from octostore.engine import Row
 from octostore.engines import ENGINES
 from octostore.errors import StoreCorruptError, StoreError
-from octostore.lmdb_engine import MAP_BYTES
+from octostore.lmdb_engine import MAP_BYTES, LmdbEngine
 from octostore.map import batch
 from octostore.map.heads import covered, last_head
 from octostore.map_process import MapProcess, answer
@@ -119,6 +121,35 @@ def test_killed_nothing_is_lost_and_the_next_update_begins_another(
         assert last_head(view.rows) == logged
         assert covered(view.rows) == (logged.head.size, logged.head.root)
     assert check(store).holds
+
+
+_HOLDING = """
+import sys, time
+from pathlib import Path
+from octostore.store import Octostore
+
+with Octostore.open(Path(sys.argv[1]), readonly=True) as store, store.view():
+    print("inside", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_next_process_lets_go_of_pages_that_a_killed_one_held(
+    tmp_path: Path,
+) -> None:
+    """Or the file of a server that is never restarted would only grow."""
+    with Octostore.open(tmp_path / "store") as store, MapProcess(store.path) as process:
+        fill(store)
+        command = [sys.executable, "-c", _HOLDING, str(store.path)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as holding:
+            assert holding.stdout is not None
+            assert holding.stdout.readline() == b"inside\n"
+            holding.kill()
+        assert isinstance(store._engine, LmdbEngine)
+        env = store._engine._env
+        assert len(env.readers().splitlines()) > 1
+        assert store.update_map(NOW, process)
+        assert env.reader_check() == 0
 
 
 def test_one_that_hangs_is_killed(
