@@ -191,11 +191,18 @@ def _read_cursor(text: str) -> tuple[Place, tuple[int, int] | None]:
     try:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError as error:
-        raise DocumentError("not the `next` of an answer", at="after") from error
+        raise _no_cursor() from error
     if len(raw) not in _CURSOR_BYTES or _text(raw) != text:
-        raise DocumentError("not the `next` of an answer", at="after")
+        raise _no_cursor()
     place, claim = Place.from_bytes(raw[:PLACE_BYTES]), raw[PLACE_BYTES:]
     if not claim:
         return place, None
     index, record = int.from_bytes(claim[:6], "big"), int.from_bytes(claim[6:], "big")
     return place._replace(number=place.number - 1), (index, record)
+
+
+def _no_cursor() -> DocumentError:
+    return DocumentError(
+        "not the `next` of an answer; that of a proven page goes on with a proof only",
+        at="after",
+    )

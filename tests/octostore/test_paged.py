@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from invocation_spec.cid import CID
-from invocation_spec.errors import OctostoreError
+from invocation_spec.errors import DocumentError, OctostoreError
 from invocation_spec.model import Input, Invocation
 from octostore import car, paged
 from octostore.answer import Answer, Asked
@@ -250,6 +250,10 @@ def test_a_page_goes_on_only_from_a_proven_one(store: Octostore) -> None:
     assert answer.after is None
     answer, proof = ask(store, asked, limit=1, must_prove=False)
     assert proof is None
+    page, _ = ask(store, asked, limit=1)
+    with pytest.raises(DocumentError, match="goes on with a proof only"):
+        who(store, asked, after=page.next)
+    assert ask(store, asked, after=page.next, must_prove=False)[1]
     beyond = str(Position(5, b"\x01" + b"\xff" * 128))
     for name in ("code and data", "nobody's code"):
         with pytest.raises(ProofError, match="nothing stands after"):
