@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 Item: TypeAlias = tuple[CID, bytes] | Damaged
-Delivery: TypeAlias = Iterable[Item] | Coming
+Delivery: TypeAlias = Iterable[Item | Batch] | Coming
 
 #: Statements that may wait; each has a signature, but anybody can make keys.
 PENDING_MAX: Final = 10_000

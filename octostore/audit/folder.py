@@ -5,14 +5,15 @@ DIR/checkpoint  DIR/vkey  DIR/tile/..  DIR/blocks/..  and, if there, DIR/ipfs/CI
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from octostore.audit.source import TILE_BYTES_MAX, VKEY_BYTES_MAX
-from octostore.car import Block, CarReader, Damaged
 from octostore.errors import FileError, NotFoundError
 from octostore.log_blocks import blocks_path
 from octostore.log_export import CHECKPOINT, VKEY
@@ -47,14 +48,11 @@ class FolderSource:
         """See `Source.tile`."""
         return self._read(tile.path, TILE_BYTES_MAX)
 
-    def blocks(self, bundle: Tile) -> Iterator[Block | Damaged]:
-        """See `Source.blocks`."""
+    def car(self, bundle: Tile) -> AbstractContextManager[BinaryIO]:
+        """See `Source.car`."""
         path = self._folder / blocks_path(bundle)
-        if not path.is_file():
-            return
         try:
-            with path.open("rb") as file:
-                yield from CarReader(file)
+            return path.open("rb") if path.is_file() else io.BytesIO()
         except OSError as error:
             raise FileError(f"not read: {error.strerror}", at=str(path)) from error
 

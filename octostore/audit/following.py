@@ -10,17 +10,17 @@ than one; what does not fit into memory is on the disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from itertools import takewhile
+from dataclasses import dataclass
+from itertools import pairwise, takewhile
 from typing import Final
 
 from invocation_spec.cid import CID
 from invocation_spec.errors import CidError, EncodingError, OctostoreError
 from octostore.audit.at_hand import GATHERED_MAX, AtHand
 from octostore.audit.source import Source
-from octostore.car import Block
+from octostore.car import Sound
 from octostore.closure import Closure
 from octostore.errors import CarError, ProofError, StatementError, StoreCorruptError
 from octostore.fraud import BadEntry, FalseMapHead, LoggedEntry, Proof, Withheld
@@ -34,6 +34,7 @@ from octostore.log import KIND_MAP_HEAD, KIND_STATEMENT, Entry
 from octostore.log_blocks import closures
 from octostore.map.head import MapHead
 from octostore.map.heads import last_head
+from octostore.reading import Told
 from octostore.statement import ReceivedStatement
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import SignedCheckpoint
@@ -41,7 +42,7 @@ from octostore.tlog.merkle import consistency_proof, inclusion_proof
 from octostore.tlog.tiles import ENTRIES, WIDTH, Tile
 from octostore.tlog.verified import VerifiedTiles
 
-__all__ = ["Follower", "NotHeld"]
+__all__ = ["Follower", "NotHeld", "bundles_of"]
 
 #: Bytes of blocks after which the statements that they are of are taken: one commit.
 _PORTION_BYTES: Final = 1 << 23
@@ -66,12 +67,9 @@ class Follower:
     tree: VerifiedTiles
     signed: SignedCheckpoint
     clock_s: Callable[[], int]
+    blocks: AtHand
     statements: int = 0
     heads: int = 0
-    _blocks: AtHand = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._blocks = AtHand(self.store, self.source)
 
     def follow(self) -> NotHeld | None:
         """Take the next bundle; None if all of it holds.
@@ -93,31 +91,26 @@ class Follower:
             except (CidError, StatementError) as error:
                 bad = error
                 break
-        width = min(WIDTH, self.tree.size - bundle * WIDTH)
-        beside = self._blocks.beside(Tile(ENTRIES, bundle, width)) if entries else ()
-        stopped = self._take_portions(at, entries, beside)
+        stopped = self._take_portions(at, entries)
         if stopped is None and bad is not None:
             at += len(entries)
             proof = BadEntry(self._logged(at, raw[len(entries)]), None, {})
             return NotHeld(at, str(bad), proof.kind, proof)
         return stopped
 
-    def _take_portions(
-        self, at: int, entries: Sequence[Entry], beside: Iterable[Block]
-    ) -> NotHeld | None:
+    def _take_portions(self, at: int, entries: Sequence[Entry]) -> NotHeld | None:
         """Take the entries as their blocks come, and at the end those that are left.
 
         An entry's own block comes before all that it needs, so the next one's says
         that it is whole; but an issuer may have named that before, as a record.
         """
-        places: dict[CID, int] = {}
+        places: dict[bytes, int] = {}
         for place, entry in enumerate(entries):
-            places.setdefault(entry.block, place)
-        begun, size, enough, is_begun = 0, 0, 0, False
+            places.setdefault(entry.block.digest, place)
+        begun, size, enough = 0, 0, 0
         with ExitStack() as held:
-            spool = held.enter_context(self._blocks.more())
-            for block in beside:
-                place = places.get(block.cid, -1)
+            spool = held.enter_context(self.blocks.more())
+            for place, blocks, told in self._pieces(places):
                 is_turn = size >= _PORTION_BYTES or (
                     place > begun and entries[place].kind != entries[begun].kind
                 )
@@ -128,25 +121,40 @@ class Follower:
                     begun, enough = begun + taken, 2 * size
                     if begun == place:
                         held.close()
-                        spool = held.enter_context(self._blocks.more())
+                        spool = held.enter_context(self.blocks.more())
                         size = enough = 0
-                is_begun |= place >= 0
-                if is_begun:  # what was before is here already
-                    size += len(block.data)
-                    try:
-                        spool.add(block.cid.digest, block.data)
-                    except CarError:  # more than any statement needs
-                        break
+                size += sum([len(block) for _, block in blocks])
+                try:
+                    spool.add_all(blocks, told)
+                except CarError:  # more than any statement needs
+                    break
             return self._take_rest(at + begun, entries[begun:])
+
+    def _pieces(
+        self, places: Mapping[bytes, int]
+    ) -> Iterator[tuple[int, list[Sound], Told]]:
+        """What stands beside the bundle, cut where the blocks of entries stand.
+
+        Their place, -1 where it goes on; nothing of what was taken before.
+        """
+        is_begun = False
+        for blocks, told in self.blocks.beside():
+            cuts = [n for n, (digest, _) in enumerate(blocks) if digest in places]
+            if is_begun and (not cuts or cuts[0]):
+                yield -1, blocks[: cuts[0] if cuts else None], told
+            for start, end in pairwise([*cuts, len(blocks)]):
+                yield places[blocks[start][0]], blocks[start:end], told
+                told = {}  # once is enough
+            is_begun |= bool(cuts)
 
     def _take(self, at: int, entries: Sequence[Entry]) -> tuple[int, NotHeld | None]:
         """Take the first of these, of one kind, as far as they are whole at hand."""
         run = _same(entries)
         if entries[0].kind == KIND_STATEMENT:
-            done = len(self.store.follow(self._blocks.all(), run).accepted)
+            done = len(self.store.follow(self.blocks.all(), run).accepted)
             self.statements += done
             return done, None
-        here = list(takewhile(lambda cid: self._blocks.find(cid) is not None, run))
+        here = list(takewhile(lambda cid: self.blocks.find(cid) is not None, run))
         return len(here), self._take_heads(at, here)
 
     def _take_rest(self, at: int, entries: Sequence[Entry]) -> NotHeld | None:
@@ -165,8 +173,8 @@ class Follower:
         done = 0
         while done < len(roots):
             rest = roots[done : done + GATHERED_MAX]
-            with self._blocks.more() as spool:
-                whole = self._blocks.gather(rest, spool)
+            with self.blocks.more() as spool:
+                whole = self.blocks.gather(rest, spool)
                 more = len(self.store.follow(whole, rest).accepted)
                 self.statements += more
                 if not more:
@@ -177,7 +185,7 @@ class Follower:
     def _judge(self, index: int, root: CID) -> NotHeld:
         """What keeps this statement from being logged."""
         entry = self._logged(index, bytes(Entry(KIND_STATEMENT, root)))
-        block = self._blocks.find(root)
+        block = self.blocks.find(root)
         if block is None:
             return self._withheld(entry, [root], {})
         try:
@@ -191,13 +199,13 @@ class Follower:
             earlier = self._logged(before, bytes(other))
             blocks = {root: block, other.block: self.store.get(other.block)}
             return _bad(BadEntry(entry, earlier, blocks))
-        needs = Closure(self._blocks.find_digest).needs(statement.part.digests)
+        needs = Closure(self.blocks.find_digest).needs(statement.part.digests)
         if not needs.missing:
             raise StoreCorruptError("a whole statement is not logged", at=str(root))
         missing = tuple(map(CID.of_block_digest, needs.missing))
         here, size = {root: block}, len(block)
         for cid in map(CID.of_block_digest, needs.present):
-            here[cid] = self._blocks.find(cid) or b""
+            here[cid] = self.blocks.find(cid) or b""
             size += len(here[cid])
             if size > CLOSURE_BYTES_MAX or len(here) > CLOSURE_BLOCKS_MAX:
                 what = _what_is_withheld(missing, index)
@@ -206,7 +214,7 @@ class Follower:
 
     def _take_heads(self, at: int, cids: Sequence[CID]) -> NotHeld | None:
         for index, cid in enumerate(cids, at):
-            block = self._blocks.find(cid)
+            block = self.blocks.find(cid)
             if block is None:
                 block = self.source.find([cid]).get(cid)
             raw = bytes(Entry(KIND_MAP_HEAD, cid))
@@ -268,6 +276,12 @@ class Follower:
     def _logged(self, index: int, raw: bytes) -> LoggedEntry:
         path = inclusion_proof(self.tree, index, self.tree.size)
         return LoggedEntry(self.signed, index, raw, path)
+
+
+def bundles_of(start: int, size: int) -> Iterator[Tile]:
+    """The bundles of a tree of `size`, from that of the entry `start` on."""
+    for index in range(start // WIDTH, -(-size // WIDTH)):
+        yield Tile(ENTRIES, index, min(WIDTH, size - index * WIDTH))
 
 
 def _same(entries: Sequence[Entry]) -> list[CID]:

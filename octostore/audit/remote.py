@@ -8,12 +8,13 @@ the way, never led elsewhere. Source: C2SP tlog-tiles; docs/spec/log.md, Blocks.
 
 from __future__ import annotations
 
+import io
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO, Final, Self, cast
@@ -25,7 +26,6 @@ from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import OctostoreError
 from octostore.audit.source import TILE_BYTES_MAX, VKEY_BYTES_MAX
-from octostore.car import Block, CarReader, Damaged
 from octostore.errors import NotFoundError, StoreFullError
 from octostore.log_blocks import blocks_path
 from octostore.log_export import CHECKPOINT, VKEY
@@ -131,14 +131,17 @@ class RemoteSource:
         """See `Source.tile`."""
         return self._get(tile.path, TILE_BYTES_MAX)
 
-    def blocks(self, bundle: Tile) -> Iterator[Block | Damaged]:
-        """See `Source.blocks`."""
-        try:
-            path = blocks_path(bundle)
-            with self._fetched(path, CAR_BYTES_MAX, self._timing.car_s) as file:
-                yield from CarReader(file)
-        except NotFoundError:
-            return
+    @contextmanager
+    def car(self, bundle: Tile) -> Iterator[BinaryIO]:
+        """See `Source.car`."""
+        with ExitStack() as opened:
+            file: BinaryIO = io.BytesIO()
+            with suppress(NotFoundError):
+                fetched = self._fetched(
+                    blocks_path(bundle), CAR_BYTES_MAX, self._timing.car_s
+                )
+                file = opened.enter_context(fetched)
+            yield file
 
     def find(self, cids: Sequence[CID]) -> dict[CID, bytes]:
         """See `Source.find`."""

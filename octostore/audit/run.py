@@ -17,8 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from octostore.audit.at_hand import AtHand
 from octostore.audit.chains import examine
-from octostore.audit.following import Follower, NotHeld
+from octostore.audit.following import Follower, NotHeld, bundles_of
 from octostore.audit.report import AuditReport, Fault, Progress
 from octostore.audit.source import Source
 from octostore.audit.state import (
@@ -293,15 +294,19 @@ class _Run:
         """Take all that is new."""
         assert self.tree is not None  # noqa: S101
         tree, store, begun = self.tree, self._store, self._store.checkpoint().size
-        follower = Follower(store, self._source, tree, signed, self._clock_s)
         stopped: NotHeld | None = None
         broken: ProofError | NotFoundError | None = None
-        try:
-            while stopped is None and store.checkpoint().size < tree.size:
-                self._progress("entries", store.checkpoint().size, tree.size)
-                stopped = follower.follow()
-        except (ProofError, NotFoundError) as error:
-            broken = error
+        bundles = bundles_of(begun, tree.size)
+        with AtHand(store, self._source, bundles) as blocks:
+            follower = Follower(
+                store, self._source, tree, signed, self._clock_s, blocks
+            )
+            try:
+                while stopped is None and store.checkpoint().size < tree.size:
+                    self._progress("entries", store.checkpoint().size, tree.size)
+                    stopped = follower.follow()
+            except (ProofError, NotFoundError) as error:
+                broken = error
         if broken is not None:
             self._broken("tiles", broken)
         else:

@@ -6,11 +6,11 @@ says. Source: C2SP tlog-tiles; docs/spec/log.md, Blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Final, Protocol
 
 from invocation_spec.cid import CID
-from octostore.car import Block, Damaged
 from octostore.tlog.tiles import ENTRY_BYTES_MAX, WIDTH, Tile
 
 __all__ = ["TILE_BYTES_MAX", "VKEY_BYTES_MAX", "Source"]
@@ -47,11 +47,10 @@ class Source(Protocol):
         """The bytes of a tile or a bundle; errors as of `checkpoint`."""
         ...
 
-    def blocks(self, bundle: Tile) -> Iterator[Block | Damaged]:
-        """What stands beside a bundle, read as a stream; nothing if nothing does.
+    def car(self, bundle: Tile) -> AbstractContextManager[BinaryIO]:
+        """What stands beside a bundle, as a stream; empty if nothing does.
 
-        Raises:
-            CarError: where it breaks off.
+        Errors as of `checkpoint`.
         """
         ...
 

@@ -6,9 +6,11 @@ import io
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -20,7 +22,6 @@ from octostore.audit.folder import FolderSource
 from octostore.audit.report import AuditReport
 from octostore.audit.run import audit, key_of
 from octostore.audit.source import TILE_BYTES_MAX, VKEY_BYTES_MAX
-from octostore.car import Block, Damaged
 from octostore.check import check_folder
 from octostore.errors import (
     FileError,
@@ -63,9 +64,9 @@ class Counting(FolderSource):
         self.read[tile.path] += 1
         return super().tile(tile)
 
-    def blocks(self, bundle: Tile) -> Iterator[Block | Damaged]:
+    def car(self, bundle: Tile) -> AbstractContextManager[BinaryIO]:
         self.read[f"blocks {bundle.path}"] += 1
-        return super().blocks(bundle)
+        return super().car(bundle)
 
     def find(self, cids: Sequence[CID]) -> dict[CID, bytes]:
         self.read["by name"] += len(cids)
@@ -547,9 +548,9 @@ class Breaking(Counting):
         self._count()
         return super().tile(tile)
 
-    def blocks(self, bundle: Tile) -> Iterator[Block | Damaged]:
+    def car(self, bundle: Tile) -> AbstractContextManager[BinaryIO]:
         self._count()
-        return super().blocks(bundle)
+        return super().car(bundle)
 
     def _count(self) -> None:
         if not self.left:
