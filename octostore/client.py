@@ -14,14 +14,13 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, BinaryIO, Final, Self, cast
+from typing import Any, BinaryIO, Final, cast
 
 import httpx
 
-import octostore
 from invocation_spec.cid import CID
 from octostore.answer import Asked
+from octostore.connection import FAILURES, Connection, failure, parts
 from octostore.errors import (
     BlockMismatchError,
     NotFoundError,
@@ -54,7 +53,7 @@ _CAR_TYPE: Final = "application/vnd.ipld.car"
 _RAW_TYPE: Final = "application/vnd.ipld.raw"
 
 
-class Remote:
+class Remote(Connection):
     """One server by its URL; a context manager.
 
     Raises:
@@ -64,29 +63,7 @@ class Remote:
 
     def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/")
-        try:
-            self._client = httpx.Client(
-                base_url=self._url,
-                timeout=timeout_s,
-                headers={
-                    "user-agent": f"octostore/{octostore.__version__}",
-                    # A compressed response could grow without limit while it is read.
-                    "accept-encoding": "identity",
-                },
-            )
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise RemoteError(f"no URL of a server: {error}", at=url) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._client.close()
+        super().__init__(base=self._url, timeout_s=timeout_s)
 
     def who(
         self,
@@ -184,7 +161,7 @@ class Remote:
             "POST", "/add-checkpoint", content=bytes(asked)
         )
         with self._response(request) as response:
-            body = b"".join(self._parts(response, NOTE_BYTES_MAX))
+            body = b"".join(parts(response, NOTE_BYTES_MAX, self._url))
         if response.status_code == httpx.codes.CONFLICT:
             raise WitnessConflictError(parse_known_size(body), origin=self._url)
         if not response.is_success:
@@ -203,10 +180,10 @@ class Remote:
             with self._response(request) as response:
                 if not response.is_success:
                     most = _PROBLEM_BYTES_MAX if refused is None else bytes_max
-                    problem = b"".join(self._parts(response, most))
+                    problem = b"".join(parts(response, most, self._url))
                     file.write(_refusal(response.status_code, problem, refused))
                 else:
-                    for part in self._parts(response, bytes_max):
+                    for part in parts(response, bytes_max, self._url):
                         file.write(part)
             file.seek(0)
             yield cast("BinaryIO", file)
@@ -219,18 +196,10 @@ class Remote:
                 yield response
             finally:
                 response.close()
-        except (httpx.HTTPError, httpx.StreamError, UnicodeError) as error:
+        except (*FAILURES, UnicodeError) as error:
             raise RemoteError(
-                f"cannot be asked: {str(error) or type(error).__name__}", at=self._url
+                f"cannot be asked: {failure(error)}", at=self._url
             ) from error
-
-    def _parts(self, response: httpx.Response, bytes_max: int) -> Iterator[bytes]:
-        size = 0
-        for part in response.iter_raw():
-            size += len(part)
-            if size > bytes_max:
-                raise RemoteError(f"sent more than {bytes_max} bytes", at=self._url)
-            yield part
 
 
 def _pieces(stream: BinaryIO) -> Iterator[bytes]:

@@ -16,16 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from ipaddress import ip_address
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
-import octostore
 from invocation_spec.cid import CID
+from octostore.connection import FAILURES, Connection, failure, parts
 from octostore.errors import NotFoundError
-from octostore.told import RemoteError, TooLargeError
+from octostore.told import RemoteError
 
 __all__ = [
     "DOWNLOAD_BYTES_MAX",
@@ -63,7 +62,7 @@ class Download:
     name: str | None
 
 
-class Web:
+class Web(Connection):
     """A client of hosts that nobody vouches for; a context manager.
 
     `insecure` admits plain http to loopback hosts, where a registry may be tried.
@@ -75,26 +74,7 @@ class Web:
 
     def __init__(self, *, insecure: bool = False, timeout_s: float = TIMEOUT_S) -> None:
         self.insecure = insecure
-        self._client = httpx.Client(
-            timeout=timeout_s,
-            follow_redirects=False,
-            headers={
-                "user-agent": f"octostore/{octostore.__version__}",
-                # What is hashed are the bytes of the file, not of a compression.
-                "accept-encoding": "identity",
-            },
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._client.close()
+        super().__init__(timeout_s=timeout_s)
 
     def get(
         self,
@@ -113,7 +93,7 @@ class Web:
         """
         plain = plain and url.startswith("http://")
         with self._answered(url, headers or {}, plain=plain) as response:
-            body = b"".join(_parts(response, bytes_max, url))
+            body = b"".join(parts(response, bytes_max, url))
             return Reply(response.status_code, dict(response.headers), body)
 
     def download(self, url: str, bytes_max: int = DOWNLOAD_BYTES_MAX) -> Download:
@@ -133,7 +113,7 @@ class Web:
                     at=url,
                 )
             digest, size = hashlib.sha256(), 0
-            for part in _parts(response, bytes_max, url):
+            for part in parts(response, bytes_max, url):
                 digest.update(part)
                 size += len(part)
             return Download(CID.of_digest(digest.digest()), size, _name(response))
@@ -149,10 +129,11 @@ class Web:
                 yield response
             finally:
                 response.close()
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-            reason = str(error) or type(error).__name__
+        except (*FAILURES, httpx.InvalidURL) as error:
             hint = "" if plain else self._hint(url)
-            raise RemoteError(f"cannot be looked up: {reason}{hint}", at=url) from error
+            raise RemoteError(
+                f"cannot be looked up: {failure(error)}{hint}", at=url
+            ) from error
 
     def _follow(self, request: httpx.Request, *, plain: bool) -> httpx.Response:
         at = str(request.url)
@@ -188,15 +169,6 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _parts(response: httpx.Response, bytes_max: int, url: str) -> Iterator[bytes]:
-    size = 0
-    for part in response.iter_raw():
-        size += len(part)
-        if size > bytes_max:
-            raise TooLargeError(f"sends more than {bytes_max} bytes", at=url)
-        yield part
 
 
 def _name(response: httpx.Response) -> str | None:

@@ -16,16 +16,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from types import TracebackType
-from typing import BinaryIO, Final, Self, cast
+from typing import BinaryIO, Final, cast
 
 import httpx
 
-import octostore
 from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import OctostoreError
 from octostore.audit.source import TILE_BYTES_MAX, VKEY_BYTES_MAX
+from octostore.connection import FAILURES, Connection, failure, parts
 from octostore.errors import NotFoundError, StoreFullError
 from octostore.log_blocks import blocks_path
 from octostore.log_export import CHECKPOINT, VKEY
@@ -77,7 +76,7 @@ class Timing:
     wait: Callable[[float], None] = time.sleep
 
 
-class RemoteSource:
+class RemoteSource(Connection):
     """The log at one URL; a context manager. See `Source` for its methods.
 
     Raises:
@@ -94,27 +93,7 @@ class RemoteSource:
             raise RemoteError(f"no URL of a log: {error}", at=url) from error
         if base.scheme not in ("http", "https") or not base.host:
             raise RemoteError("no URL of a log; expected http:// or https://", at=url)
-        self._client = httpx.Client(
-            timeout=_SILENT_S,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=CONNECTIONS_MAX),
-            headers={
-                "user-agent": f"octostore/{octostore.__version__}",
-                # A compressed response could grow without limit while it is read.
-                "accept-encoding": "identity",
-            },
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._client.close()
+        super().__init__(timeout_s=_SILENT_S, connections_max=CONNECTIONS_MAX)
 
     def vkey(self) -> str | None:
         """See `Source.vkey`."""
@@ -226,18 +205,12 @@ class _Request:
                 if answer.status_code in _PASSING:
                     return f"answers {answer.status_code}"
                 _check_answer(answer, self.url)
-                size = 0
-                for part in answer.iter_raw():
-                    size += len(part)
-                    if size > self._bytes_max:
-                        raise RemoteError(
-                            f"sent more than {self._bytes_max} bytes", at=self.url
-                        )
+                for part in parts(answer, self._bytes_max, self.url):
                     file.write(part)
                     if self._is_left:
                         return "left"
-        except (httpx.HTTPError, httpx.StreamError) as error:
-            return f"cannot be asked: {str(error) or type(error).__name__}"
+        except FAILURES as error:
+            return f"cannot be asked: {failure(error)}"
         except (httpx.InvalidURL, UnicodeError) as error:
             raise RemoteError(f"no URL of a log: {error}", at=self.url) from error
         return None
