@@ -88,12 +88,7 @@ def get_tile(
         raise NotFoundError(error.reason) from error
     with node.store.view() as view:
         content = tile_bytes(view, tile)
-    headers = {
-        "cache-control": IMMUTABLE,
-        "content-type": TILE_TYPE,
-        "etag": f'"{hashlib.sha256(content).hexdigest()}"',
-        "x-content-type-options": "nosniff",
-    }
+    headers = _lasting(TILE_TYPE, hashlib.sha256(content).hexdigest())
     if unchanged(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers)
@@ -123,16 +118,10 @@ def get_blocks(
         # Read block by block as it is sent: a slow reader holds nothing of the store.
         store = node.store
         chunks = bundle_car(view, bundle, lambda it: store.find(tables.our_cid(it)))
-    headers = {
-        "cache-control": IMMUTABLE,
-        "etag": f'"{bundle.path}.car"',
-        "x-content-type-options": "nosniff",
-    }
+    headers = _lasting(f"{CAR_TYPE}; version=1", f"{bundle.path}.car")
     if unchanged(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
-    return StreamingResponse(
-        chunks, media_type=f"{CAR_TYPE}; version=1", headers=headers
-    )
+    return StreamingResponse(chunks, headers=headers)
 
 
 @router.get(
@@ -144,6 +133,16 @@ def get_vkey(node: AtNode) -> Response:
     """Tell the key of the log, as a C2SP vkey; better had from elsewhere."""
     vkey = f"{key_of(node).verifier}\n"
     return PlainTextResponse(vkey, headers={"cache-control": "no-store"})
+
+
+def _lasting(kind: str, tag: str) -> dict[str, str]:
+    """The headers of what never changes."""
+    return {
+        "cache-control": IMMUTABLE,
+        "content-type": kind,
+        "etag": f'"{tag}"',
+        "x-content-type-options": "nosniff",
+    }
 
 
 def key_of(node: Node) -> LogKey:
