@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -220,6 +222,48 @@ def test_what_a_server_sends_has_limits(
     monkeypatch.setattr(remote, "CAR_BYTES_MAX", 100)
     with files(folder) as url, pytest.raises(RemoteError, match="more than 100 bytes"):
         run(url)
+
+
+@pytest.mark.parametrize("path", ["/checkpoint", "/tile/", "/blocks/"])
+def test_what_is_sent_compressed_is_never_unpacked(
+    tmp_path: Path, run: Run, path: str
+) -> None:
+    """A bomb: a gibibyte of zeros in a megabyte, and what was asked for in it."""
+    folder = Log().claims("a").publish(tmp_path / "www")
+    bomb = gzip.compress(bytes(1 << 20)) * 1024
+
+    def handle(request: SimpleHTTPRequestHandler) -> bool:
+        if not request.path.startswith(path):
+            return False
+        request.send_response(200)
+        request.send_header("content-encoding", "gzip")
+        request.end_headers()
+        with suppress(OSError):
+            request.wfile.write(bomb)
+        return True
+
+    with files(folder, handle) as url:
+        begun = time.process_time()
+        with pytest.raises(RemoteError, match="is compressed, which was not asked"):
+            run(url)
+        assert time.process_time() - begun < 5
+
+
+def test_no_server_answers_for_the_tiles_of_another_log(
+    tmp_path: Path, run: Run
+) -> None:
+    """Checkpoint of one, tiles, entries and blocks of another: each by itself."""
+    mine = Log().claims("a", "b", "c").publish(tmp_path / "mine")
+    other = Log().claims("x", "y", "z").publish(tmp_path / "other")
+    for path in ("tile/0/000.p/3", "tile/entries/000.p/3", "blocks/000.p/3"):
+        served = tmp_path / path.replace("/", "-")
+        shutil.copytree(mine, served)
+        (served / path).write_bytes((other / path).read_bytes())
+        with files(served) as url:
+            report = run(url)
+        kind = "withheld" if path.startswith("blocks") else "bad-tile"
+        assert [fault.kind for fault in report.faults] == [kind]
+        assert report.verified == 0
 
 
 def test_a_server_that_fails_is_asked_again(tmp_path: Path, run: Run) -> None:
