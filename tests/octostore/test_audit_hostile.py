@@ -315,3 +315,35 @@ def test_a_process_beside_reads_and_judges_the_same(tmp_path: Path, run: Run) ->
 def withholding(log: Log) -> Log:
     statement, blocks = Issuer("c").claims(Ran(), result(R2))
     return log.add(statement, blocks[:-1])
+
+
+@pytest.mark.parametrize("size", [1 << 40, 1 << 62])
+def test_the_command_refuses_a_declared_size_at_no_cost(
+    tmp_path: Path, size: int
+) -> None:
+    log = Log().claims("a", "b", "c")
+    folder = log.publish(tmp_path / "log")
+    least = cost("audit", folder, "--state", tmp_path / "s1")
+    put(folder / "checkpoint", log.checkpoint(size))
+    took = cost("audit", folder, "--state", tmp_path / "s2")
+    assert least.code == 0
+    assert took.code in (5, 6)
+    assert took.bytes < least.bytes + (16 << 20)
+    assert took.seconds < least.seconds + 5
+
+
+def test_audits_at_once_share_one_state(tmp_path: Path) -> None:
+    """Whoever comes second says so; what the first one saw stays."""
+    folder = Log().claims(*NAMES[:200]).publish(tmp_path / "log")
+    words = ("audit", str(folder), "--state", str(tmp_path / "state"))
+    quiet = subprocess.DEVNULL
+    started = [
+        subprocess.Popen([OCTOSTORE, *words], stdout=quiet, stderr=quiet)
+        for _ in range(3)
+    ]
+    codes = [process.wait(120) for process in started]
+    assert 0 in codes
+    assert set(codes) <= {0, 7}
+    said = cost(*words, "--json")
+    assert (said.code, json.loads(said.out)["verified"]) == (0, 200)
+    assert json.loads(said.out)["steps"][2]["step"] == "consistent"
