@@ -161,7 +161,11 @@ class Harvest:
             StoreError: it could not be kept.
         """
         if self._ready:
-            self._sign()
+            try:
+                self._sign()
+            except BaseException:
+                self._reached.clear()  # the batch is lost: it has to be read again
+                raise
         for source, value in self._reached.items():
             self._outbox.set_cursor(source, value)
         self._reached.clear()

@@ -163,6 +163,22 @@ def test_a_source_that_breaks_off_keeps_what_it_gave(
     assert outbox.cursor("s") == "page 2"
 
 
+def test_a_batch_that_could_not_be_signed_is_read_again(
+    key_file: KeyFile, outbox: Outbox, store: Octostore
+) -> None:
+    """The state of the chain cannot be written: a folder is in the way."""
+    in_the_way = key_file.state_path.with_name(f"{key_file.state_path.name}.new")
+    in_the_way.mkdir()
+    seen: list[Seen] = [observed("e-1"), Reached(source="s", value="page 2")]
+    with pytest.raises(StoreError, match="nothing was signed"):
+        harvest(seen, key_file, outbox, store.ingest_car)
+    in_the_way.rmdir()
+    assert outbox.cursor("s") is None
+    run = harvest(seen, key_file, outbox, store.ingest_car)
+    assert [item.item for item in run.report.claimed] == ["e-1"]
+    assert outbox.cursor("s") == "page 2"
+
+
 def test_batches_are_signed_once_each(
     key_file: KeyFile, outbox: Outbox, store: Octostore
 ) -> None:
