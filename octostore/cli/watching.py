@@ -31,6 +31,7 @@ from octostore.cli.rim import (
     one_line,
 )
 from octostore.errors import RecordError
+from octostore.harvest.bacalhau_followed import FollowedOrchestrator
 from octostore.harvest.jobs import Finished, JobFolder
 from octostore.harvest.outbox import Outbox
 from octostore.harvest.run import Harvest, Send
@@ -48,7 +49,8 @@ __all__ = ["watch_command"]
 _URLS: Final = ("http://", "https://")
 
 #: Seconds between two looks, unless told otherwise.
-_EVERY_S: Final = 2.0
+_FOLDER_S: Final = 2.0
+_SERVER_S: Final = 15.0
 
 
 def watch_command(
@@ -78,13 +80,17 @@ def watch_command(
     ] = None,
     results: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Outputs of a server's tasks: DIR/TASK/path."),
+        typer.Option(metavar="DIR", help="Results of a server's runs, as for harvest."),
     ] = None,
     authorization: Authorization = None,
     every: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", min=0.1, help="How often it is looked at."),
-    ] = _EVERY_S,
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.1,
+            help=f"Between two looks: {_FOLDER_S:.0f}, of a server {_SERVER_S:.0f}.",
+        ),
+    ] = None,
     once: Annotated[
         bool, typer.Option("--once", help="Look once, sign, deliver and end.")
     ] = False,
@@ -109,14 +115,7 @@ def watch_command(
             return not kept.unclaimed(network, [item])
 
         followed: Source
-        if source.startswith(_URLS):
-            followed = FollowedServer(
-                url=source,
-                tasks=_tasks(network, results, resolutions, limits),
-                is_claimed=is_claimed,
-                authorization=authorization_of(authorization, [source]),
-            )
-        else:
+        if not source.startswith(_URLS):
             followed = JobFolder(
                 path=_folder(source, results),
                 network=network,
@@ -126,6 +125,28 @@ def watch_command(
                 finished=_finished(finished),
                 executor=executor,
                 limits=limits,
+            )
+        elif _root(network) == "tes":
+            followed = FollowedServer(
+                url=source,
+                tasks=TesTasks(
+                    network=network,
+                    resolutions=resolutions_of(resolutions),
+                    results=_checked(results),
+                    limits=limits,
+                ),
+                is_claimed=is_claimed,
+                authorization=authorization_of(authorization, [source]),
+            )
+        else:
+            followed = FollowedOrchestrator(
+                url=source,
+                network=network,
+                resolutions=resolutions_of(resolutions),
+                results=_checked(results),
+                publishes_credentials=publish_credentials,
+                cursor=kept.cursor,
+                wait=time.sleep,
             )
         harvest = Harvest(
             network,
@@ -142,7 +163,8 @@ def watch_command(
             leave(DONE if error is None else exit_code(error))
         _log(f"watching {source} as {key_file.key.public.did}")
         with _until_stopped() as wait:
-            watch.run(wait, every)
+            is_server = source.startswith(_URLS)
+            watch.run(wait, every or (_SERVER_S if is_server else _FOLDER_S))
         _log("stopped")
 
 
@@ -186,19 +208,22 @@ def _limits(network: str, access: str | None) -> Limits | None:
         raise UsageError(error.reason, at=error.at) from error
 
 
-def _tasks(
-    network: str, results: Path | None, resolutions: str | None, limits: Limits | None
-) -> TesTasks:
-    if network.partition(":")[0] != "tes":
+def _root(network: str) -> str:
+    """The network of a server, without its instance."""
+    root = network.partition(":")[0]
+    if root not in ("bacalhau", "tes"):
         raise UsageError(
-            "a server of this network is not followed; expected tes or tes:NAME,"
-            " or a folder of finished jobs",
+            "a server of this network is not followed; expected bacalhau, tes, one of"
+            " them with :NAME, or a folder of finished jobs",
             at="--network",
         )
+    return root
+
+
+def _checked(results: Path | None) -> Path | None:
     if results is not None and not results.is_dir():
         raise UsageError("not a folder", at=str(results))
-    given = resolutions_of(resolutions)
-    return TesTasks(network=network, resolutions=given, results=results, limits=limits)
+    return results
 
 
 def _folder(source: str, results: Path | None) -> Path:

@@ -54,9 +54,12 @@ _FORMS: Final = ("", ".tar.gz", ".tgz", ".car")
 class _NoClaimError(Exception):
     """Why an execution gives no claim; `outcome` if its job was read."""
 
-    def __init__(self, reason: str, outcome: Outcome | None = None) -> None:
+    def __init__(
+        self, reason: str, outcome: Outcome | None = None, *, has_ended: bool = True
+    ) -> None:
         super().__init__(reason)
         self.outcome = outcome
+        self.has_ended = has_ended
 
 
 @dataclass(slots=True)
@@ -109,6 +112,7 @@ class Reader:
                 at=execution.at,
                 reason=str(error),
                 outcome=error.outcome,
+                has_ended=error.has_ended,
             )
 
     def _observed(
@@ -117,7 +121,7 @@ class Reader:
         end = ending(execution)
         if end not in (Ending.COMPLETED, Ending.FAILED):
             shown = f" ({execution.state})" if end is not Ending.CANCELLED else ""
-            raise _NoClaimError(f"{end.value}{shown}")
+            raise _NoClaimError(f"{end.value}{shown}", has_ended=end is not Ending.OPEN)
         job = _job_of(execution, jobs)
         outcome = self._outcome(execution, job, group)
         failure = result = None

@@ -32,7 +32,7 @@ from octostore.harvest.observed import Observed, Reached, Seen, Unclaimed
 from octostore.lookup import Reply, Web
 from octostore.told import RemoteError, TooLargeError
 
-__all__ = ["PAGE_JOBS", "Cursor", "Orchestrator", "seen_at"]
+__all__ = ["PAGE_JOBS", "Cursor", "Orchestrator", "cursor_name", "seen_at"]
 
 #: Jobs of one page; a job may carry its module inline.
 PAGE_JOBS: Final = 100
@@ -162,6 +162,15 @@ class Cursor:
     def covers(self, made: int, changed: int) -> bool:
         """Whether a job with these times was dealt with."""
         return changed <= (self.began if made < self.through else self.done)
+
+
+def cursor_name(reader: Reader, api: Orchestrator, publishes_credentials: bool) -> str:
+    """What the outbox calls how far this orchestrator was read.
+
+    Who publishes what looks like credentials begins anew: it was left out before.
+    """
+    credentials = ", with credentials" if publishes_credentials else ""
+    return f"{reader.network} {api.url}{credentials}"
 
 
 def seen_at(

@@ -20,7 +20,14 @@ from octostore.harvest.observed import Observed, Seen, Unclaimed
 from octostore.harvest.outbox import Outbox
 from octostore.harvest.run import Harvest
 
-__all__ = ["FLUSH_AFTER_S", "RETRY_FIRST_S", "RETRY_MOST_S", "Source", "Watch"]
+__all__ = [
+    "FLUSH_AFTER_S",
+    "RETRY_FIRST_S",
+    "RETRY_MOST_S",
+    "TOLD_MAX",
+    "Source",
+    "Watch",
+]
 
 #: Seconds that a run waits for others to share its signature.
 FLUSH_AFTER_S: Final = 10.0
@@ -28,6 +35,9 @@ FLUSH_AFTER_S: Final = 10.0
 #: Seconds until what failed is tried again, doubled each time, and the most of it.
 RETRY_FIRST_S: Final = 1.0
 RETRY_MOST_S: Final = 300.0
+
+#: Runs without a claim that are remembered, so that each is told once.
+TOLD_MAX: Final = 100_000
 
 
 class Source(Protocol):
@@ -86,6 +96,7 @@ class Watch:
         self._signing = _Retry()
         self._delivering = _Retry()
         self._oldest: float | None = None
+        self._refused: dict[str, str] = {}
 
     def run(self, wait: Callable[[float], bool], every_s: float) -> None:
         """Follow the source until `wait`, given seconds, says that it is to end.
@@ -103,7 +114,7 @@ class Watch:
         if self._now() >= self._looking.due:
             self._look()
         begun = self._oldest
-        if begun is not None and self._now() - begun >= FLUSH_AFTER_S:
+        if begun is None or self._now() - begun >= FLUSH_AFTER_S:
             self._sign()
         if self._now() >= self._delivering.due:
             self._deliver()
@@ -143,13 +154,16 @@ class Watch:
             self._oldest = self._now()
 
     def _sign(self) -> OctostoreError | None:
+        """Sign the batch; without one, note how far the source was read."""
+        signs = not self._harvest.is_empty
         try:
             self._harvest.sign()
         except OctostoreError as error:
             self._put_off_signing(error)
             return error
         self._oldest = None
-        self._signing.work()
+        if signs:
+            self._signing.work()
         self._tell()
         return None
 
@@ -186,8 +200,16 @@ class Watch:
                 f" statement {claimed.statement}"
             )
         for left in report.unclaimed:
-            self._log(f"refused {left.item or left.at} {left.reason}")
+            self._tell_once(left.item or left.at, left.reason)
         for note in report.notes:
             self._log(note)
         for told in (report.claimed, report.unclaimed, report.notes):
             told.clear()
+
+    def _tell_once(self, item: str, reason: str) -> None:
+        if self._refused.get(item) == reason:
+            return
+        if len(self._refused) >= TOLD_MAX:
+            self._refused.clear()
+        self._refused[item] = reason
+        self._log(f"refused {item} {reason}")

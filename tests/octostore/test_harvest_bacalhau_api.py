@@ -170,6 +170,30 @@ def test_all_pages_are_read_and_claimed_once(octostore: Command, site: Site) -> 
     assert [item["item"] for item in found["claimed"]] == ["e-new"]
 
 
+def test_an_orchestrator_is_followed(octostore: Command, site: Site) -> None:
+    """From where a harvest got; what runs, or is refused already, is not told again."""
+    fill(site, 2)
+    octostore("key", "new", "me.key")
+    harvest = ("harvest", "bacalhau", site.url, "--key", "me.key", "--json")
+    assert len(octostore(*harvest).json["claimed"]) == 2
+    watch = ("watch", site.url, "--network", "bacalhau", "--key", "me.key", "--once")
+    assert octostore(*watch).out == ""
+    later = 4_000_000_000 * NS
+    running = execution("e-runs", "j-2", state=5, desired="")
+    site.add("j-2", 2000, running, execution("e-2", "j-2"))
+    site.add("j-3", 2001, execution("e-3", "j-3"), image="ubuntu:latest")
+    for changed in site.jobs[-2:]:
+        changed["ModifyTime"] = later
+    said = octostore(*watch)
+    assert said.code == 0, said.err
+    lines = [line.split()[:2] for line in said.out.splitlines()]
+    assert lines == [["refused", "e-3"], ["claimed", "e-2"], ["delivered", "1"]]
+    site.executions["j-2"][0] = execution("e-runs", "j-2")
+    lines = [line.split()[:2] for line in octostore(*watch).out.splitlines()]
+    assert ["claimed", "e-runs"] in lines
+    assert ["claimed", "e-2"] not in lines
+
+
 def test_a_url_may_name_the_api_itself(site: Site) -> None:
     fill(site, 1)
     site.url += "/api/v1/orchestrator/"

@@ -331,6 +331,20 @@ def test_a_refused_job_is_told_once(turned: Turned) -> None:
     assert len(turned.said("refused")) == 1
 
 
+def test_what_is_remembered_has_a_limit(
+    turned: Turned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("octostore.harvest.watch.TOLD_MAX", 2)
+    for name in ("j1", "j2", "j3"):
+        (job(turned.jobs, name) / "spec.json").unlink()
+    turned.turn(0)
+    (turned.jobs / "j1/more").touch()
+    turned.turn(1)
+    assert [line.split()[1] for line in turned.said("refused")] == [
+        *("j1", "j2", "j3", "j1")
+    ]
+
+
 # The real command
 
 

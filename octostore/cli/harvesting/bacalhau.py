@@ -24,7 +24,7 @@ from octostore.cli.rim import AsJson, Server, StorePath, UsageError
 from octostore.errors import RecordError
 from octostore.harvest.bacalhau import NETWORK, Reader, job_answers
 from octostore.harvest.bacalhau_answers import ANSWER_BYTES_MAX, read
-from octostore.harvest.bacalhau_api import Orchestrator, seen_at
+from octostore.harvest.bacalhau_api import Orchestrator, cursor_name, seen_at
 from octostore.harvest.observed import Seen, Unclaimed
 from octostore.harvest.outbox import Outbox
 from octostore.lookup import Web
@@ -93,8 +93,7 @@ def _seen_at(url: str, reader: Reader, outbox: Outbox, to: Delivery) -> Iterator
         told("reading", as_json=to.as_json) as tell,
     ):
         api = Orchestrator(url, web, time.sleep)
-        credentials = ", with credentials" if to.publish_credentials else ""
-        cursor = f"{reader.network} {api.url}{credentials}"
+        cursor = cursor_name(reader, api, to.publish_credentials)
         yield from seen_at(
             api,
             reader,
