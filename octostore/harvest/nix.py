@@ -103,18 +103,27 @@ class NixCaches:
     def _of_derivations(self, done: set[str]) -> Iterator[Seen]:
         for path in self.derivations:
             try:
-                derivation = self.derivations[path]
-            except EncodingError as error:
+                found = self._outputs(path)
+            except (EncodingError, RecordError) as error:
                 yield Unclaimed(item=path, at=path, reason=error.reason)
                 continue
-            for output, item in derivation.outputs.items():
-                found: PathInfo | Realisation | None
-                if item.path:
-                    found = None if item.path in done else self._info(item.path)
-                else:
-                    found = self._realisation(path, output)
-                if found is not None and found.path not in done:
-                    yield from self._of_record(f"{path}^{output}", found)
+            for output, record in found.items():
+                if record.path not in done:
+                    yield from self._of_record(f"{path}^{output}", record)
+
+    def _outputs(self, path: str) -> dict[str, PathInfo | Realisation]:
+        """What caches say of the outputs of a derivation."""
+        found = {}
+        for output, item in self._need(path).outputs.items():
+            if item.path:
+                record: PathInfo | Realisation | None = self._info(item.path)
+            elif item.algorithm and not item.hash:
+                record = self._realisation(path, output)
+            else:
+                record = None
+            if record is not None:
+                found[output] = record
+        return found
 
     def _of_record(self, at: str, record: PathInfo | Realisation) -> Iterator[Seen]:
         """A claim for each signature that verifies, or why there is none."""

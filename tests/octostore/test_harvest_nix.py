@@ -483,11 +483,43 @@ def test_a_cache_at_a_url_is_asked_for_what_the_derivations_make(
     assert jobs == {HELLO_PATH, TWICE_PATH, FLOAT_PATH}
 
 
+def test_what_a_cache_at_a_url_gets_wrong_stops_nothing_else(
+    tmp_path: Path, drvs: Path, site: tuple[Path, str]
+) -> None:
+    cache(tmp_path, by_name(named_by_recipe(HELLO_PATH)))
+    broken = f"{TWICE.outputs['out'].path[11:43]}.narinfo"
+    (site[0] / broken).write_text("no line\n")
+    name, _ = older(FLOAT_PATH, FLOAT_OUT)
+    (site[0] / "realisations").mkdir()
+    (site[0] / name).write_text("[]")
+    alone = derivation("alone", {"out": Output("", "r:sha256")}, {SHELL: ("out",)})
+    path = alone.path("alone")
+    (drvs / path[11:]).write_text(alone.text)
+    with Web(insecure=True) as web:
+        found, left = harvested(tmp_path, drvs, Site(web, site[1]))
+    assert [item.reported.job for item in found] == [HELLO_PATH]
+    assert {TWICE_PATH, FLOAT_PATH, path} <= left.keys()
+
+
+def info_in_json() -> dict[str, Any]:
+    """What lies at a path, as `nix path-info --json` says it since version 3."""
+    nar = digest("x")
+    name, sig = signed(message(FLOAT_OUT, nar, (SHELL,))).split(":")
+    return {
+        FLOAT_OUT[11:]: {
+            "narHash": f"sha256-{base64.b64encode(nar).decode()}",
+            "narSize": 120,
+            "references": [SHELL[11:]],
+            "deriver": FLOAT_PATH[11:],
+            "signatures": [{"keyName": name, "sig": sig}],
+            "version": 3,
+        }
+    }
+
+
 def test_path_infos_in_json_of_all_versions_say_the_same() -> None:
     nar = digest("x")
-    sri = f"sha256-{base64.b64encode(nar).decode()}"
     sig = signed(message(FLOAT_OUT, nar, (SHELL,)))
-    name, sig64 = sig.split(":")
     plain = {"narSize": 120, "registrationTime": 1}
     first = {
         "path": FLOAT_OUT,
@@ -497,14 +529,7 @@ def test_path_infos_in_json_of_all_versions_say_the_same() -> None:
         "signatures": [sig],
     } | plain
     second = {key: item for key, item in first.items() if key != "path"}
-    third = {
-        "narHash": sri,
-        "references": [SHELL[11:]],
-        "deriver": FLOAT_PATH[11:],
-        "signatures": [{"keyName": name, "sig": sig64}],
-        "version": 3,
-    } | plain
-    documents = ([first], {FLOAT_OUT: second}, {FLOAT_OUT[11:]: third})
+    documents = ([first], {FLOAT_OUT: second}, info_in_json())
     for document in (*documents, {"info": documents[2], "version": 3}):
         (found,) = infos_from_json(json.dumps(document).encode())
         assert found.signed == message(FLOAT_OUT, nar, (SHELL,))
