@@ -10,8 +10,10 @@ from typing import Any, TypeAlias
 
 from invocation_spec import DocumentError, Resolutions
 from octostore.fraud import BadEntry, FalseMapHead, TwoHistories, Withheld
+from octostore.harvest.nix_signature import SignedText
 from octostore.map.head import MapHead
 from octostore.tlog.merkle import consistency_proof, range_root
+from tests.octostore import test_harvest_nix as nix
 from tests.octostore.lying import Log
 from tests.octostore.world import Issuer, Ran, result
 
@@ -25,6 +27,7 @@ __all__ = [
     "documents",
     "frauds",
     "given_resolutions",
+    "nix_records",
     "resolutions",
     "texts",
     "whole_documents",
@@ -130,6 +133,18 @@ def blocks(file: str) -> Seeds:
 def bundles() -> Seeds:
     """The bundles of the vectors."""
     return _unique([base64.b64decode(case["car"]) for case in _cases("bundles.json")])
+
+
+def nix_records() -> Seeds:
+    """A record of each kind that caches of Nix have, and a signed text."""
+    older, newer = (
+        form(nix.FLOAT_PATH, nix.FLOAT_OUT)[1] for form in (nix.older, nix.newer)
+    )
+    info = json.dumps(nix.info_in_json())
+    signature = nix.KEY.sign(b"a text")
+    text = SignedText(nix.NAME, bytes(nix.KEY.public), b"a text", signature)
+    texts = (nix.GOOD_INFO, nix.SOURCE[1], older, newer, info)
+    return [*(each.encode() for each in texts), text.block]
 
 
 def frauds() -> Seeds:

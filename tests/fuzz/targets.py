@@ -35,7 +35,9 @@ from invocation_spec import (
 from invocation_spec.adapters.own import to_car, to_dag_json
 from invocation_spec.dagcbor import Ipld
 from invocation_spec.document import Tree, read_document
+from invocation_spec.errors import DidError
 from invocation_spec.model import check_fit, program_from_block
+from invocation_spec.nixstore import is_store_path
 from invocation_spec.second_opinion import disagreement
 from octostore.bundle.verify import Reading, Step
 from octostore.car import Block, CarReader, chunks
@@ -48,6 +50,9 @@ from octostore.errors import (
     StatementError,
 )
 from octostore.fraud import FalseMapHead, read_fraud
+from octostore.harvest.nix_records import SIGNATURES_MAX
+from octostore.harvest.nix_signature import SignedText
+from octostore.harvest.nix_source import record_of
 from octostore.keys import SecretKey
 from octostore.log_proof import verify_proof
 from octostore.records import parse_record
@@ -67,6 +72,7 @@ from tests.fuzz.seeds import (
     documents,
     frauds,
     given_resolutions,
+    nix_records,
     resolutions,
     texts,
     whole_documents,
@@ -303,6 +309,19 @@ def _parse_record(data: bytes) -> None:
     assert all(isinstance(link, CID) for link in found.links())
 
 
+def _read_nix_record(data: bytes) -> None:
+    """What a cache says is read and can be said again, or is refused."""
+    for name in ("a.narinfo", "a.doi", "a.json", "build-trace-v2/a.drv/out.doi"):
+        with suppress(EncodingError):
+            for found in record_of(name, data):
+                assert is_store_path(found.path)
+                assert len(found.signatures) <= SIGNATURES_MAX
+                assert b"\n" not in found.signed
+                assert found.path[11:].encode() in found.signed
+    with suppress(EncodingError, DidError, SignatureError):
+        assert SignedText.from_block(data).block == data
+
+
 def _read_car(data: bytes) -> None:
     try:
         reader = CarReader(io.BytesIO(data), block_bytes_max=4096)
@@ -442,6 +461,7 @@ TARGETS = {
         Target("document", _read_document, whole_documents),
         Target("statement", _receive, partial(blocks, "statements.json")),
         Target("record", _parse_record, partial(blocks, "records.json")),
+        Target("nix-record", _read_nix_record, nix_records),
         Target("car", _read_car, partial(blocks, "car.json")),
         Target("bundle", _verify_bundle, bundles),
         Target("fraud", _read_fraud, frauds),
