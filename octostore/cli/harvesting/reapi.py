@@ -20,6 +20,7 @@ from octostore.cli.harvesting.delivering import (
 )
 from octostore.cli.inputs import ResolutionsFile, read_file, resolutions_of
 from octostore.cli.keys import KeyOption
+from octostore.cli.progress import told
 from octostore.cli.rim import AsJson, Server, StorePath, UsageError
 from octostore.harvest.observed import Seen
 from octostore.harvest.outbox import Outbox
@@ -91,7 +92,11 @@ def reapi_command(
             )
 
         def seen(_: Outbox) -> Iterator[Seen]:
-            yield from harvested(cache, asked, known.directories, meanings, platform)
+            found = harvested(cache, asked, known.directories, meanings, platform)
+            with told("reading", as_json=as_json) as tell:
+                for count, item in enumerate(found, 1):
+                    tell("actions", count, len(hashes) or None)
+                    yield item
 
         harvest(
             NETWORK,
