@@ -118,12 +118,13 @@ def _platform(action: Node, command: Node) -> Node:
     newer, older = action.peek("platform"), command.peek("platform")
     if newer.is_null:
         return newer if older.is_null else older
-    if not older.is_null and _values(newer, _IMAGE) != _values(older, _IMAGE):
-        raise DocumentError(
-            f"another {_IMAGE} than the action has; which of the two a worker takes"
-            " differs by version of the API, so keep one",
-            at=older.at,
-        )
+    for name in () if older.is_null else (_IMAGE, _NETWORK):
+        if _values(newer, name) != _values(older, name):
+            raise DocumentError(
+                f"another {name} than the action has; which of the two a worker takes"
+                " differs by version of the API, so keep one",
+                at=older.at,
+            )
     return newer
 
 

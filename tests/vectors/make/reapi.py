@@ -202,6 +202,28 @@ def plain() -> None:
         document(command(None, (), (5, properties(("container-image", "b:1"))))),
         refused("/command/platform"),
     )
+    off = properties(("container-image", f"docker://{IMAGE}"), ("dockerNetwork", "off"))
+    case(
+        "platform of both that differ in the network",
+        "an older worker would connect it, or not",
+        document(command(None, (), (5, PINNED)), platform=off),
+        refused("/command/platform"),
+    )
+    case(
+        "platform of both that differ in what is dropped",
+        "no part of what is computed",
+        document(
+            command(
+                None,
+                (),
+                (
+                    5,
+                    properties(("Pool", "b"), ("container-image", f"docker://{IMAGE}")),
+                ),
+            )
+        ),
+        PLAIN,
+    )
     case(
         "environment",
         "variables are the input's, empty ones too",

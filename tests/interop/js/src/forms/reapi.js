@@ -80,12 +80,16 @@ function readPlatform(task, action, command) {
   const at = !newer && older ? "/command/platform" : "/action/platform";
   const platform = newer ?? older;
   const images = valuesOf(platform, at, "container-image");
+  const stated = valuesOf(platform, at, "dockerNetwork");
   if (newer && older) {
     const text = (list) => JSON.stringify(list.map(({ value }) => value));
-    if (text(images) !== text(valuesOf(older, at, "container-image")))
-      refuse("/command/platform", "another image than the action's");
+    if (
+      text(images) !== text(valuesOf(older, at, "container-image")) ||
+      text(stated) !== text(valuesOf(older, at, "dockerNetwork"))
+    ) {
+      refuse("/command/platform", "another image or network than the action's");
+    }
   }
-  const stated = valuesOf(platform, at, "dockerNetwork");
   for (const one of stated) if (one.value !== "off") task.impure("network", one.at);
   if (stated.length === 0) task.warn("network-by-default", at);
   if (images.length > 1) refuse(images[1].at, "a second image");
