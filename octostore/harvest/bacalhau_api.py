@@ -55,12 +55,23 @@ _API: Final = "/api/v1/orchestrator"
 class Orchestrator:
     """The API at a URL that a person named; plain http is admitted.
 
+    `authorization` is the header of that name, for this server alone.
+
     Raises:
         RemoteError: from every method: no answer after several tries, a refusal, or
             an answer that is no Bacalhau's.
     """
 
-    def __init__(self, url: str, web: Web, wait: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        url: str,
+        web: Web,
+        wait: Callable[[float], None],
+        authorization: str | None = None,
+    ) -> None:
+        self._headers = (
+            {} if authorization is None else {"authorization": authorization}
+        )
         self.url = url.rstrip("/").removesuffix(_API)
         self._web = web
         self._wait = wait
@@ -106,9 +117,7 @@ class Orchestrator:
             return None
         if reply.status in (401, 403):
             raise RemoteError(
-                f"wants to be told who asks ({reply.status}); no credentials are sent,"
-                " so save its answers with its own client and name the files",
-                at=url,
+                f"refuses ({reply.status}); --authorization FILE says who asks", at=url
             )
         if reply.status != 200:
             raise RemoteError(f"refuses ({reply.status})", at=url)
@@ -122,7 +131,7 @@ class Orchestrator:
     def _asked(self, url: str) -> Reply:
         for wait in _WAITS_S:
             try:
-                reply = self._web.get(url, ANSWER_BYTES_MAX, plain=True)
+                reply = self._get(url)
             except TooLargeError:
                 raise
             except RemoteError:
@@ -131,7 +140,10 @@ class Orchestrator:
             if reply.status not in _PASSING:
                 return reply
             self._wait(wait)
-        return self._web.get(url, ANSWER_BYTES_MAX, plain=True)
+        return self._get(url)
+
+    def _get(self, url: str) -> Reply:
+        return self._web.get(url, ANSWER_BYTES_MAX, self._headers, plain=True)
 
 
 @dataclass(frozen=True, slots=True)

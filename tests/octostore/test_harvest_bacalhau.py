@@ -502,11 +502,19 @@ def test_an_answer_has_a_largest_size() -> None:
         read(text + b" ", "a")
 
 
-@pytest.mark.parametrize("name", ["golem", "bacalhau:", "Bacalhau"])
-def test_the_network_is_a_bacalhau(octostore: Command, name: str) -> None:
+@pytest.mark.parametrize("name", ["", "Expanso", "a:b"])
+def test_an_instance_is_a_part_of_a_networks_name(
+    octostore: Command, name: str
+) -> None:
     octostore("key", "new", "me.key")
-    said = octostore("harvest", "bacalhau", "x", "--key", "me.key", "--network", name)
+    said = octostore("harvest", "bacalhau", "x", "--key", "me.key", "--instance", name)
     assert said.code == 2
+
+
+def test_claims_name_the_instance(harvest: Any) -> None:
+    answer = {"Job": job(), "Executions": [execution()]}
+    _, (claim,) = harvest(answer, more=("--instance", "expanso"))
+    assert claim.network == "bacalhau:expanso"
 
 
 @pytest.mark.slow

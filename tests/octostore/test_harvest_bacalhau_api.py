@@ -45,6 +45,7 @@ class Site:
     dies_at: int | None = None
     page_jobs: int = 2
     is_endless: bool = False
+    asker: str | None = None
     asked: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -93,6 +94,8 @@ def site() -> Iterator[Site]:
         def do_GET(self) -> None:
             here.asked.append(self.path)
             status, body = here.answer(self.path)
+            if here.asker not in (None, self.headers["authorization"]):
+                status = 401
             if here.dies_at is not None and len(here.asked) >= here.dies_at:
                 self.connection.close()
                 return
@@ -314,7 +317,7 @@ def test_a_job_that_was_collected_meanwhile_is_said(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("status", "says"),
-    [(401, "wants to be told who asks"), (403, "no credentials"), (418, "refuses")],
+    [(401, "--authorization"), (403, "--authorization"), (418, "refuses (418)")],
 )
 def test_a_refusal_is_not_asked_again(site: Site, status: int, says: str) -> None:
     fill(site, 1)
@@ -323,6 +326,22 @@ def test_a_refusal_is_not_asked_again(site: Site, status: int, says: str) -> Non
     assert found.error is not None
     assert says in found.error.reason
     assert found.waited == []
+
+
+def test_who_asks_is_told_to_the_server_that_wants_it(
+    octostore: Command, site: Site
+) -> None:
+    fill(site, 1)
+    site.asker = "Bearer s3cret"
+    octostore("key", "new", "me.key")
+    Path("secret").write_text("Bearer s3cret\n")
+    arguments = ("harvest", "bacalhau", site.url, "--key", "me.key", "--json")
+    said = octostore(*arguments)
+    assert said.code == 7
+    assert "--authorization FILE" in said.err
+    said = octostore(*arguments, "--authorization", "secret")
+    assert len(json.loads(said.out)["claimed"]) == 1
+    assert "s3cret" not in said.out + said.err
 
 
 def test_another_server_is_no_orchestrator(site: Site) -> None:

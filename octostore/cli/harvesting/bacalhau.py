@@ -17,6 +17,7 @@ from octostore.cli.harvesting.delivering import (
     SettleFile,
     harvest,
 )
+from octostore.cli.harvesting.tes import Authorization, authorization_of
 from octostore.cli.inputs import ResolutionsFile, read_file, resolutions_of
 from octostore.cli.keys import KeyOption
 from octostore.cli.progress import told
@@ -49,10 +50,11 @@ def bacalhau_command(
             help="Results by execution or CID: folders, .tar.gz, .car.",
         ),
     ] = None,
-    network: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="Which one: bacalhau, bacalhau:expanso, .."),
-    ] = NETWORK,
+    instance: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which one: claims are of bacalhau:NAME."),
+    ] = None,
+    authorization: Authorization = None,
     resolutions: ResolutionsFile = None,
     settle: SettleFile = None,
     publish_credentials: PublishCredentials = False,
@@ -69,7 +71,7 @@ def bacalhau_command(
     urls = [name for name in source if name.startswith(("http://", "https://"))]
     if urls and len(source) > 1:
         raise UsageError("one URL, or files; not both", at=urls[0])
-    _check_name(network)
+    network = _network(instance)
     reader = Reader(resolutions_of(resolutions), _folder(results), network)
     to = Delivery(
         key=key,
@@ -81,18 +83,22 @@ def bacalhau_command(
         publish_credentials=publish_credentials,
         as_json=as_json,
     )
+    header = authorization_of(authorization, urls)
     if urls:
-        harvest(network, lambda outbox: _seen_at(urls[0], reader, outbox, to), to)
+        url = urls[0]
+        harvest(network, lambda kept: _seen_at(url, reader, kept, to, header), to)
     harvest(network, lambda _: _seen(source, reader), to)
 
 
-def _seen_at(url: str, reader: Reader, outbox: Outbox, to: Delivery) -> Iterator[Seen]:
+def _seen_at(
+    url: str, reader: Reader, outbox: Outbox, to: Delivery, header: str | None
+) -> Iterator[Seen]:
     """What a running orchestrator says, since it was harvested last with this key."""
     with (
         Web(insecure=True) as web,
         told("reading", as_json=to.as_json) as tell,
     ):
-        api = Orchestrator(url, web, time.sleep)
+        api = Orchestrator(url, web, time.sleep, header)
         cursor = cursor_name(reader, api, to.publish_credentials)
         yield from seen_at(
             api,
@@ -133,15 +139,13 @@ def _seen(files: Sequence[str], reader: Reader) -> Iterator[Seen]:
     yield from reader.seen(*job_answers(answers))
 
 
-def _check_name(network: str) -> None:
+def _network(instance: str | None) -> str:
+    network = NETWORK if instance is None else f"{NETWORK}:{instance}"
     try:
-        check_network(network, "--network")
+        check_network(network, "--instance")
     except RecordError as error:
         raise UsageError(error.reason, at=error.at) from error
-    if network.partition(":")[0] != NETWORK:
-        raise UsageError(
-            f"{network!r}; expected {NETWORK} or {NETWORK}:NAME", at="--network"
-        )
+    return network
 
 
 def _folder(path: Path | None) -> Path | None:
