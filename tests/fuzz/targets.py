@@ -63,6 +63,14 @@ from octostore.tlog.proof import TlogProof
 from octostore.tlog.tiles import Tile
 from octostore.tlog.witness import AddCheckpoint
 from tests.fuzz.harvests import answers, read_answer, read_receipt_bytes, receipts
+from tests.fuzz.results import (
+    bacalhau_answers,
+    cars,
+    read_bacalhau_answer,
+    read_car_of_results,
+    read_tar_of_results,
+    tars,
+)
 from tests.fuzz.seeds import (
     ADAPTERS,
     Seeds,
@@ -472,5 +480,8 @@ TARGETS = {
         Target("tile", _read_tile, partial(texts, "tlog.json", "path")),
         Target("homestar-receipt", read_receipt_bytes, receipts),
         Target("golem-answer", read_answer, answers),
+        Target("bacalhau-answer", read_bacalhau_answer, bacalhau_answers),
+        Target("results-tar", read_tar_of_results, tars),
+        Target("results-car", read_car_of_results, cars),
     )
 }
