@@ -19,7 +19,7 @@ homestar-runtime/src/worker.rs; FORMATS 3, 5, 8; research: ipvm 1 to 3.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from invocation_spec import Outcome
 from invocation_spec.cid import CID
@@ -29,13 +29,11 @@ from invocation_spec.model import Await, Input, Invocation
 from octostore.claiming import Reported
 from octostore.harvest.homestar_database import Place
 from octostore.harvest.homestar_receipt import Receipt
+from octostore.harvest.homestar_tasks import NETWORK, Tasks, instruction_of
 from octostore.harvest.observed import Observed, Seen, Unclaimed
 from octostore.records import Link
 
-__all__ = ["NETWORK", "Tasks", "receipts_seen"]
-
-#: As FORMATS 6 names it; Homestar is its one runtime.
-NETWORK = "ipvm"
+__all__ = ["receipts_seen"]
 
 _WITHOUT = (
     "a receipt without its workflow: no task that was given is its `ran`; give the"
@@ -44,44 +42,6 @@ _WITHOUT = (
 
 #: Reads all places of receipts from the beginning; called twice.
 ReadPlaces = Callable[[], Iterable[Place]]
-
-
-@dataclass(slots=True)
-class Tasks:
-    """The tasks of workflows, by the CID that receipts name them by."""
-
-    _by_ran: dict[CID, Outcome] = field(default_factory=dict)
-
-    def add(self, outcomes: Iterable[Outcome]) -> int:
-        """Add the tasks of a document; how many of them have a `ran`."""
-        named = 0
-        for outcome in outcomes:
-            ran = outcome.aliases.get("homestar-ran")
-            if ran is None:
-                continue
-            named += 1
-            cid = CID.parse(ran)
-            # One task in two workflows: where what it awaits is there too is best.
-            known = self._by_ran.get(cid)
-            if known is None or _order(outcome) < _order(known):
-                self._by_ran[cid] = outcome
-        return named
-
-    def find(self, ran: CID) -> Outcome | None:
-        """The task that ran."""
-        return self._by_ran.get(ran)
-
-    def awaited(self) -> set[CID]:
-        """The invocations that a task awaits."""
-        return {
-            item.invocation
-            for outcome in self._by_ran.values()
-            for item in _replaceable(outcome)
-        }
-
-
-def _order(outcome: Outcome) -> tuple[bool, str]:
-    return outcome.invocation is None, repr(outcome.to_json())
 
 
 def receipts_seen(places: ReadPlaces, tasks: Tasks) -> Iterator[Seen]:
@@ -107,7 +67,7 @@ def _bound(receipt: Receipt, tasks: Tasks) -> Outcome | str:
     outcome = tasks.find(receipt.ran)
     if outcome is None:
         return _WITHOUT
-    instruction = _instruction(outcome)
+    instruction = instruction_of(outcome)
     if receipt.instruction not in (None, CID.parse(instruction)):
         return (
             f"the node notes it under the instruction {receipt.instruction}; its `ran`"
@@ -116,17 +76,13 @@ def _bound(receipt: Receipt, tasks: Tasks) -> Outcome | str:
     return outcome
 
 
-def _instruction(outcome: Outcome) -> str:
-    return outcome.aliases["homestar-instruction"]  # who has a `ran` has this
-
-
 def _seen(
     receipt: Receipt, at: str, tasks: Tasks, values: Mapping[CID, _Value]
 ) -> Seen:
     item, outcome = str(receipt.cid), _bound(receipt, tasks)
     if isinstance(outcome, str):
         return Unclaimed(item=item, at=at, reason=outcome)
-    native = {"ran": str(receipt.ran), "instruction": _instruction(outcome)}
+    native = {"ran": str(receipt.ran), "instruction": instruction_of(outcome)}
     if receipt.operation is not None:
         native["op"] = receipt.operation
     fits = len(receipt.block) <= BLOCK_BYTES_MAX
@@ -159,7 +115,8 @@ class _Value:
 
 def _values(places: ReadPlaces, tasks: Tasks) -> Mapping[CID, _Value]:
     """What each awaited invocation gave. Values stay where they are until needed."""
-    awaited, found = tasks.awaited(), dict[CID, _Value]()
+    awaited = {item.invocation for outcome in tasks for item in _replaceable(outcome)}
+    found: dict[CID, _Value] = {}
     if not awaited:
         return found
     for place in places():

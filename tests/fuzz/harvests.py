@@ -13,9 +13,10 @@ from octostore.errors import RecordError
 from octostore.harvest.golem import activity_seen
 from octostore.harvest.golem_batch import read_batches
 from octostore.harvest.golem_ended import COMMANDS_MAX
-from octostore.harvest.homestar import Tasks, receipts_seen
+from octostore.harvest.homestar import receipts_seen
 from octostore.harvest.homestar_database import Place
 from octostore.harvest.homestar_receipt import read_receipt
+from octostore.harvest.homestar_tasks import Tasks
 from octostore.harvest.observed import Observed
 from tests.fuzz.seeds import Seeds
 from tests.octostore import golem_world, homestar_world
@@ -90,7 +91,7 @@ def read_receipt_bytes(data: bytes) -> None:
         text = dagjson.encode(dagcbor.decode(found.block, floats=True))
         assert read_receipt(text.encode()) == plain, "another receipt as DAG-JSON"
     tasks = Tasks()
-    tasks.add(canonicalize(_WORKFLOW))
+    tasks.add(_WORKFLOW, canonicalize(_WORKFLOW))
     place = Place("x", "x", lambda: read_receipt(data))
     for seen in receipts_seen(lambda: (place,), tasks):
         _check(seen)

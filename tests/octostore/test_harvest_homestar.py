@@ -17,18 +17,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from invocation_spec import CID, canonicalize, dagcbor
+from invocation_spec.adapters import homestar as homestar_form
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import DocumentError
 from invocation_spec.model import Input
 from octostore.claiming import prepare
 from octostore.errors import FileError
 from octostore.harvest import homestar_database
-from octostore.harvest.homestar import Tasks, receipts_seen
+from octostore.harvest.homestar import receipts_seen
 from octostore.harvest.homestar_database import Place, opened_database
 from octostore.harvest.homestar_receipt import read_receipt
+from octostore.harvest.homestar_tasks import Tasks
 from octostore.harvest.observed import Observed, Seen, Unclaimed
 from octostore.records import Link
 from octostore.result import Result
+from octostore.store import Octostore
 from tests.octostore import homestar_world as world
 from tests.octostore.said import Command
 
@@ -45,7 +48,8 @@ SVG_RECEIPT = "bafyrmiebgewvljpqvzbwcyop7viv6sbuhyu2pvkbgfer44uv3giq3vuaia"
 def tasks(*workflows: bytes) -> Tasks:
     found = Tasks()
     for data in workflows:
-        found.add(canonicalize(data))
+        found.add(data, canonicalize(data))
+    found.join()
     return found
 
 
@@ -427,6 +431,60 @@ def test_claims_and_links_never_depend_on_the_order_of_files(
     assert len(plain) == 5 + 1
 
 
+THIRD = world.task(
+    world.run("add_one", {"await/ok": world.link(world.instruction_cid(NEXT))})
+)
+
+
+def test_a_task_that_awaits_one_of_another_workflow_is_the_same_task() -> None:
+    """As the two parts of Homestar's own test workflows do."""
+    whole = tasks(world.workflow(ADD, NEXT, THIRD))
+    receipts = [
+        world.as_cbor(world.receipt(item, ["ok", value]))
+        for item, value in ((ADD, 2), (NEXT, 3), (THIRD, 4))
+    ]
+    expected = seen(whole, *receipts)
+    again = world.task(ADD["run"], fuel=7)  # the instruction is the same
+    for parts in (
+        (world.workflow(ADD), world.workflow(NEXT), world.workflow(THIRD)),
+        (world.workflow(THIRD), world.workflow(NEXT, ADD)),
+        (world.workflow(again, THIRD), world.workflow(NEXT), world.workflow(ADD)),
+    ):
+        for found, wanted in zip(seen(tasks(*parts), *receipts), expected, strict=True):
+            assert isinstance(found, Observed)
+            assert isinstance(wanted, Observed)
+            assert found.outcome.invocation == wanted.outcome.invocation
+            assert (found.reported, found.links) == (wanted.reported, wanted.links)
+
+
+def test_a_task_that_awaits_what_no_workflow_has_stays_unresolved() -> None:
+    (found,) = seen(
+        tasks(world.workflow(THIRD), world.workflow(ADD)),
+        world.as_cbor(world.receipt(THIRD, ["ok", 4])),
+    )
+    assert isinstance(found, Observed)
+    ((reference, kind),) = [(r.reference, r.kind) for r in found.outcome.unresolved]
+    assert (reference, kind) == (world.instruction_cid(NEXT), "await")
+
+
+def test_workflows_that_are_too_much_together_stay_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(homestar_form, "TASKS_MAX", 4)
+    calls = [world.task(world.run("f", number)) for number in range(2)]
+    awaiting = world.task(
+        world.run(
+            "g",
+            {"await/ok": world.link(world.instruction_cid(ADD))},
+            {"await/ok": world.link(world.instruction_cid(LITERAL))},
+        )
+    )
+    bound = tasks(world.workflow(*calls, awaiting), world.workflow(ADD, LITERAL))
+    (found,) = seen(bound, world.as_cbor(world.receipt(awaiting, ["ok", 1])))
+    assert isinstance(found, Observed)
+    assert len(found.outcome.unresolved) == 2
+
+
 # The database of a node
 
 
@@ -676,15 +734,17 @@ def test_a_workflow_without_a_ran_is_refused(
 ) -> None:
     (tmp_path / "good").write_bytes(world.as_json(GOOD))
     (tmp_path / "bare.json").write_text(json.dumps(ADD["run"]))
-    said = octostore(
-        "harvest", "homestar", "good", "--workflow", "bare.json", "--key", key
-    )
-    assert said.code == 2
-    assert "bare.json: no task in it has a `ran`" in said.err
+    other = Path(__file__).parents[2] / "examples" / "kepler" / "ucan-task.json"
+    for name in ("bare.json", other):
+        said = octostore(
+            "harvest", "homestar", "good", "--workflow", name, "--key", key
+        )
+        assert said.code == 2
+        assert f"{name}: no task in it has a `ran`" in said.err
 
 
 def test_the_run_of_svg_to_png_comes_out_whole(
-    octostore: Command, key: str, shared_fixtures: Path
+    octostore: Command, key: str, shared_fixtures: Path, tmp_path: Path
 ) -> None:
     """Its README states the CIDs of what ran and of the receipt; see INDEX.md."""
     folder = shared_fixtures / "ipvm" / SVG
@@ -705,6 +765,9 @@ def test_the_run_of_svg_to_png_comes_out_whole(
     assert value["value"] == str(png)
     (claim,) = answer["claims"]
     assert claim["network"] == "ipvm"
+    block = receipt.read_bytes()
+    with Octostore.open(tmp_path / "store") as store:
+        assert store.find(CID.of_block(block)) == block
 
 
 def test_a_run_of_svg_to_png_that_traps_has_no_receipt(

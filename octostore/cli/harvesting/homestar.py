@@ -29,13 +29,14 @@ from octostore.cli.inputs import (
 from octostore.cli.keys import KeyOption
 from octostore.cli.progress import told
 from octostore.cli.rim import AsJson, Server, StorePath
-from octostore.harvest.homestar import NETWORK, Tasks, receipts_seen
+from octostore.harvest.homestar import receipts_seen
 from octostore.harvest.homestar_database import (
     Place,
     is_database,
     opened_database,
 )
 from octostore.harvest.homestar_receipt import RECEIPT_BYTES_MAX, Receipt, read_receipt
+from octostore.harvest.homestar_tasks import NETWORK, Tasks
 from octostore.harvest.observed import Seen, Unclaimed
 
 __all__ = ["homestar_command"]
@@ -77,11 +78,13 @@ def homestar_command(
     tasks = Tasks()
     given = resolutions_of(resolutions)
     for name in workflow or []:
-        if not tasks.add(outcomes_in(name, read_spec(name), given, NETWORK)):
+        data = read_spec(name)
+        if not tasks.add(data, outcomes_in(name, data, given, NETWORK)):
             raise DocumentError(
                 f"{name}: no task in it has a `ran`; expected a workflow or a task of"
                 " Homestar 0.2, with run, cause, meta and prf"
             )
+    tasks.join(given)
     harvest(
         NETWORK,
         lambda _: _seen(files, tasks, as_json=as_json),
