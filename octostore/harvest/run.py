@@ -26,10 +26,22 @@ from octostore.keyfile import KeyFile
 from octostore.receipt import Receipt
 from octostore.records import Link
 
-__all__ = ["BATCH_RECORDS", "Claimed", "Harvest", "Report", "Send"]
+__all__ = [
+    "BATCH_BYTES_MAX",
+    "BATCH_RECORDS",
+    "Claimed",
+    "Harvest",
+    "Report",
+    "Send",
+]
 
-#: Records under one signature: a delivery of less than a megabyte.
+#: Records under one signature: most often a delivery of less than a megabyte.
 BATCH_RECORDS: Final = 1000
+
+#: Bytes of the blocks under one signature, if more than one run has them: inputs and
+#: evidence may have a megabyte each, stores keep so much evidence of a statement, and
+#: servers take deliveries of sixteen times as much.
+BATCH_BYTES_MAX: Final = 16 << 20
 
 #: Takes a CAR with statements: a store, a server, a folder.
 Send: TypeAlias = Callable[[BinaryIO], Receipt | None]
@@ -97,6 +109,8 @@ class Harvest:
         self._delivers = delivers
         self._ready: dict[str, _Ready] = {}
         self._records = 0
+        self._blocks: set[CID] = set()
+        self._bytes = 0
         self._reached: dict[str, str] = {}
 
     def take_all(self, seen: Iterable[Seen]) -> Report:
@@ -132,10 +146,17 @@ class Harvest:
             return
         assert isinstance(seen, Observed)  # noqa: S101 - judged from it
         ready = _Ready(seen, *found)
-        if self._records + 1 + len(ready.links) > BATCH_RECORDS:
+        records, new = 1 + len(ready.links), self._new(ready)
+        if (
+            self._records + records > BATCH_RECORDS
+            or self._bytes + sum(new.values()) > BATCH_BYTES_MAX
+        ):
             self.flush()
+            new = self._new(ready)
         self._ready[seen.item] = ready
-        self._records += 1 + len(ready.links)
+        self._records += records
+        self._bytes += sum(new.values())
+        self._blocks.update(new)
 
     @property
     def is_empty(self) -> bool:
@@ -184,6 +205,14 @@ class Harvest:
             return False
         return bool(self._outbox.unclaimed(self.report.network, [item]))
 
+    def _new(self, ready: _Ready) -> dict[CID, int]:
+        """The blocks that no run of this batch has brought yet, and their sizes."""
+        return {
+            cid: len(data)
+            for cid, data in ready.prepared.blocks
+            if cid not in self._blocks
+        }
+
     def _sign(self) -> None:
         report, network = self.report, self.report.network
         with self._key_file.signing() as chain:
@@ -194,7 +223,7 @@ class Harvest:
             new = self._outbox.unclaimed(network, self._ready)
             report.known += len(self._ready) - len(new)
             batch = [ready for item, ready in self._ready.items() if item in new]
-            self._ready, self._records = {}, 0
+            self._ready, self._records, self._blocks, self._bytes = {}, 0, set(), 0
             if not batch:
                 return
             # Two runs may say the very same; a record stands in a statement once.

@@ -18,7 +18,7 @@ from octostore.claiming import Reported
 from octostore.errors import StoreError, StoreVersionError
 from octostore.harvest.observed import Observed, Reached, Seen, Unclaimed
 from octostore.harvest.outbox import Outbox
-from octostore.harvest.run import BATCH_RECORDS, Harvest
+from octostore.harvest.run import BATCH_BYTES_MAX, BATCH_RECORDS, Harvest
 from octostore.keyfile import KeyFile
 from octostore.keys import SecretKey
 from octostore.receipt import Receipt
@@ -195,6 +195,45 @@ def test_batches_are_signed_once_each(
     run = harvest(list(seen), key_file, outbox, store.ingest_car)
     assert len(run.report.claimed) == len(seen)
     assert run.report.statements == store.checkpoint().size == 3
+
+
+def test_a_batch_has_so_many_bytes(
+    key_file: KeyFile, outbox: Outbox, store: Octostore
+) -> None:
+    """A thousand receipts of a megabyte are more than any server takes at once."""
+    large = BATCH_BYTES_MAX // 17
+
+    def receipt(number: int) -> dict[CID, bytes]:
+        block = b"\x5a" + large.to_bytes(4, "big") + bytes([number]) * large
+        return {CID.of_block(block): block}
+
+    sent: list[int] = []
+
+    def send(stream: BinaryIO) -> Receipt | None:
+        data = stream.read()
+        sent.append(len(data))
+        return store.ingest_car(io.BytesIO(data))
+
+    evidence = [receipt(number) for number in range(20)]
+    seen = [
+        observed(f"e-{number}", evidence=block) for number, block in enumerate(evidence)
+    ]
+    run = harvest(list(seen), key_file, outbox, send)
+    assert run.report.statements == 2
+    assert len(run.report.claimed) == 20
+    assert max(sent) <= BATCH_BYTES_MAX
+    for cid in (cid for block in evidence for cid in block):
+        assert store.find(cid) is not None
+    # What all of them share counts once.
+    sent.clear()
+    shared = receipt(99)
+    run = harvest(
+        [observed(f"s-{number}", evidence=shared) for number in range(40)],
+        key_file,
+        outbox,
+        send,
+    )
+    assert run.report.statements == 1
 
 
 def test_two_runs_that_say_the_same_share_a_record(
