@@ -82,6 +82,32 @@ def capsule(value: dict[str, Any], version: str = "0.2.0") -> dict[str, Any]:
     return {"ipvm/receipt": {**value, "version": version}}
 
 
+VECTORS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[1] / "vectors" / "receipts.json").read_text()
+)
+
+
+@pytest.mark.parametrize("row", VECTORS, ids=lambda row: row["name"])
+def test_receipt_vectors(row: dict[str, Any]) -> None:
+    data = (
+        bytes.fromhex(row["document_hex"])
+        if "document_hex" in row
+        else row["document"].encode()
+    )
+    workflow = row["workflow"].encode()
+    if not row["valid"]:
+        assert why(tasks(workflow), data)
+        with pytest.raises(DocumentError):
+            read_receipt(data)
+        return
+    found = one(tasks(workflow), data)
+    assert found.item == row["receipt"]
+    assert found.reported.native["ran"] == row["ran"]
+    assert found.reported.result is not None
+    outputs = {name: str(cid) for name, cid in found.reported.result.outputs.items()}
+    assert outputs == row["outputs"]
+
+
 def test_a_receipt_is_bound_by_the_task_it_ran() -> None:
     value = world.receipt(ADD, ["ok", 2])
     found = one(tasks(world.workflow(ADD)), world.as_json(value))

@@ -20,6 +20,7 @@ from tests.vectors.make import (
     maps,
     merkle,
     note,
+    receipts,
     records,
     results,
     statements,
@@ -41,6 +42,7 @@ def save(name: str, rows: Iterable[Row]) -> None:
 if __name__ == "__main__":
     save("did-key.json", did_key.did_keys())
     save("results.json", [*results.results(), *results.comparisons()])
+    save("receipts.json", receipts.receipts())
     save("records.json", records.records())
     save("statements.json", statements.statements())
     save("car.json", car.cars())
