@@ -30,7 +30,7 @@ from octostore.errors import StoreCorruptError, StoreError
 from octostore.map.batch import Batch, next_batch
 from octostore.view import View
 
-__all__ = ["BATCH_S_MAX", "MapProcess", "answer"]
+__all__ = ["BATCH_S_MAX", "MapProcess", "answer", "main"]
 
 #: Longest time for one batch, some hundred times what the largest takes; past that
 #: the process hangs, and whoever waits for it would too.
