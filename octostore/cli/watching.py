@@ -147,6 +147,7 @@ def watch_command(
                 publishes_credentials=publish_credentials,
                 cursor=kept.cursor,
                 wait=time.sleep,
+                authorization=authorization_of(authorization, [source]),
             )
         harvest = Harvest(
             network,

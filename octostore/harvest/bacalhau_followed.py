@@ -21,7 +21,10 @@ __all__ = ["FollowedOrchestrator"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowedOrchestrator:
-    """A source of `Watch`; `cursor` reads the outbox, `wait` takes seconds."""
+    """A source of `Watch`; `cursor` reads the outbox, `wait` takes seconds.
+
+    `authorization` is the header of that name, for this server alone.
+    """
 
     url: str
     network: str
@@ -30,11 +33,12 @@ class FollowedOrchestrator:
     publishes_credentials: bool
     cursor: Callable[[str], str | None]
     wait: Callable[[float], None]
+    authorization: str | None = None
 
     def __call__(self) -> Iterator[Seen]:
         """The executions that ended since the cursor; see `seen_at`."""
         with Web(insecure=True) as web:
-            api = Orchestrator(self.url, web, self.wait)
+            api = Orchestrator(self.url, web, self.wait, self.authorization)
             # One for each look: it keeps every job that it has read.
             reader = Reader(self.resolutions, self.results, self.network)
             name = cursor_name(reader, api, self.publishes_credentials)
