@@ -29,6 +29,8 @@ WASI = {"kind": "wasi", "code": CODE}
 FUNCTION = {"kind": "wasm-function", "code": CODE, "function": "add"}
 IMAGE = {"kind": "oci", "code": oci("9f2c" * 16)}
 GVMI = {"kind": "gvmi", "code": oci("d5e3" * 16)}
+NIX = {"kind": "nix", "code": raw(b"Derive(..)")}
+STORED = {"files": {f"/nix/store/{'1' * 32}-shell": raw(b"a NAR")}}
 ARGS: dict[str, Any] = {"args": ["-v"]}
 EMPTY = raw(b"")
 
@@ -131,6 +133,7 @@ def same() -> None:
             awaits,
         ),
         ("gvmi", "an image of Golem's", GVMI, {"argv": ["date"], "cwd": "/srv"}),
+        ("nix", "a build of Nix, which is given paths of its store", NIX, STORED),
     ):
         expected = canonical(program, given, warnings=[])
         case(f"{name}-json", why, own(program, given), expected)
@@ -220,6 +223,12 @@ def not_what_is_written() -> None:
         "argv-of-wasi",
         "a field of another kind",
         own(WASI, {"argv": ["a"]}),
+        refused(),
+    )
+    case(
+        "env-of-nix",
+        "its environment stands in the derivation",
+        own(NIX, {"env": {"A": "1"}}),
         refused(),
     )
     case(
