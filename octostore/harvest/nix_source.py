@@ -96,7 +96,7 @@ class Folder:
             return
         yield from _listed(self._path, "", (".narinfo", ".json", ".doi"))
         yield from _listed(self._path, _OLD, (".doi",))
-        for name in _listed(self._path, _NEW, (".drv",)):
+        for name in _listed(self._path, _NEW, (".drv",), folders=True):
             yield from _listed(self._path, name, (".doi",))
 
 
@@ -126,7 +126,9 @@ class Site:
         yield from ()
 
 
-def _listed(top: Path, below: str, ends: tuple[str, ...]) -> list[str]:
+def _listed(
+    top: Path, below: str, ends: tuple[str, ...], *, folders: bool = False
+) -> list[str]:
     folder = top / below if below else top
     if not folder.is_dir():
         return []
@@ -134,7 +136,7 @@ def _listed(top: Path, below: str, ends: tuple[str, ...]) -> list[str]:
     for count, path in enumerate(folder.iterdir()):
         if count >= FILES_MAX:
             raise FileError(f"more than {FILES_MAX} files", at=str(folder))
-        if path.name.endswith(ends):
+        if path.name.endswith(ends) and path.is_dir() == folders:
             found.append(f"{below}/{path.name}" if below else path.name)
     return sorted(found)
 
@@ -153,7 +155,12 @@ def narinfo_name(path: str) -> str:
 
 
 def realisation_names(recipe: bytes | None, drv: str, output: str) -> list[str]:
-    """The names under which caches have the realisation of an output."""
+    """The names under which caches have the realisation of an output.
+
+    None of an output that no Nix would name so: its name becomes part of a path.
+    """
+    if not nixstore.is_output(output):
+        return []
     base = drv.rpartition("/")[2]
     older = [] if recipe is None else [f"{_OLD}/sha256:{recipe.hex()}!{output}.doi"]
     return [f"{_NEW}/{base}/{output}.doi", *older]

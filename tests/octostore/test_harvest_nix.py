@@ -483,6 +483,41 @@ def test_a_cache_at_a_url_is_asked_for_what_the_derivations_make(
     assert jobs == {HELLO_PATH, TWICE_PATH, FLOAT_PATH}
 
 
+def test_an_output_whose_name_climbs_is_asked_for_nowhere(
+    tmp_path: Path, drvs: Path
+) -> None:
+    _, text = older(FLOAT_PATH, FLOAT_OUT)
+    (tmp_path / "secret.doi").write_text(text)
+    climbing = derivation("climbs", {"../../secret": Output("", "r:sha256")})
+    path = climbing.path("climbs")
+    (drvs / path[11:]).write_text(climbing.text)
+    read: list[str] = []
+
+    class Told(Folder):
+        def read(self, name: str) -> bytes | None:
+            read.append(name)
+            return super().read(name)
+
+        def names(self) -> Iterator[str]:
+            yield from ()
+
+    found, _ = harvested(tmp_path, drvs, Told(cache(tmp_path, FLOAT_INFO)))
+    assert found == []
+    assert read
+    assert not any(".." in name for name in read)
+
+
+def test_a_folder_that_is_called_like_a_file_is_passed_over(
+    tmp_path: Path, drvs: Path
+) -> None:
+    (drvs / f"{'1' * 32}-folder.drv").mkdir()
+    realised = older(FLOAT_PATH, FLOAT_OUT)
+    folder = cache(tmp_path, realised, FLOAT_INFO, by_name(named_by_recipe(HELLO_PATH)))
+    (folder / "x.narinfo").mkdir()
+    found, _ = harvested(folder, drvs)
+    assert len(found) == 2
+
+
 def test_what_a_cache_at_a_url_gets_wrong_stops_nothing_else(
     tmp_path: Path, drvs: Path, site: tuple[Path, str]
 ) -> None:
