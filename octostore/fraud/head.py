@@ -39,6 +39,7 @@ from octostore.fraud.parts import (
 from octostore.log import ENTRY_BYTES, KIND_MAP_HEAD, KIND_STATEMENT, Entry, Frontier
 from octostore.map.head import MapHead
 from octostore.store import Octostore
+from octostore.tables import is_ours
 from octostore.tlog.merkle import leaf_hash, verify_consistency
 from octostore.tlog.note import VerifierKey, to_base64
 
@@ -179,6 +180,20 @@ def _block(rest: Iterator[Block | Damaged], cid: CID) -> bytes:
     return item.data
 
 
+def _ours(rest: Iterator[Block | Damaged]) -> Iterator[Block]:
+    """The blocks of statements: sound, and under the names that these give them.
+
+    Raises:
+        ProofError: any other.
+    """
+    for item in rest:
+        if not isinstance(item, Block):
+            raise ProofError(f"{item.text}: {item.error.reason}")
+        if not is_ours(item.cid):
+            raise ProofError("no block of a statement", at=str(item.cid))
+        yield item
+
+
 def _replay(entries: list[bytes], rest: Iterator[Block | Damaged]) -> bytes:
     """The root of the map that the statements of these entries make."""
     try:
@@ -192,7 +207,7 @@ def _replay(entries: list[bytes], rest: Iterator[Block | Damaged]) -> bytes:
         tempfile.TemporaryDirectory(prefix="octostore-") as folder,
         Octostore.open(Path(folder) / "store") as store,
     ):
-        receipt = store.follow(rest, roots)
+        receipt = store.follow(_ours(rest), roots)
         if receipt.malformed is not None:
             raise ProofError(receipt.malformed)
         if len(receipt.accepted) != len(roots):
