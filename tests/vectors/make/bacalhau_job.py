@@ -2008,8 +2008,33 @@ def yaml(entrypoint: str = "[echo, hi]", rest: str = "") -> str:
     return YAML.format(image=IMAGE, entrypoint=entrypoint, rest=rest)
 
 
+def flow_colons() -> None:
+    """Colons in flow style, which readers of YAML take in several ways."""
+    for name, flow in (("inside a word", "{a: b:c}"), ("before a word", '{"a":b}')):
+        case(
+            f"YAML flow: a colon {name}",
+            "part of the word, or of a map",
+            yaml(rest=f"Meta: {flow}\n"),
+            PLAIN,
+        )
+    for name, argument in (
+        ("first in a word", "[:echo, hi]"),
+        ("alone", "[: echo, hi]"),
+        ("last in a word", "[echo, hi:]"),
+        ("before a list", "[echo, hi:[b]]"),
+        ("before a question mark", "[echo, hi:?]"),
+    ):
+        case(
+            f"YAML flow: a colon {name}",
+            "text to some readers, a key to others, and refused by libyaml",
+            yaml(argument),
+            refused(),
+        )
+
+
 def words() -> None:
     """YAML, where 1.1 and 1.2 agree."""
+    flow_colons()
     case("YAML", "as the same in JSON", yaml(), PLAIN)
     case("YAML quoted", "a string in every version", yaml('["echo", "hi"]'), PLAIN)
     case(

@@ -43,6 +43,7 @@ function compose(text) {
     if (token.type === "document") {
       refuseTags(token);
       refuseFarKeys(token, text);
+      refuseColons(token, text);
     }
   }
   const options = {
@@ -85,6 +86,26 @@ function refuseFarKeys(document, text) {
       }
     }
     return key || value ? undefined : CST.visit.SKIP;
+  });
+}
+
+/** Colons of flow style that libyaml does not take for what others do. */
+function refuseColons(document, text) {
+  if (!document.value) return;
+  CST.visit(document, ({ start, key, sep, value }, path) => {
+    const next = key || value ? undefined : CST.visit.SKIP;
+    const above = path.length ? CST.visit.parentCollection(document, path) : null;
+    if (above?.type !== "flow-collection") return next;
+    const colon = sep?.find(({ type }) => type === "map-value-ind");
+    const isExplicit = start.some(({ type }) => type === "explicit-key-ind");
+    if (colon && !key && !isExplicit) refuse("", "a colon where a node begins");
+    for (const plain of [key, value].filter((one) => one?.type === "scalar")) {
+      if (/^:|:\?/.test(plain.source)) refuse("", "a colon where a node begins");
+    }
+    if (colon && key?.type === "scalar" && /[,?[\]{}]/.test(text[offsetOf(colon) + 1])) {
+      refuse("", "a colon before an indicator");
+    }
+    return next;
   });
 }
 

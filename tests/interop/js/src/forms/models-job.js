@@ -82,8 +82,8 @@ function readTask(task, fields) {
   engine.ignoreOthers(task);
   const envField = fields.get("Env");
   const env = shared.envOfMap(task, envField);
-  const entry = params.get("EntryModule");
-  const isUpTo16 = name === "wasm" && !entry.empty && !isText(entry.value);
+  const entry = name === "wasm" ? params.get("EntryModule") : { empty: true };
+  const isUpTo16 = !entry.empty && !isText(entry.value);
   const sources = shared.elements(fields.get("InputSources"));
   const results = fields.get("ResultPaths");
   shared.network(task, fields.get("Network"));
