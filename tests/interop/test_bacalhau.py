@@ -11,6 +11,7 @@ Nothing of it is reachable from outside, and nothing of it asks anybody outside.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import socket
@@ -31,6 +32,8 @@ import yaml
 
 from invocation_spec import CID, canonicalize
 from octostore.cli import run
+from octostore.errors import FileError
+from octostore.published import result_in, root_of
 from tests.interop.built import cached
 
 pytestmark = pytest.mark.slow
@@ -358,6 +361,49 @@ def test_one_invocation_whether_its_parts_come_inline_or_by_cid(
     place.show("who, of the job by value and of the job by CID",
                "who", place.folder / "spec.json")  # fmt: skip
     assert place.harvest(node, "--results", results)["claimed"] == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--cid-version=1",),
+        ("--raw-leaves=false", "--chunker=size-1048576"),
+        ("--trickle", "--chunker=rabin"),
+    ],
+    ids=" ".join,
+)
+def test_folders_are_read_as_kubo_writes_them(
+    kubo: Kubo, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "results"
+    (folder / "outputs" / "deep").mkdir(parents=True)
+    big = hashlib.shake_256(b"big").digest(50_000_000)  # three levels of blocks
+    (folder / "outputs" / "big").write_bytes(big)
+    (folder / "outputs" / "deep" / "ü").write_bytes(b"")
+    (folder / "stdout").write_bytes(b"said")
+    (folder / "exitCode").write_text("0")
+    root = kubo.ipfs("add", "--recursive", "--quieter", *options, folder)
+    cid = CID.parse(root.decode().strip())
+    path = tmp_path / "r.car"
+    path.write_bytes(
+        kubo.ipfs("dag", "export", "--progress=false", root.decode().strip())
+    )
+    assert root_of(path) == cid
+    assert result_in(path, {}) == result_in(folder, {})
+
+
+def test_a_sharded_folder_is_refused_by_name(kubo: Kubo, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    (folder / "outputs").mkdir(parents=True)
+    for index in range(8000):
+        (folder / "outputs" / f"a name of some length, number {index:06}").touch()
+    root = kubo.ipfs("add", "--recursive", "--quieter", folder).decode().strip()
+    (tmp_path / "r.car").write_bytes(
+        kubo.ipfs("dag", "export", "--progress=false", root)
+    )
+    with pytest.raises(FileError, match="HAMT"):
+        result_in(tmp_path / "r.car", {})
 
 
 def test_the_job_of_the_demo_is_claimed_as_it_ended(
