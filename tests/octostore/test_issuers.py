@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from invocation_spec.cid import CID
 from octostore.check import check_folder
 from octostore.errors import NotFoundError
-from octostore.issuers import issuer, issuers
+from octostore.issuers import CHAINS_MAX, issuer, issuers
 from octostore.keys import PublicKey
 from octostore.records import Delegation, Membership, Profile, Record, Revocation
 from octostore.standing import Standings
@@ -275,6 +275,19 @@ def test_an_issuer_is_described(
 def test_a_key_that_nobody_knows_is_not_there(store: Octostore, node: Issuer) -> None:
     with store.view() as view, pytest.raises(NotFoundError, match="no such issuer"):
         issuer(view, key_of(node))
+
+
+def test_chains_of_an_issuer_are_shown_up_to_so_many(store: Octostore) -> None:
+    blocks = []
+    for number in range(CHAINS_MAX + 1):
+        who = Issuer("node", chain=number.to_bytes(16, "big"))
+        blocks += who.state([Profile(name="node")])[1]
+    assert len(store.ingest(blocks).accepted) == CHAINS_MAX + 1
+    with store.view() as view:
+        chains = issuer(view, key_of(Issuer("node"))).chains
+    assert [int.from_bytes(chain.chain, "big") for chain in chains] == list(
+        range(CHAINS_MAX)
+    )
 
 
 def test_issuers_are_listed_page_by_page(store: Octostore) -> None:
