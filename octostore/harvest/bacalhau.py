@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from invocation_spec import DocumentError, Outcome, Resolutions
 from invocation_spec.canonicalize import canonicalize_document
@@ -51,6 +51,10 @@ _FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
 _FORMS: Final = ("", ".tar.gz", ".tgz", ".car")
 
 
+#: The outcomes of a job, or why it is refused.
+_Canonical: TypeAlias = tuple[Outcome, ...] | DocumentError
+
+
 class _NoClaimError(Exception):
     """Why an execution gives no claim; `outcome` if its job was read."""
 
@@ -74,8 +78,8 @@ class Reader:
     resolutions: Resolutions
     results: Path | None = None
     network: str = NETWORK
-    _read: dict[tuple[str, int], list[tuple[Tree, object]]] = field(
-        default_factory=lambda: defaultdict(list)
+    _last: dict[tuple[str, int, bool], tuple[Tree, _Canonical]] = field(
+        default_factory=dict
     )
 
     def seen(
@@ -165,9 +169,7 @@ class Reader:
             )
         return found[index]
 
-    def _outcomes(
-        self, job: Job, *, copies: bool
-    ) -> tuple[Outcome, ...] | DocumentError:
+    def _outcomes(self, job: Job, *, copies: bool) -> _Canonical:
         """Canonicalise a job once, however many executions it has.
 
         Up to v1.6.0 a job with `Count` over 1 ran so many copies of one invocation.
@@ -176,20 +178,13 @@ class Reader:
         assert isinstance(tree, Mapping)  # noqa: S101 - jobs are maps
         drop = _PASSED_OVER | ({"count"} if copies else frozenset())
         core = {key: item for key, item in tree.items() if folded(key) not in drop}
-        known = self._read[job.id, job.version or 0]
-        for before, outcomes in known:
-            if before == core:
-                return outcomes  # type: ignore[return-value] # what was put there
-        try:
-            read: tuple[Outcome, ...] | DocumentError = canonicalize_document(
-                Document(core, job.document.syntax),
-                self.resolutions,
-                network="bacalhau",
-            )
-        except DocumentError as error:
-            read = error
-        known.append((core, read))
-        return read
+        key = job.id, job.version or 0, copies
+        # The last one is compared, for an id alone says nothing of what it names.
+        before, found = self._last.get(key, (None, ()))
+        if before != core:
+            found = _canonical(Document(core, job.document.syntax), self.resolutions)
+            self._last[key] = core, found
+        return found
 
     def _result(
         self, execution: Execution, outcome: Outcome, group: Sequence[Execution]
@@ -214,6 +209,13 @@ class Reader:
                 outcome,
             )
         return told
+
+
+def _canonical(document: Document, resolutions: Resolutions) -> _Canonical:
+    try:
+        return canonicalize_document(document, resolutions, network=NETWORK)
+    except DocumentError as error:
+        return error
 
 
 def job_answers(answers: Iterable[Answer]) -> tuple[list[Job], list[Execution]]:

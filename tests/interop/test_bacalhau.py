@@ -456,3 +456,19 @@ def test_each_version_of_a_job_is_claimed_as_what_it_was(
         assert len(found["claims"]) == 1
         (value,) = found["outputs"]["stdout"]
         assert value["value"] == str(CID.of_bytes(data))
+
+
+def test_watch_claims_what_a_node_runs(
+    node: Node, place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = bytes(wasmtime.wat2wasm(COPY))
+    job = copy_job("watched", sources(inline(module), inline(b"seen\n")), "local")
+    (ran,) = node.run(job)["Executions"]["Items"]
+    words = ["watch", node.url, "--network", "bacalhau", "--once"]
+    words += ["--key", str(place.folder / "me.key")]
+    assert run(words) == 0
+    assert f"claimed {ran['ID']} " in capsys.readouterr().out
+    (claim,) = place.who(job)["claims"]
+    assert claim["executor"] == ran["NodeID"]
+    assert run(words) == 0
+    assert capsys.readouterr().out == ""

@@ -534,6 +534,19 @@ def test_ten_thousand_executions_of_one_job(harvest: Any, tmp_path: Path) -> Non
     assert peak < 12 * len(data)
 
 
+def test_jobs_of_one_id_that_differ_are_not_taken_for_one_another(
+    harvest: Any,
+) -> None:
+    jobs = [job(args=(str(index % 3),)) for index in range(600)]
+    runs = [execution(f"e-{index:03}", job=item) for index, item in enumerate(jobs)]
+    start = time.monotonic()
+    _, found = harvest({"Items": runs})
+    assert [claim.invocation for claim in found] == [
+        *(invocations(jobs[0]) + invocations(jobs[1]) + invocations(jobs[2])) * 200
+    ]
+    assert time.monotonic() - start < 60
+
+
 def test_answers_that_others_saved(octostore: Command, shared_fixtures: Path) -> None:
     octostore("key", "new", "me.key")
     api = shared_fixtures / "bacalhau" / "api"
