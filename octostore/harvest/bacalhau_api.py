@@ -4,9 +4,9 @@
     GET /api/v1/orchestrator/jobs/ID/executions?all_job_versions=true
     GET /api/v1/orchestrator/jobs/ID?job_version=2
 
-Jobs are asked for in the order in which they were made, which does not change while
-pages are turned. Of those that did not change since the last harvest the executions
-are not asked for again: an execution that ends changes its job.
+Jobs are listed in the order in which they were made, which does not change while pages
+are turned; after that only those that changed since, where the server can tell. Of the
+others the executions are not asked for again: one that ends changes its job.
 Source: bacalhau pkg/publicapi/endpoint/orchestrator/job.go at v1.9.0.
 """
 
@@ -43,6 +43,9 @@ _PAGES_MAX: Final = 1_000_000
 #: Seconds to wait before asking again, where a server did not answer.
 _WAITS_S: Final = (0.5, 1.0, 2.0, 4.0)
 
+#: Changed jobs that are kept at once; of more, all jobs are listed as they were made.
+_CHANGED_MAX: Final = 1000
+
 #: Clocks of a server and its nodes may differ by so much.
 _SKEW_NS: Final = 60 * 1_000_000_000
 
@@ -78,11 +81,14 @@ class Orchestrator:
         #: What its clock said when it first answered, in nanoseconds; None if nothing.
         self.began_ns: int | None = None
 
-    def pages(self) -> Iterator[Answer]:
-        """All jobs, the first made first."""
+    def pages(self, *, last_changed_first: bool = False) -> Iterator[Answer]:
+        """All jobs, the first made first; or, from v1.5 on, the last changed first."""
+        order = {"order_by": "created_at"}
+        if last_changed_first:
+            order = {"order_by": "modified_at", "reverse": "true"}
         token, seen = "", set[str]()
         for _ in range(_PAGES_MAX):
-            query = {"namespace": "*", "order_by": "created_at", "limit": PAGE_JOBS}
+            query = {"namespace": "*", **order, "limit": PAGE_JOBS}
             answer = self._answer("/jobs", {**query, "next_token": token})
             if answer is None:
                 raise RemoteError(
@@ -199,6 +205,11 @@ def seen_at(
     again when somebody has settled it.
     """
     known = Cursor.parse(cursor)
+    if known.done and not known.through:
+        changed = _changed_since(api, known.done)
+        if changed is not None:
+            yield from _seen_of(api, reader, changed, source, tell)
+            return
     open_since: int | None = None
     looked_at = 0
     for page in api.pages():
@@ -216,6 +227,46 @@ def seen_at(
         began = _before(api, open_since)
         if began and through > known.through:
             yield Reached(source=source, value=str(Cursor(known.done, began, through)))
+    if began := _before(api, open_since):
+        yield Reached(source=source, value=str(Cursor(done=began)))
+
+
+def _changed_since(api: Orchestrator, done_ns: int) -> list[Job] | None:
+    """The jobs that changed since, the first to change first; None if it cannot tell.
+
+    They are listed from the last changed on down. What changes meanwhile moves up, so
+    that others are seen twice; it is itself for the next time, for it changed after
+    this one began.
+    """
+    found: dict[str, Job] = {}
+    try:
+        for page in api.pages(last_changed_first=True):
+            for job in page.jobs:
+                if job.changed_ns <= done_ns:
+                    return list(found.values())[::-1]
+                found.setdefault(job.id, job)
+            if len(found) > _CHANGED_MAX:
+                return None
+    except RemoteError:
+        return None  # before v1.5; if it is away, the other way says so
+    return list(found.values())[::-1]
+
+
+def _seen_of(
+    api: Orchestrator,
+    reader: Reader,
+    jobs: list[Job],
+    source: str,
+    tell: Callable[[int], None],
+) -> Iterator[Seen]:
+    """All executions of these jobs, and that they were read."""
+    open_since: int | None = None
+    for looked_at, job in enumerate(jobs, 1):
+        tell(looked_at)
+        for item in _executions(api, reader, job):
+            if _may_be_settled(item):
+                open_since = min(open_since or job.changed_ns, job.changed_ns)
+            yield item
     if began := _before(api, open_since):
         yield Reached(source=source, value=str(Cursor(done=began)))
 

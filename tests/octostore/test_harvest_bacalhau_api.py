@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,6 +28,11 @@ from tests.octostore.said import Command
 
 JOBS = "/api/v1/orchestrator/jobs"
 
+ORDERS: dict[str, Callable[[Json], int]] = {
+    "created_at": lambda job: int(job["CreateTime"]),
+    "modified_at": lambda job: int(job["ModifyTime"]),
+}
+
 
 @dataclass
 class Site:
@@ -45,7 +50,9 @@ class Site:
     dies_at: int | None = None
     page_jobs: int = 2
     is_endless: bool = False
+    orders: tuple[str, ...] = ("created_at", "modified_at")
     asker: str | None = None
+    before: Callable[[str], object] = str
     asked: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -57,8 +64,11 @@ class Site:
         return found
 
     def answer(self, target: str) -> tuple[int, bytes]:
+        self.before(target)
         at = urlsplit(target)
         query = {key: values[0] for key, values in parse_qs(at.query).items()}
+        if at.path == JOBS and query["order_by"] not in self.orders:
+            return 400, b'{"Message": "OrderBy modified_at not supported"}'
         if at.path == JOBS:
             return 200, json.dumps(self.page(query)).encode()
         id_, _, what = at.path.removeprefix(f"{JOBS}/").partition("/")
@@ -74,13 +84,15 @@ class Site:
 
     def page(self, query: dict[str, str]) -> Json:
         assert query["namespace"] == "*"
-        assert query["order_by"] == "created_at"
         assert query["limit"] == str(PAGE_JOBS)
+        jobs = sorted(self.jobs, key=lambda job: ORDERS[query["order_by"]](job))
+        if query.get("reverse") == "true":
+            jobs.reverse()
         start = int(query.get("next_token", "0"))
         end = start + self.page_jobs
         token = str(end) if end < len(self.jobs) else ""
         token = "0" if self.is_endless else token
-        return {"NextToken": token, "Items": self.jobs[start:end]}
+        return {"NextToken": token, "Items": jobs[start:end]}
 
     def paths(self) -> list[str]:
         return [urlsplit(target).path.removeprefix(JOBS) for target in self.asked]
@@ -209,10 +221,37 @@ def test_what_did_not_change_is_not_asked_for_again(site: Site) -> None:
     assert first.items == [f"e-{i}" for i in range(5)]
     site.asked.clear()
     second = harvested(site, first.cursor)
-    assert (second.items, site.paths()) == ([], [""] * 3)
+    assert (second.items, site.paths()) == ([], [""])
     site.jobs[1]["ModifyTime"] = 4_000_000_000 * NS
     site.executions["j-1"].append(execution("e-rerun", "j-1"))
     assert harvested(site, first.cursor).items == ["e-1", "e-rerun"]
+
+
+def test_a_server_that_does_not_order_by_change_lists_all_jobs(site: Site) -> None:
+    fill(site, 5)
+    site.orders = ("created_at",)
+    first = harvested(site)
+    site.jobs[1]["ModifyTime"] = 4_000_000_000 * NS
+    site.asked.clear()
+    assert harvested(site, first.cursor).items == ["e-1"]
+    assert site.paths().count("") == 4
+
+
+def test_a_job_that_changes_while_pages_are_turned_is_not_missed(site: Site) -> None:
+    fill(site, 8)
+    cursor = str(Cursor(done=1001 * NS))
+    changed: list[str] = []
+
+    def turn(target: str) -> None:
+        if "next_token" in target and not changed:
+            changed.append(target)
+            site.jobs[3]["ModifyTime"] = 4_000_000_000 * NS
+
+    site.before = turn
+    first = harvested(site, cursor)
+    second = harvested(site, first.cursor)
+    assert sorted(first.items + second.items) == [f"e-{i}" for i in range(2, 8)]
+    assert second.items == ["e-3"]
 
 
 @pytest.mark.parametrize("faults", [[503], [500, 502, 429], [3], [0, 20]], ids=str)
