@@ -158,7 +158,7 @@ def test_a_log_of_another_root_is_named(path: Path) -> None:
     change(path, Row("meta", tables.FRONTIER, frontier[:-1] + b"\x00"))
     (fault,) = check_folder(path).faults
     assert (fault.table, fault.key) == ("meta", "frontier")
-    assert fault.found.startswith("size 9, root ")
+    assert fault.found.startswith("size 10, root ")
 
 
 def test_a_statement_logged_twice_is_named(path: Path) -> None:
