@@ -45,7 +45,7 @@ def issuers_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """List who has signed here, or say what the log has of one key.
+    """List who has signed here, or describe one key.
 
     Example: octostore issuers did:key:z6Mk..
     """

@@ -26,6 +26,7 @@ from octostore.cli.rim import (
 )
 from octostore.client import Remote
 from octostore.counted import entries
+from octostore.errors import FileError
 from octostore.receipt import Receipt
 from octostore.store import Octostore
 
@@ -70,15 +71,24 @@ def _ingest(
         def taken() -> int:
             return open_store.checkpoint().size - before
 
-        with closing(_streams(files, taken, as_json=as_json)) as streams:
-            return list(open_store.ingest_cars(streams))
+        read: list[str] = []
+        with closing(_streams(files, read, taken, as_json=as_json)) as streams:
+            try:
+                return list(open_store.ingest_cars(streams))
+            except OSError as error:
+                reason = f"cannot be read: {error.strerror}"
+                raise FileError(reason, at=read[-1]) from error
 
 
 def _streams(
-    files: Sequence[str], taken: Callable[[], int], *, as_json: bool
+    files: Sequence[str], read: list[str], taken: Callable[[], int], *, as_json: bool
 ) -> Generator[BinaryIO, None, None]:
-    """One file after the other, each closed when the next is asked for."""
+    """One file after the other, each closed when the next is asked for.
+
+    `read` gets the name of each as its turn comes.
+    """
     for name in files:
+        read.append(name)
         with (
             opened(name) as stream,
             metered(stream, name, taken, as_json=as_json) as shown,

@@ -64,7 +64,7 @@ def bacalhau_command(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Claim what Bacalhau's executions gave; you sign as their witness.
+    """Claim what executions of Bacalhau gave.
 
     Example: octostore harvest bacalhau http://localhost:1234 --key me.key
     """

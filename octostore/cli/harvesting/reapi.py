@@ -74,7 +74,7 @@ def reapi_command(
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
-    """Claim the results of actions that a cache holds, as Bazel and others put them.
+    """Claim the results of actions that a cache holds.
 
     Example: octostore harvest reapi http://cache:8080 --actions FILE --key me.key
     """
