@@ -18,6 +18,7 @@ from invocation_spec import CID, CidError, Outcome
 from invocation_spec.model import WasiProgram
 from octostore.errors import RecordError
 from octostore.harvest.bacalhau_answers import Execution, Fields
+from octostore.lookup import is_loopback
 from octostore.records import Failure, Limits
 from octostore.records.failure import FailureKind
 from octostore.records.shape import LABEL_BYTES_MAX, TEXT_BYTES_MAX, check_url
@@ -106,7 +107,11 @@ def published_cid(execution: Execution) -> CID | None:
 
 
 def hints(execution: Execution) -> tuple[str, ...]:
-    """Where the results can be fetched; never a URL that is signed for its reader."""
+    """Where the results can be fetched; never a URL that is signed for its reader.
+
+    A node that publishes on its own loopback, as Bacalhau does unless told otherwise,
+    gives no hint to anybody else.
+    """
     found = [url for url in _urls(execution.published or {}) if _may_be_told(url)]
     return tuple(dict.fromkeys(found))
 
@@ -124,7 +129,8 @@ def _urls(published: Fields) -> Iterator[str]:
 def _may_be_told(url: str) -> bool:
     try:
         check_url(url, "/at")
-        return not _SIGNED.search(url) and not urlsplit(url).username
+        is_secret = _SIGNED.search(url) or urlsplit(url).username
+        return not is_secret and not is_loopback(url)
     except (RecordError, ValueError):
         return False
 

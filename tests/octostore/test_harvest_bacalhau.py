@@ -246,6 +246,10 @@ def test_a_published_folder_that_nobody_opened_is_named_and_hinted(
         ({"Type": "urlDownload", "Params": {"URL": "https://b/k?X-Amz-Signature=s"}},
          ()),
         ({"Type": "urlDownload", "Params": {"URL": "https://me:secret@b/k"}}, ()),
+        (
+            {"Type": "urlDownload", "Params": {"URL": "http://127.0.0.1:6001/e.tar.gz"}},
+            (),
+        ),
         ({"Type": "ipfs", "Params": {"CID": "no"}}, ("ipfs://no",)),
     ],
 )  # fmt: skip
