@@ -12,7 +12,8 @@ from pathlib import Path
 
 from invocation_spec import Resolutions
 from octostore.harvest.bacalhau import Reader
-from octostore.harvest.bacalhau_api import Orchestrator, cursor_name, seen_at
+from octostore.harvest.bacalhau_api import Orchestrator
+from octostore.harvest.bacalhau_source import cursor_name, seen_at
 from octostore.harvest.observed import Seen
 from octostore.lookup import Web
 
