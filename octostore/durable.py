@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from octostore.errors import StoreError
 
@@ -28,17 +28,31 @@ __all__ = [
 #: For its owner only: what is written here holds secrets or guards them.
 _MODE: Final = 0o600
 
+#: What systems say that have no files without names (open(2), O_TMPFILE).
+_NO_TMPFILE: Final = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
+
 
 def write_new(path: Path, content: Callable[[os.stat_result], bytes]) -> None:
     """Create a file that is not there yet, mode 0600, and fsync it and its name.
 
-    `content` is told the status of the new file, still empty.
+    `content` is told the status of the new file, still empty. The file has no name
+    until it is whole, so that whoever is killed leaves nothing half-written behind;
+    where a file system has no files without names, it may leave an empty one.
 
     Raises:
         FileExistsError: it is there; nothing was touched.
         OSError: the disk; the file is whole or not there.
     """
-    _write(path, content)
+    try:
+        descriptor = os.open(path.parent, os.O_WRONLY | os.O_TMPFILE, _MODE)
+    except (AttributeError, OSError) as error:
+        if getattr(error, "errno", None) not in (None, *_NO_TMPFILE):
+            raise
+        _write(path, content)
+    else:
+        with os.fdopen(descriptor, "wb") as file:
+            _fill(file, content)
+            _name(descriptor, path)
     sync_folder(path.parent)
 
 
@@ -188,10 +202,26 @@ def _write(
     descriptor = os.open(path, flags, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            found = content(os.fstat(file.fileno()))
-            file.writelines((found,) if isinstance(found, bytes) else found)
-            file.flush()
-            os.fsync(file.fileno())
+            _fill(file, content)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def _name(descriptor: int, path: Path) -> None:
+    """Give a file without a name this one."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # With a folder it is linkat(2), which alone follows what /proc has for links.
+        os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _fill(
+    file: BinaryIO, content: Callable[[os.stat_result], bytes | Iterator[bytes]]
+) -> None:
+    found = content(os.fstat(file.fileno()))
+    file.writelines((found,) if isinstance(found, bytes) else found)
+    file.flush()
+    os.fsync(file.fileno())
