@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from invocation_spec.cid import CID
@@ -16,6 +18,7 @@ __all__ = [
     "ENTRIES_MAX",
     "EXIT_BYTES_MAX",
     "FOLDER_BYTES_MAX",
+    "NAMES_BYTES_MAX",
     "File",
     "hashed",
     "laid_out",
@@ -29,6 +32,10 @@ ENTRIES_MAX: Final = 65_536
 
 #: Bytes of an archive of results, unpacked: some minutes of hashing, at most.
 FOLDER_BYTES_MAX: Final = 64 << 30
+
+#: Bytes of all paths in a folder of results; a result has room for a megabyte of them,
+#: and some kilobytes of an archive can name tens of thousands of long ones.
+NAMES_BYTES_MAX: Final = 16 << 20
 
 _EXIT_CODE: Final = re.compile(r"[0-9]{1,10}")
 
@@ -68,7 +75,7 @@ def laid_out(
     Raises:
         ResultError: names that no result can have, or nothing that is one.
         FileError: an exitCode that is no number, a name twice, a file that is a
-            folder too.
+            folder too, more names than there may be.
     """
     outputs: dict[str, CID] = {}
     status: int | None = None
@@ -85,15 +92,20 @@ def laid_out(
 
 
 def _each_once(files: Iterable[File], at: str) -> Iterator[File]:
-    seen: set[tuple[str, ...]] = set()
-    folders: set[tuple[str, ...]] = set()
+    """The files; an error after the last of them if a path is there twice."""
+    paths: list[str] = []
+    size = 0
     for file in files:
-        above = {file.path[:end] for end in range(1, len(file.path))}
-        if file.path in seen or file.path in folders or not seen.isdisjoint(above):
-            raise FileError(f"{'/'.join(file.path)[:80]!r} stands there twice", at=at)
-        seen.add(file.path)
-        folders |= above
+        path = "/".join(file.path)
+        size += len(os.fsencode(path))
+        if size > NAMES_BYTES_MAX:
+            raise FileError(f"names of more than {NAMES_BYTES_MAX} bytes", at=at)
+        paths.append(f"{path}/")
         yield file
+    paths.sort()  # whatever is below a path comes right after it
+    for path, after in pairwise(paths):
+        if after.startswith(path):
+            raise FileError(f"{path[:-1][:80]!r} stands there twice", at=at)
 
 
 def _exit_code(head: bytes, at: str) -> int | None:

@@ -18,7 +18,13 @@ from typing import BinaryIO, Final
 from invocation_spec.archive import relative
 from invocation_spec.tar import NotPlainError, entries
 from octostore.errors import FileError
-from octostore.published.layout import ENTRIES_MAX, FOLDER_BYTES_MAX, File, hashed
+from octostore.published.layout import (
+    ENTRIES_MAX,
+    FOLDER_BYTES_MAX,
+    NAMES_BYTES_MAX,
+    File,
+    hashed,
+)
 
 __all__ = ["EXTENSION_BYTES_MAX", "files_of_tarball"]
 
@@ -48,22 +54,26 @@ def files_of_tarball(
 
 
 def _files(stream: _Measured) -> Iterator[File]:
-    directories: set[tuple[str, ...]] = set()
-    files: set[tuple[str, ...]] = set()
+    directories: set[str] = set()
+    files: set[str] = set()
+    names_bytes = 0
     for count, entry in enumerate(entries(stream, EXTENSION_BYTES_MAX), 1):
         if count > ENTRIES_MAX:
             raise NotPlainError(f"more than {ENTRIES_MAX} entries")
-        parts = tuple(filter(None, relative(entry.name).split("/")))
+        names_bytes += len(entry.name)
+        if names_bytes > NAMES_BYTES_MAX:
+            raise NotPlainError(f"names of more than {NAMES_BYTES_MAX} bytes")
+        name = "/".join(filter(None, relative(entry.name).split("/")))
         if entry.is_directory:
-            directories.add(parts)
+            directories.add(name)
             continue
-        if not parts:
+        if not name:
             raise NotPlainError("a file without a name")
-        files.add(parts)
-        yield hashed(parts, entry.pieces)
+        files.add(name)
+        yield hashed(tuple(name.split("/")), entry.pieces)
     both = next(iter(files & directories), None)
     if both is not None:
-        raise NotPlainError(f"{'/'.join(both)[:80]!r} is a file and a directory")
+        raise NotPlainError(f"{both[:80]!r} is a file and a directory")
 
 
 class _Measured:

@@ -18,6 +18,7 @@ from typing import BinaryIO, Final
 
 from invocation_spec.cid import CID, DAG_PB, RAW
 from invocation_spec.errors import CidError
+from invocation_spec.paths import PATH_BYTES_MAX
 from octostore.car import CarReader, Damaged
 from octostore.errors import FileError
 from octostore.published.layout import ENTRIES_MAX, FOLDER_BYTES_MAX, File, hashed
@@ -203,7 +204,8 @@ def _check_folder(node: _Node, path: tuple[str, ...]) -> None:
     if len(set(names)) < len(names):
         raise _NotReadError(f"a name stands twice in {name}")
     for inner in names:
-        if inner in ("", ".", "..") or "/" in inner or "\0" in inner:
+        is_long = len(inner.encode()) > PATH_BYTES_MAX  # as a path with it would be
+        if is_long or inner in ("", ".", "..") or "/" in inner or "\0" in inner:
             raise _NotReadError(f"{inner[:80]!r} in {name} is no name of a file")
 
 

@@ -18,7 +18,13 @@ from invocation_spec.cid import DAG_PB, RAW, SHA2_256
 from octostore import car
 from octostore.errors import CarError, FileError, ResultError
 from octostore.published import result_in, root_of
-from octostore.published.layout import ENTRIES_MAX, EXIT_BYTES_MAX
+from octostore.published.layout import (
+    ENTRIES_MAX,
+    EXIT_BYTES_MAX,
+    NAMES_BYTES_MAX,
+    File,
+    laid_out,
+)
 from octostore.published.tarball import EXTENSION_BYTES_MAX, files_of_tarball
 from octostore.published.unixfs import (
     NODE_BYTES_MAX,
@@ -206,6 +212,7 @@ def test_an_exit_status_is_read_from_so_many_bytes(tmp_path: Path) -> None:
         (lambda tar: add_files(tar, "o/a", "./o//a"), "twice"),
         (lambda tar: add_files(tar, "a", "a/b"), "twice"),
         (lambda tar: add_files(tar, "a/b", "a"), "twice"),
+        (lambda tar: add_files(tar, "a", "a b", "a.b", "a/b"), "twice"),
         (lambda tar: add_file(tar, "."), "without a name"),
         (lambda tar: add_file(tar, "a" * (2 << 20)), "name or pax header"),
     ],
@@ -296,6 +303,32 @@ def test_an_archive_has_so_many_entries(tmp_path: Path) -> None:
             assert list(files_of_tarball(path)) == []
 
 
+def test_names_in_results_have_so_many_bytes() -> None:
+    cid = CID.of_bytes(b"x")
+    name = "n" * 1023
+    files = [File((f"{index:01024d}", name), cid, b"") for index in range(1 << 13)]
+    assert sum(len("/".join(file.path)) for file in files) == NAMES_BYTES_MAX
+    assert laid_out(files, {}, "here").outputs.keys() >= {f"/{0:01024d}/{name}"}
+    with pytest.raises(FileError, match="names of more than"):
+        laid_out([*files, File(("x",), cid, b"")], {}, "here")
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.DIRTYPE])
+def test_names_of_an_archive_are_no_bomb(tmp_path: Path, kind: bytes) -> None:
+    def add(tar: tarfile.TarFile) -> None:
+        add_file(tar, "exitCode", b"0")
+        for index in range(1 << 13):
+            add_kind(tar, f"{index}/" + "a/" * 2040 + "f", kind)
+
+    path = tar_gz(tmp_path / "r.tar.gz", add)
+    assert path.stat().st_size < 1 << 20
+    tracemalloc.start()
+    with pytest.raises(FileError, match="names of more than"):
+        result_in(path, {})
+    assert tracemalloc.get_traced_memory()[1] < 128 << 20
+    tracemalloc.stop()
+
+
 def test_bombs_of_results_are_refused_in_little_memory(tmp_path: Path) -> None:
     def bomb(path: Path, declared: int, size: int) -> Path:
         info = tarfile.TarInfo("outputs/zeros")
@@ -375,6 +408,7 @@ def hostile() -> Iterator[tuple[str, Callable[[Blocks], CID], str]]:
 
     for name in ("..", ".", "", "a/b", "a\0"):
         yield f"name {name!r}", entry(name), "no name of a file"
+    yield "a long name", entry("n" * 4097), "no name of a file"
     yield "a file", lambda blocks: leaf(blocks, b"x"), "is a file"
     yield "a file of UnixFS", lambda blocks: leaf(blocks, b"x", raw=False), "is a file"
     yield (
