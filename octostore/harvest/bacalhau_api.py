@@ -70,7 +70,10 @@ class Orchestrator:
         token, seen = "", set[str]()
         for _ in range(_PAGES_MAX):
             query = {"namespace": "*", **order, "limit": PAGE_JOBS}
-            answer = self._answer("/jobs", {**query, "next_token": token})
+            try:
+                answer = self._answer("/jobs", {**query, "next_token": token})
+            except DocumentError as error:
+                raise RemoteError(error.reason, at=error.at) from error
             if answer is None:
                 raise RemoteError(
                     "no orchestrator's API is there (404)", at=f"{self.url}{_API}/jobs"
@@ -85,13 +88,21 @@ class Orchestrator:
         raise RemoteError("its pages have no end", at=f"{self.url}{_API}/jobs")
 
     def executions(self, job: str) -> Answer | None:
-        """The executions of a job, of all its versions; None if it has no such job."""
+        """The executions of a job, of all its versions; None if it has no such job.
+
+        Raises:
+            DocumentError: it answers what no version of Bacalhau does.
+        """
         # Servers before v1.8 have one version and pass the word over.
         query = {"all_job_versions": "true"}
         return self._answer(f"/jobs/{quote(job, safe='')}/executions", query)
 
     def version(self, job: str, version: int) -> Answer | None:
-        """A job as it was in one version."""
+        """A job as it was in one version.
+
+        Raises:
+            DocumentError: as `executions` does.
+        """
         return self._answer(f"/jobs/{quote(job, safe='')}", {"job_version": version})
 
     def _answer(self, path: str, query: Mapping[str, object]) -> Answer | None:
@@ -111,7 +122,7 @@ class Orchestrator:
         try:
             return read(reply.body, url)
         except DocumentError as error:
-            raise RemoteError(
+            raise DocumentError(
                 f"sent no answer of Bacalhau's: {error.reason}", at=url
             ) from error
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Self
 
+from invocation_spec.errors import DocumentError
 from octostore.harvest.bacalhau import Reader, job_answers
 from octostore.harvest.bacalhau_answers import Execution, Job
 from octostore.harvest.bacalhau_api import Orchestrator
@@ -158,6 +159,11 @@ def _before(api: Orchestrator, open_since: int | None) -> int:
 def _executions(api: Orchestrator, reader: Reader, job: Job) -> Iterator[Seen]:
     try:
         answer = api.executions(job.id)
+        jobs, executions = job_answers([] if answer is None else [answer])
+        jobs = [job, *jobs, *_versions(api, job, executions)]
+    except DocumentError as error:  # of this job; others are as good as before
+        yield Unclaimed(item=job.id, at=job.at, reason=f"its executions: {error}")
+        return
     except TooLargeError as error:
         reason = f"its executions are too many for one answer: {error.reason}"
         yield Unclaimed(item=job.id, at=job.at, reason=reason)
@@ -167,8 +173,6 @@ def _executions(api: Orchestrator, reader: Reader, job: Job) -> Iterator[Seen]:
             item=job.id, at=job.at, reason="its executions were collected (404)"
         )
         return
-    jobs, executions = job_answers([answer])
-    jobs = [job, *jobs, *_versions(api, job, executions)]
     yield from reader.seen(jobs, executions)
 
 

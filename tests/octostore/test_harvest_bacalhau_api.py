@@ -52,6 +52,7 @@ class Site:
     page_jobs: int = 2
     is_endless: bool = False
     orders: tuple[str, ...] = ("created_at", "modified_at")
+    is_ordered: bool = True
     asker: str | None = None
     before: Callable[[str], object] = str
     asked: list[str] = field(default_factory=list)
@@ -86,7 +87,8 @@ class Site:
     def page(self, query: dict[str, str]) -> Json:
         assert query["namespace"] == "*"
         assert query["limit"] == str(PAGE_JOBS)
-        jobs = sorted(self.jobs, key=lambda job: ORDERS[query["order_by"]](job))
+        order = query["order_by"] if self.is_ordered else "created_at"
+        jobs = sorted(self.jobs, key=lambda job: ORDERS[order](job))
         if query.get("reverse") == "true":
             jobs.reverse()
         start = int(query.get("next_token", "0"))
@@ -236,6 +238,27 @@ def test_a_server_that_does_not_order_by_change_lists_all_jobs(site: Site) -> No
     site.asked.clear()
     assert harvested(site, first.cursor).items == ["e-1"]
     assert site.paths().count("") == 4
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"PartitionIndex": -1},
+        {"ComputeState": {"StateType": {"State": "Completed"}}},
+        {"PublishedResult": {"Type": "ipfs", "Params": {"CID": "a", "cid": "b"}}},
+    ],
+    ids=lambda bad: next(iter(bad)),
+)
+def test_a_job_whose_executions_cannot_be_read_keeps_no_other_back(
+    site: Site, bad: Json
+) -> None:
+    fill(site, 5)
+    site.executions["j-1"][0].update(bad)
+    first = harvested(site)
+    assert (first.items, first.error) == (["e-0", "e-2", "e-3", "e-4"], None)
+    (left,) = (item for item in first.seen if isinstance(item, Unclaimed))
+    assert left.item == "j-1"
+    assert "sent no answer of Bacalhau's" in left.reason
 
 
 def test_a_job_that_changes_while_pages_are_turned_is_not_missed(site: Site) -> None:
