@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Self
 
 from invocation_spec.errors import DocumentError
@@ -118,6 +119,9 @@ def _changed_since(api: Orchestrator, done_ns: int) -> list[Job] | None:
     found: dict[str, Job] = {}
     try:
         for page in api.pages(last_changed_first=True):
+            changes = [job.changed_ns for job in page.jobs]
+            if any(later > before for before, later in pairwise(changes)):
+                return None  # it has passed the order over
             for job in page.jobs:
                 if job.changed_ns <= done_ns:
                     return list(found.values())[::-1]

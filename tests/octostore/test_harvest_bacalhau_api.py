@@ -240,6 +240,14 @@ def test_a_server_that_does_not_order_by_change_lists_all_jobs(site: Site) -> No
     assert site.paths().count("") == 4
 
 
+def test_a_server_that_passes_the_order_over_lists_all_jobs(site: Site) -> None:
+    fill(site, 5)
+    first = harvested(site)
+    site.jobs[3]["ModifyTime"] = 4_000_000_000 * NS
+    site.is_ordered = False
+    assert harvested(site, first.cursor).items == ["e-3"]
+
+
 @pytest.mark.parametrize(
     "bad",
     [
