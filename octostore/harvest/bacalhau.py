@@ -46,6 +46,9 @@ _PASSED_OVER: Final = frozenset(
     ("state", "revision", "createtime", "modifytime", "version", "meta", "labels")
 )
 
+#: Of a job's document what its server never changes in one version.
+_ASKED: Final = frozenset(("tasks", "spec", "count"))
+
 #: Names that a folder of results may have; what an answer says leads nowhere else.
 _FOLDER_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}")
 _FORMS: Final = ("", ".tar.gz", ".tgz", ".car")
@@ -86,9 +89,7 @@ class Reader:
         self, jobs: Sequence[Job], executions: Sequence[Execution]
     ) -> Iterator[Seen]:
         """All executions, in order, then the jobs that have none."""
-        by_id: dict[str, list[Job]] = defaultdict(list)
-        for job in jobs:
-            by_id[job.id].append(job)
+        by_id = _by_id(jobs)
         groups: dict[str, list[Execution]] = defaultdict(list)
         for execution in executions:
             groups[execution.job].append(execution)
@@ -232,9 +233,36 @@ def job_answers(answers: Iterable[Answer]) -> tuple[list[Job], list[Execution]]:
     return jobs, list(executions.values())
 
 
+def _by_id(jobs: Iterable[Job]) -> dict[str, list[Job]]:
+    """The jobs of each id; of documents that ask for the same, the last.
+
+    Of one version there are at most two: which of them ran is in doubt already.
+    """
+    found: dict[str, list[Job]] = defaultdict(list)
+    kept: dict[tuple[str, int | None], list[tuple[Tree, int]]] = defaultdict(list)
+    for job in jobs:
+        asked, places = _asked(job), kept[job.id, job.version]
+        place = next((at for other, at in places if other == asked), None)
+        if place is not None:
+            found[job.id][place] = job
+        elif len(places) < 2:
+            places.append((asked, len(found[job.id])))
+            found[job.id].append(job)
+    return found
+
+
+def _asked(job: Job) -> dict[str, Tree]:
+    """What of a job no answer changes: the rest says how it fares."""
+    tree = job.document.tree
+    assert isinstance(tree, Mapping)  # noqa: S101 - jobs are maps
+    return {folded(key): item for key, item in tree.items() if folded(key) in _ASKED}
+
+
 def _job_of(execution: Execution, jobs: Sequence[Job]) -> Job:
     """The job in the version that the execution ran."""
     found = [execution.embedded] if execution.embedded is not None else list(jobs)
+    if not execution.job and execution.embedded is None:
+        raise _NoClaimError("it does not say which job it ran: no JobID")
     if not found:
         raise _NoClaimError(
             f"job {execution.job} is in no answer; save"
@@ -250,14 +278,23 @@ def _job_of(execution: Execution, jobs: Sequence[Job]) -> Job:
                 f" is here; save GET /api/v1/orchestrator/jobs/{execution.job}"
                 f"?job_version={wanted} too"
             )
-        return right[-1]
+        return _only(execution, [job for job in right if job.version] or right)
     versions = {job.version for job in found}
     if len(versions) > 1:
         raise _NoClaimError(
             f"which of {len(versions)} versions of job {execution.job} it ran, is not"
             " said"
         )
-    return found[-1]
+    return _only(execution, found)
+
+
+def _only(execution: Execution, jobs: Sequence[Job]) -> Job:
+    if len(jobs) > 1:
+        raise _NoClaimError(
+            f"{jobs[0].at} and {jobs[1].at} contradict each other about job"
+            f" {execution.job}; leave out the one that it did not run"
+        )
+    return jobs[0]
 
 
 def _is_partitioned(execution: Execution, group: Sequence[Execution]) -> bool:

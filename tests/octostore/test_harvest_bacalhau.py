@@ -281,6 +281,28 @@ def test_versions_that_nothing_tells_apart_give_no_claim(harvest: Any) -> None:
     assert "2 versions" in reasons(said)[0]
 
 
+@pytest.mark.parametrize("new", [True, False], ids=["versions", "none"])
+def test_jobs_that_contradict_each_other_give_no_claim(harvest: Any, new: bool) -> None:
+    one, other = job(), job(args=("bye",))
+    again = {**job(), "State": {"StateType": 3}, "Labels": {"later": "1"}}
+    jobs = [one, other, again]
+    if not new:
+        jobs = [{k: v for k, v in each.items() if k != "Version"} for each in jobs]
+    said, found = harvest({"Items": jobs}, {"Items": [execution(new=new)]})
+    assert found == []
+    assert "#/Items/2 and 0.json#/Items/1 contradict" in reasons(said)[0]
+    _, found = harvest({"Items": jobs[::2]}, {"Items": [execution(new=new)]})
+    assert [claim.invocation for claim in found] == invocations(one)
+
+
+def test_an_execution_of_no_job_is_not_of_a_job_without_an_id(harvest: Any) -> None:
+    nameless = job()
+    del nameless["ID"]
+    said, found = harvest({"Items": [nameless, execution(job_id="")]})
+    assert found == []
+    assert "which job it ran" in reasons(said)[0]
+
+
 def test_partitions_are_told_apart_by_their_index(harvest: Any) -> None:
     three = job(count=3)
     runs = [execution(f"e-{i}", partition=i) for i in (2, 0, 1)]
