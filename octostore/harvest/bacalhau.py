@@ -227,10 +227,14 @@ def job_answers(answers: Iterable[Answer]) -> tuple[list[Job], list[Execution]]:
         jobs += answer.jobs
         for execution in answer.executions:
             known = executions.get(execution.id)
-            # Saved twice, the later one knows more.
-            if known is None or execution.revision > known.revision:
+            # Saved twice, the later one knows more; v1alpha1 numbers no revisions.
+            if known is None or _order(execution) > _order(known):
                 executions[execution.id or execution.at] = execution
     return jobs, list(executions.values())
+
+
+def _order(execution: Execution) -> tuple[int, bool]:
+    return execution.revision, ending(execution) is not Ending.OPEN
 
 
 def _by_id(jobs: Iterable[Job]) -> dict[str, list[Job]]:

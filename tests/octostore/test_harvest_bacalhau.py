@@ -505,6 +505,16 @@ def test_a_run_is_claimed_once_though_it_is_saved_twice(harvest: Any) -> None:
     assert (len(found), said["known"]) == (1, 1)
 
 
+@pytest.mark.parametrize("last", [0, 1])
+def test_of_one_revision_that_which_has_ended_is_claimed(
+    harvest: Any, last: int
+) -> None:
+    running, ended = v1beta("Running"), v1beta("Completed")
+    saved = [ended, running] if last else [running, ended]
+    said, found = harvest(*saved)
+    assert (len(found), said["read"]) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "[1", "no: [", "7", '{"Job": {"Tasks": [], "tasks": []}}',
