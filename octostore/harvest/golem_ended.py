@@ -89,9 +89,11 @@ def output_of(node: Node, *, streamed: bool) -> tuple[bytes, str | None]:
     if node.is_null:
         return b"", None
     if isinstance(node.value, list):
+        if any(type(item) is not int for item in node.value):
+            raise node.refuse("text, or a list of bytes")
         try:
             return bytes(cast("list[int]", node.value)), None
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise node.refuse("text, or a list of bytes") from error
     text = node.text()
     data = text.encode()

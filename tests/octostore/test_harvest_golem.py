@@ -324,6 +324,7 @@ def test_a_script_that_is_longer_than_the_bundle_gives_no_claim() -> None:
         ([{"index": 0, "result": "Ok", "stdout": 1}], "/0/stdout: found the number"),
         ([{"index": 0, "result": "Ok", "stdout": [256]}], "/0/stdout: found a list"),
         ([{"index": 0, "result": "Ok", "stdout": ["a"]}], "/0/stdout: found a list"),
+        ([{"index": 0, "result": "Ok", "stdout": [True]}], "/0/stdout: found a list"),
         ([{"index": 0, "result": "Ok", "message": 1}], "/0/message: found"),
         ([{"index": 0, "result": "Ok", "isBatchFinished": 1}], "true or false"),
         ([world.ended(1)], "no result of command 0"),
