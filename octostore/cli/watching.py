@@ -48,6 +48,8 @@ __all__ = ["watch_command"]
 
 _URLS: Final = ("http://", "https://")
 
+_ASKER: Final = "--authorization"
+
 #: Seconds between two looks, unless told otherwise.
 _FOLDER_S: Final = 2.0
 _SERVER_S: Final = 15.0
@@ -107,6 +109,17 @@ def watch_command(
     Example: octostore watch /var/lib/node/jobs --network bacalhau --key node.key
     """
     limits = _limits(network, network_access)
+    if source.startswith(_URLS):
+        of_folders = {
+            "--executor": executor is not None,
+            "--finished": finished != "done",
+            "--from": spec_network is not None,
+            "--network-access": limits is not None and _root(network) == "bacalhau",
+        }
+        for option in (name for name, is_given in of_folders.items() if is_given):
+            raise UsageError("a server says so itself; leave it out", at=option)
+    elif authorization is not None:
+        raise UsageError("nobody is asked about a folder; leave it out", at=_ASKER)
     key_file = KeyFile.open(key)
     path = outbox or key.with_name(key.name + ".outbox")
     with Outbox.open(path, key_file.key.public.did) as kept:

@@ -423,6 +423,11 @@ def test_a_tes_server_is_followed(watch: Command, tmp_path: Path) -> None:
         (("jobs", "--network", "Bad Name"), "--network"),
         (("http://127.0.0.1:1", "--network", "golem"), "--network"),
         (("http://127.0.0.1:1", "--network", "tes", "--results", "x"), "not a folder"),
+        (("http://127.0.0.1:1", "--network", "tes", "--executor", "n"), "--executor"),
+        (("http://127.0.0.1:1", "--network", "tes", "--finished", "moved"), "leave it"),
+        (("http://127.0.0.1:1", "--network", "tes", "--from", "tes"), "--from"),
+        (("http://127.0.0.1:1", "--network-access", "none"), "--network-access"),
+        (("jobs", "--authorization", "jobs"), "--authorization"),
         (("jobs", "--network-access", "maybe"), "maybe"),
     ],
 )
