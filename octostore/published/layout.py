@@ -42,7 +42,10 @@ _EXIT_CODE: Final = re.compile(r"[0-9]{1,10}")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a result folder: its path in it, its content, how it begins."""
+    """A file of a result folder: its path in it, its content, how it begins.
+
+    `head` is all of what may be an exit status; of others, a byte more than that.
+    """
 
     path: tuple[str, ...]
     cid: CID
@@ -54,8 +57,8 @@ def hashed(path: tuple[str, ...], pieces: Iterable[bytes]) -> File:
     digest, head = hashlib.sha256(), b""
     for piece in pieces:
         digest.update(piece)
-        if len(head) < EXIT_BYTES_MAX:
-            head += piece[: EXIT_BYTES_MAX - len(head)]
+        if len(head) <= EXIT_BYTES_MAX:
+            head += piece[: EXIT_BYTES_MAX + 1 - len(head)]
     return File(path, CID.of_digest(digest.digest()), head)
 
 
@@ -111,8 +114,9 @@ def _each_once(files: Iterable[File], at: str) -> Iterator[File]:
 def _exit_code(head: bytes, at: str) -> int | None:
     text = head.decode("ascii", "replace").strip()
     # A WASI command that returns has no status; Bacalhau writes -1 (FORMATS 5).
-    if text == "-1":
+    is_whole = len(head) <= EXIT_BYTES_MAX
+    if is_whole and text == "-1":
         return 0
-    if not _EXIT_CODE.fullmatch(text):
+    if not is_whole or not _EXIT_CODE.fullmatch(text):
         raise FileError(f"{text!r} in exitCode is no exit status", at=at)
     return int(text)

@@ -73,7 +73,7 @@ def _files_below(folder: Path) -> Iterator[File]:
         if parts == ("exitCode",):
             try:
                 with path.open("rb") as stream:
-                    head = stream.read(EXIT_BYTES_MAX)
+                    head = stream.read(EXIT_BYTES_MAX + 1)
             except OSError as error:
                 raise FileError(
                     f"cannot be read: {error.strerror}", at=str(path)

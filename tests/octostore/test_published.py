@@ -198,6 +198,19 @@ def test_an_exit_status_is_read_from_so_many_bytes(tmp_path: Path) -> None:
             assert result_in(path, {}).exit == 3
 
 
+@pytest.mark.parametrize("code", [b"0", b"-1"])
+def test_what_stands_behind_an_exit_status_is_not_passed_over(
+    tmp_path: Path, code: bytes
+) -> None:
+    data = code + b" " * EXIT_BYTES_MAX + b"137"
+    archive = tar_gz(tmp_path / "r.tgz", lambda tar: add_file(tar, "exitCode", data))
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "exitCode").write_bytes(data)
+    for path in (archive, tmp_path / "r"):
+        with pytest.raises(FileError, match="no exit status"):
+            result_in(path, {})
+
+
 @pytest.mark.parametrize(
     ("add", "says"),
     [
