@@ -77,6 +77,20 @@ class Attached:
                     return
                 self._draft.add(cid.digest, block)
 
+    def lacks(self, records: Iterable[bytes]) -> bool:
+        """Whether these records name evidence that has not come, and may yet."""
+        for record in records:
+            block = self._spool.find(record)
+            if block is None or _FIELD not in block:
+                continue
+            for cid in self._closure.evidence(record):
+                if (
+                    self._spool.find(cid.digest) is None
+                    and self._draft.find_no(cid.digest) is None
+                ):
+                    return True
+        return False
+
     def keep_late(self, records: tuple[bytes, ...]) -> None:
         """Keep what comes with a statement that was logged without it."""
         came = map(self._spool.find, records)

@@ -157,8 +157,8 @@ class _Door:
     def stage(self, delivery: Delivery, roots: Sequence[CID]) -> None:
         """Lay all blocks down, hashed, and see which are to be taken for statements.
 
-        Those that are whole when another one follows are taken at once, in their
-        order, while a worker reads on.
+        Those that are whole when another one follows, and have their evidence, are
+        taken at once, in their order, while a worker reads on.
         """
         absent = dict.fromkeys(roots)
         items: Iterable[Batch | Item] = (
@@ -236,7 +236,7 @@ class _Door:
     def _take(self, envelope: CID) -> bool:
         """Decide about one block that should be a statement.
 
-        While more is to come, only if it is whole; whether it was decided.
+        While more is to come, only if all of it is here; whether it was decided.
         """
         block = self._find(envelope.digest)
         assert block is not None, "staged before"  # noqa: S101
@@ -333,15 +333,17 @@ class _Door:
     def _decide(self, statement: Verified, envelope: bytes) -> bool:
         part = tables.our_cid(statement.part)
         if self._draft.get(tables.PARTS.name, statement.part) is not None:
+            if self._is_early and self._attached.lacks(statement.records):
+                return False
             self._known[part] = None
             self._attached.keep_late(statement.records)
             self._draft.commit_if_large()
             return True
         needs = self._index.closure.needs(statement.records)
+        if self._is_early and (needs.missing or self._attached.lacks(needs.unusual)):
+            return False
         if not needs.missing:
             self._accept(statement, envelope, needs)
-        elif self._is_early:
-            return False
         elif self._in_order:
             self._pending[part] = None
         else:

@@ -60,6 +60,17 @@ def test_evidence_of_a_car_is_kept_wherever_it_stands(store: Octostore) -> None:
     assert store.get(RAW_RECEIPT) == RECEIPT
 
 
+def test_evidence_that_comes_after_another_statement_is_kept(store: Octostore) -> None:
+    statement, blocks = stated(RAW_RECEIPT, BLOCK)
+    other, others = Issuer("other").claims(Ran(), result())
+    stream = io.BytesIO()
+    car.write(stream, [statement.envelope_cid], [*blocks, *others, *FILES])
+    stream.seek(0)
+    assert store.ingest_car(stream).accepted == (statement.cid, other.cid)
+    assert store.get(RAW_RECEIPT) == RECEIPT
+    assert store.get(BLOCK) == SIGNED
+
+
 def test_a_claim_is_whole_without_its_evidence_which_may_come_later(
     store: Octostore,
 ) -> None:
