@@ -265,7 +265,7 @@ class ReadAhead:
 
         Raises:
             CarError: the CAR is malformed.
-            WorkerGoneError: the worker has ended.
+            WorkerGoneError: the worker has ended, or is silent for too long.
         """
         worker = self.worker
         assert worker is not None  # noqa: S101

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, BinaryIO, Final, TypeAlias, cast
 
 from invocation_spec.cid import DAG_CBOR, SHA2_256
@@ -34,7 +34,7 @@ from octostore.car import Block, CarReader, Damaged, Sound
 from octostore.errors import CarError
 from octostore.reading import Told, read
 
-__all__ = ["Frame", "Worker", "WorkerGoneError", "main", "serve"]
+__all__ = ["ANSWER_S_MAX", "Frame", "Worker", "WorkerGoneError", "main", "serve"]
 
 #: The name of a frame, the byte behind what was read, and what is said of it.
 Frame: TypeAlias = tuple[Any, ...]
@@ -54,6 +54,10 @@ _GARBAGE_AFTER: Final = 1 << 17
 #: sends one has his CAR read by the writer, who skips the block as it comes.
 _SILENT_BYTES_MAX: Final = 1 << 22
 
+#: Longest wait for what it says, with more to read than it needs to say something:
+#: it takes milliseconds. One that was stopped would be waited for without end.
+ANSWER_S_MAX: Final = 60.0
+
 _OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
 
 #: Not `multiprocessing`, which runs the caller's own script again; -P, or a file in
@@ -64,7 +68,7 @@ _COMMAND: Final = (
 
 
 class WorkerGoneError(Exception):
-    """The process ended, whoever ended it; what it was fed must be read again."""
+    """The process ended or says nothing; what it was fed must be read again."""
 
 
 class Worker:
@@ -127,7 +131,7 @@ class Worker:
         """The next frame, when it comes.
 
         Raises:
-            WorkerGoneError: it has ended.
+            WorkerGoneError: it has ended, or is silent for `ANSWER_S_MAX`.
         """
         frames = self._frames
         while True:
@@ -137,7 +141,10 @@ class Worker:
                     frame = cast("Frame", marshal.loads(body))  # noqa: S302 - our own
                 del frames[:end]
                 return frame
-            more = self._came.get()
+            try:
+                more = self._came.get(timeout=ANSWER_S_MAX)
+            except Empty:
+                raise WorkerGoneError from None
             if not more:
                 self._came.put(more)  # it stays so
                 raise WorkerGoneError

@@ -19,6 +19,7 @@ from benchmarks.workload import Shape, deliveries
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID, RAW, SHA2_256
 from octostore import car, tables
+from octostore import worker as worker_module
 from octostore.ahead import AHEAD_BYTES, Batch, Coming, ReadAhead
 from octostore.check import check
 from octostore.errors import CarError
@@ -195,6 +196,28 @@ def test_a_worker_that_is_killed_is_no_loss(tmp_path: Path, part: float) -> None
             coming._streams = iter(cast("list[BinaryIO]", given))
             assert list(taken(store, coming)) == expected[0]
             assert worker_of(coming) is None
+        assert rows(store) == expected[1]
+
+
+def test_a_worker_that_is_stopped_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cars = [item.car for item in deliveries(Shape(3000, 100, 1000))]
+    expected = alone(tmp_path / "alone", cars)
+    with Octostore.open(tmp_path / "beside") as store:
+        with ReadAhead([]) as coming:
+            coming.worker = worker = ready()
+
+            def stop() -> None:
+                os.kill(worker.pid, signal.SIGSTOP)
+                monkeypatch.setattr(worker_module, "ANSWER_S_MAX", 0.5)
+
+            stopping = KillsAt(cars[1], len(cars[1]) // 2, stop)
+            given = [io.BytesIO(cars[0]), stopping, io.BytesIO(cars[2])]
+            coming._streams = iter(cast("list[BinaryIO]", given))
+            assert list(taken(store, coming)) == expected[0]
+            assert worker_of(coming) is None
+            assert not is_there(worker.pid)
         assert rows(store) == expected[1]
 
 
