@@ -165,7 +165,7 @@ def issuer(view: View, key: PublicKey) -> IssuerAnswer:
         for item in (*organisations, *members)
         for one in (item.delegation, item.membership)
     }
-    effective = standings.revocations(key)
+    effective = {(item.cid, item.by.index) for item in standings.revocations(key)}
     known = {item.organisation for item in organisations} | {
         item.member for item in members
     }
@@ -182,7 +182,7 @@ def issuer(view: View, key: PublicKey) -> IssuerAnswer:
             if not isinstance(item.record, Revocation) and item.cid not in answered
         ),
         revocations=tuple(
-            (item, item in effective)
+            (item, (item.cid, item.by.index) in effective)
             for item in said
             if isinstance(item.record, Revocation) and item.record.key.key == key
         ),

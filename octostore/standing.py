@@ -11,7 +11,7 @@ sidedly. Source: FORMATS 6; docs/spec/issuers.md.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from invocation_spec.cid import CID
@@ -51,21 +51,45 @@ class Affiliation:
         return record
 
 
+@dataclass(frozen=True, slots=True)
+class _Ties:
+    """What is said of one key, in log order, and by whom.
+
+    Anybody can say thousands of things of any key: none is looked through twice.
+    """
+
+    key: PublicKey
+    said: tuple[Said, ...]
+    joined: list[Said] = field(default_factory=list)
+    granted: dict[PublicKey, list[Said]] = field(default_factory=dict)
+    revoked: dict[PublicKey, list[Said]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for said in self.said:
+            record, by = said.record, said.by.issuer
+            if isinstance(record, Membership):
+                if by == self.key != record.of.key:
+                    self.joined.append(said)
+            elif isinstance(record, Delegation):
+                if record.to.key == self.key:
+                    self.granted.setdefault(by, []).append(said)
+            elif record.key.key == self.key:
+                self.revoked.setdefault(by, []).append(said)
+
+
 class Standings:
     """What the log says of keys, as of one view; each key is looked up once."""
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._ties: dict[PublicKey, tuple[Said, ...]] = {}
+        self._ties: dict[PublicKey, _Ties] = {}
         self._voiding: dict[PublicKey, tuple[Said, ...]] = {}
-        self._walks: dict[CID, _Walk] = {}
+        self._before = _Before(view)
+        self._walks: dict[tuple[CID, PublicKey], _Walk] = {}
 
     def said_of(self, key: PublicKey) -> tuple[Said, ...]:
         """Delegations, memberships and revocations by or of this key, in log order."""
-        found = self._ties.get(key)
-        if found is None:
-            found = self._ties[key] = tuple(self._read(key))
-        return found
+        return self._of(key).said
 
     def revocations(self, key: PublicKey) -> tuple[Said, ...]:
         """Those of the key that take effect; where there are several, all do.
@@ -85,13 +109,23 @@ class Standings:
 
     def affiliations(self, key: PublicKey) -> tuple[Affiliation, ...]:
         """To which organisations a key belongs, by word of both that counts."""
+        ties = self._of(key)
+        joined: dict[PublicKey, Said] = {}
+        for said in ties.joined:
+            if _organisation(said) not in joined and self.counts(said.by):
+                joined[_organisation(said)] = said
         return tuple(
-            Affiliation(granted.by.issuer, key, granted, joined)
-            for joined in self._joined(key)
-            if self.counts(joined.by)
-            for granted in self._granted(key, _of(joined))
+            Affiliation(organisation, key, granted, said)
+            for organisation, said in joined.items()
+            for granted in ties.granted.get(organisation, ())
             if self.counts(granted.by)
         )
+
+    def _of(self, key: PublicKey) -> _Ties:
+        found = self._ties.get(key)
+        if found is None:
+            found = self._ties[key] = _Ties(key, tuple(self._read(key)))
+        return found
 
     def _read(self, key: PublicKey) -> Iterator[Said]:
         for index, number in self._view.ties_of(key):
@@ -102,11 +136,7 @@ class Standings:
             yield Said(CID.of_block(block), record, self._view.logged(index))
 
     def _own(self, key: PublicKey) -> tuple[Said, ...]:
-        return tuple(
-            said
-            for said in self.said_of(key)
-            if said.by.issuer == key and _revokes(said, key)
-        )
+        return tuple(self._of(key).revoked.get(key, ()))
 
     def _by_organisations(self, key: PublicKey) -> tuple[Said, ...]:
         """Valid ones by who delegated to it and was joined before.
@@ -114,83 +144,61 @@ class Standings:
         Statements of organisations are judged by their own revocations alone, so
         that two keys cannot void each other in a circle.
         """
-        found: list[Said] = []
-        for joined in self._joined(key):
-            organisation = _of(joined)
-            if not self._is_kept(joined.by, found):
+        ties, found = self._of(key), list[Said]()
+        heard: set[PublicKey] = set()
+        for joined in ties.joined:
+            organisation = _organisation(joined)
+            if organisation in heard or not self._is_kept(joined.by, found):
                 continue
+            heard.add(organisation)
+            if organisation not in ties.revoked:
+                continue
+            own = self._own(organisation)
             granted = [
                 said.by.index
-                for said in self._granted(key, organisation)
-                if self._is_kept(said.by, self._own(organisation))
+                for said in ties.granted.get(organisation, ())
+                if self._is_kept(said.by, own)
             ]
             if not granted:
                 continue
             since = max(joined.by.index, min(granted))
             found += [
                 said
-                for said in self.said_of(key)
-                if said.by.issuer == organisation
-                and _revokes(said, key)
-                and said.by.index > since
-                and said not in found
-                and self._is_kept(said.by, self._own(organisation))
+                for said in ties.revoked[organisation]
+                if said.by.index > since and self._is_kept(said.by, own)
             ]
         return tuple(found)
 
-    def _joined(self, key: PublicKey) -> Iterator[Said]:
-        """Memberships that the key has signed, the first of each organisation."""
-        seen: set[PublicKey] = set()
-        for said in self.said_of(key):
-            if isinstance(said.record, Membership) and said.by.issuer == key:
-                organisation = said.record.of.key
-                if organisation != key and organisation not in seen:
-                    seen.add(organisation)
-                    yield said
-
-    def _granted(self, key: PublicKey, organisation: PublicKey) -> Iterator[Said]:
-        """Delegations to the key that the organisation has signed."""
-        for said in self.said_of(key):
-            if (
-                isinstance(said.record, Delegation)
-                and said.by.issuer == organisation
-                and said.record.to.key == key
-            ):
-                yield said
-
     def _is_kept(self, statement: LoggedStatement, by: Iterable[Said]) -> bool:
-        return all(
-            any(self._leads(head, statement) for head in said.record.keep)
-            for said in by
-            if isinstance(said.record, Revocation)
-        )
+        return all(self._walk(said, statement).reaches(statement.cid) for said in by)
 
-    def _leads(self, head: CID, statement: LoggedStatement) -> bool:
-        walk = self._walks.get(head)
+    def _walk(self, said: Said, statement: LoggedStatement) -> _Walk:
+        """From all that a revocation keeps of the issuer of a statement."""
+        walk = self._walks.get((said.cid, statement.issuer))
         if walk is None:
-            walk = self._walks[head] = _Walk(self._view, head)
-        return walk.issuer == statement.issuer and walk.reaches(statement.cid)
+            assert isinstance(said.record, Revocation)  # noqa: S101 - so they were chosen
+            walk = _Walk(self._before, said.record.keep, statement.issuer)
+            self._walks[said.cid, statement.issuer] = walk
+        return walk
 
 
-class _Walk:
-    """The statements that one leads back to by `prev`, read as far as is asked."""
+class _Before:
+    """Which statement stands before another in its chain; each is read once."""
 
-    def __init__(self, view: View, head: CID) -> None:
+    def __init__(self, view: View) -> None:
         self._view = view
-        self._seen: set[CID] = set()
-        self._next: CID | None = head
-        index = view.index(head)
-        self.issuer = None if index is None else view.logged(index).issuer
+        self._known: dict[CID, tuple[PublicKey, CID | None] | None] = {}
 
-    def reaches(self, cid: CID) -> bool:
-        while cid not in self._seen and self._next is not None:
-            here = self._next
-            self._seen.add(here)
-            self._next = self._before(here)
-        return cid in self._seen
+    def of(self, cid: CID, issuer: PublicKey) -> tuple[bool, CID | None]:
+        """Whether it is a statement of this key in the log, and the one before it."""
+        if cid not in self._known:
+            self._known[cid] = self._read(cid)
+        known = self._known[cid]
+        if known is None or known[0] != issuer:
+            return False, None
+        return True, known[1]
 
-    def _before(self, cid: CID) -> CID | None:
-        """The statement before this one; None at the first, and where one lacks."""
+    def _read(self, cid: CID) -> tuple[PublicKey, CID | None] | None:
         try:
             index = self._view.index(cid)
             if index is None:
@@ -198,13 +206,33 @@ class _Walk:
             part = self._view.envelope(index)[1].part
         except NotFoundError:
             return None
-        return part.prev if part.iss.key == self.issuer else None
+        return part.iss.key, part.prev
 
 
-def _of(said: Said) -> PublicKey:
-    assert isinstance(said.record, Membership)  # noqa: S101 - from `_joined`
+class _Walk:
+    """The statements of a key that some lead back to by `prev`, each once.
+
+    Read as far as is asked: where two ways meet, they are one from there.
+    """
+
+    def __init__(self, before: _Before, heads: Iterable[CID], key: PublicKey) -> None:
+        self._before = before
+        self._key = key
+        self._seen: set[CID] = set()
+        self._left = list(heads)
+
+    def reaches(self, cid: CID) -> bool:
+        """Whether one of them leads back to this, or is it."""
+        while cid not in self._seen and self._left:
+            here = self._left.pop()
+            is_its, prev = self._before.of(here, self._key)
+            if is_its and here not in self._seen:
+                self._seen.add(here)
+                if prev is not None:
+                    self._left.append(prev)
+        return cid in self._seen
+
+
+def _organisation(said: Said) -> PublicKey:
+    assert isinstance(said.record, Membership)  # noqa: S101 - from `joined`
     return said.record.of.key
-
-
-def _revokes(said: Said, key: PublicKey) -> bool:
-    return isinstance(said.record, Revocation) and said.record.key.key == key

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,10 +18,13 @@ from octostore.issuers import CHAINS_MAX, issuer, issuers
 from octostore.keys import PublicKey
 from octostore.records import Delegation, Membership, Profile, Record, Revocation
 from octostore.standing import Standings
-from octostore.statement import Statement
+from octostore.statement import RECORDS_MAX, Statement
 from octostore.store import Octostore
 from tests.octostore.said import Command
 from tests.octostore.world import Issuer
+
+#: What an answer may take, of the time to read what it rests on, which is twice.
+TIMES = 6
 
 
 @pytest.fixture
@@ -201,6 +206,44 @@ def test_a_thief_who_joins_his_own_organisation_voids_nothing(
     say(store, org, revoke(node, good))
     assert counted(store, good, bad) == [True, False]
     assert organisations(store, node) == [key_of(org)]
+
+
+def test_a_thief_who_joins_first_is_not_in_the_way(
+    store: Octostore, node: Issuer, org: Issuer, thief: Issuer
+) -> None:
+    say(store, org, delegate(node))
+    say(store, thief, delegate(node))
+    good = note(store, node, "mine")
+    stolen = replace(node)
+    say(store, stolen, join(thief))
+    bad = say(store, stolen, join(org))
+    say(store, node, revoke(node, good))
+    assert organisations(store, node) == []
+    # On another machine the key joins as well, and that is what the owner keeps.
+    other = Issuer("node", chain=bytes((1,)) * 16)
+    joined = say(store, other, join(org), join(thief))
+    say(store, org, revoke(node, good, joined))
+    assert counted(store, bad, joined) == [False, True]
+    assert set(organisations(store, node)) == {key_of(org), key_of(thief)}
+
+
+def test_who_says_thousands_of_things_is_answered_soon(
+    store: Octostore, node: Issuer
+) -> None:
+    people = [Issuer(f"{number}") for number in range(2 * RECORDS_MAX)]
+    for at in range(0, len(people), RECORDS_MAX):
+        say(store, node, *map(join, people[at : at + RECORDS_MAX]))
+    chain = [note(store, node, f"{number}") for number in range(600)]
+    say(store, node, *(revoke(node, *chain[at : at + 500]) for at in range(50)))
+    with store.view() as view:
+        begin = time.process_time()
+        Standings(view).said_of(key_of(node))
+        read = time.process_time()
+        found = issuer(view, key_of(node))
+        end = time.process_time()
+    assert end - read < TIMES * (read - begin)
+    assert len(found.unanswered) == len(people)
+    assert not found.organisations
 
 
 def test_an_organisation_that_revoked_itself_says_no_more(
