@@ -20,8 +20,8 @@ JOB = str(KEPLER / "bacalhau-job.yaml")
 TASK = str(KEPLER / "ucan-task.json")
 BUNDLE = str(KEPLER / "golem-bundle.json")
 RESOLUTIONS = str(KEPLER / "resolutions.json")
-INVOCATION = "bafyreieownkfepdk5pj4brltqjs2y3gqyyzxm7rthhqit4b4xrlmkwyrbq"
-CODE = "bafkreifaywuwqel4azhead6xvipy42oa6fv2yn24mtxmxx6stuqttjvsl4"
+INVOCATION = "bafyreiavh5egdrtu4ihta6shtjd4bgbakx7bl22eclgogdoodty3vmwxzq"
+CODE = "bafkreidsbrhyps2mrugcfzljqozpb3w6xhi6vaplr3svvxx5qwhn5ihz5a"
 LONG = "x" * 300
 DATA = "bafkreiglpv35tswhlncvsqft23yewm3i4vbom2buicxshvwbm2w5ofwium"
 

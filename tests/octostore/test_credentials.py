@@ -57,7 +57,7 @@ def test_a_value_that_says_it_is_a_secret_is_one(value: str) -> None:
         ("COMPASS", "N"),
         ("URL", "https://example.org:8080/a:b@c"),
         ("TASK", "task-of-a-name-that-is-rather-long"),
-        ("CID", "bafkreifaywuwqel4azhead6xvipy42oa6fv2yn24mtxmxx6stuqttjvsl4"),
+        ("CID", "bafkreidsbrhyps2mrugcfzljqozpb3w6xhi6vaplr3svvxx5qwhn5ihz5a"),
     ],
 )
 def test_what_only_sounds_alike_is_published(name: str, value: str) -> None:
