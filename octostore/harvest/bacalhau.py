@@ -35,7 +35,7 @@ from octostore.harvest.bacalhau_runs import (
 from octostore.harvest.bacalhau_states import Ending, ending, is_old
 from octostore.harvest.observed import Observed, Seen, Unclaimed
 from octostore.published import result_in, root_of
-from octostore.result import UNOPENED_TREE, Result
+from octostore.result import Result
 
 __all__ = ["NETWORK", "Reader", "job_answers"]
 
@@ -205,8 +205,8 @@ class Reader:
                 )
         if told is None:
             raise _NoClaimError(
-                "it says nothing of its result: no exit status, no whole stdout,"
-                " nothing published on IPFS; name its folder with --results",
+                "it says nothing of its result: no exit status, and nothing published"
+                " on IPFS; name its folder with --results",
                 outcome,
             )
         return told
@@ -360,14 +360,10 @@ def _opened(
     if told is None:
         return result
     status = told.exit if result.exit is None else result.exit
-    for name, here, there in (
-        ("exit", result.exit, told.exit),
-        *((name, result.outputs.get(name), cid) for name, cid in told.outputs.items()),
-    ):
-        if name != UNOPENED_TREE and None not in (here, there) and here != there:
-            raise _NoClaimError(
-                f"{path} holds another {name} than the answer says; is it the folder of"
-                " this execution?",
-                outcome,
-            )
+    if None not in (result.exit, told.exit) and result.exit != told.exit:
+        raise _NoClaimError(
+            f"{path} holds another exit than the answer says; is it the folder of this"
+            " execution?",
+            outcome,
+        )
     return Result(result.outputs, exit=status)

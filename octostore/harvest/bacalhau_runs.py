@@ -1,7 +1,7 @@
 """What an execution of Bacalhau says of its run, as a result or a failure.
 
-A node reports `ExitCode -1` for a WASI command that returns, 2 KB of stdout, and where
-it published the folder of results. None of that is signed. Source: FORMATS 5; bacalhau
+A node reports `ExitCode -1` for a WASI command that returns, how stdout begins, and
+where it published the folder of results. None of that is signed. Source: FORMATS 5; bacalhau
 pkg/executor/results.go, pkg/executor/wasm/handler.go and pkg/publisher at v1.9.0,
 pkg/system/utils.go at v0.3.11.
 """
@@ -22,7 +22,7 @@ from octostore.lookup import is_loopback
 from octostore.records import Failure, Limits
 from octostore.records.failure import FailureKind
 from octostore.records.shape import LABEL_BYTES_MAX, TEXT_BYTES_MAX, check_url
-from octostore.result import EXIT_MAX, STDOUT, UNOPENED_TREE, Result
+from octostore.result import EXIT_MAX, UNOPENED_TREE, Result
 
 __all__ = ["failure_of", "hints", "limits_of", "native_of", "published_cid", "said"]
 
@@ -49,20 +49,12 @@ _SIGNED: Final = re.compile(
 def said(execution: Execution, outcome: Outcome) -> Result | None:
     """The result as far as the answer itself tells it; None if it tells nothing.
 
-    stdout counts only from v1.1 on, whole and as it was: v1alpha1 trimmed it, V1beta
-    may have cut it without saying so, and a replacement character stands for bytes
-    that were no text. A published IPFS folder that nobody opened is the output `""`.
+    Its stdout is none: nodes take what one read of a pipe gives, which may be the
+    first line of many, and do not say that it was cut. A published IPFS folder that
+    nobody opened is the output `""`.
     """
     outputs: dict[str, CID] = {}
     output = execution.output or {}
-    text = output.get("stdout")
-    if (
-        execution.era == "models"
-        and isinstance(text, str)
-        and output.get("stdouttruncated") is False
-        and "\ufffd" not in text
-    ):
-        outputs[STDOUT] = CID.of_bytes(text.encode())
     folder = published_cid(execution)
     if folder is not None:
         outputs[UNOPENED_TREE] = folder
