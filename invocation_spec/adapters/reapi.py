@@ -9,7 +9,8 @@ is its own affair, so it has a place of its own here.
 
 Action.timeout, do_not_cache, salt       dropped; they are in the action's digest,
                                          which is an alias therefore
-Action.platform, else Command.platform   container-image: the program; dockerNetwork
+Action.platform, else Command.platform   container-image: the program; dockerNetwork;
+                                         what alters a run is unresolved
 Command.arguments, environment_variables argv, env
 Command.working_directory                cwd, below the input root
 Command.output_paths, or the older two   dirs: a worker makes the directories above
@@ -53,6 +54,36 @@ _IMAGE: Final = "container-image"
 #: Of Google's RBE and BuildBuddy: what a container is connected to.
 _NETWORK: Final = "dockerNetwork"
 
+_ASKS_NOTHING: Final = frozenset({"", "false"})
+
+#: Properties by which a worker runs something else than the command in the image says,
+#: in lower case, and the values that ask for nothing. Of Google's RBE and BuildBuddy,
+#: which takes names in any case.
+_ALTERING: Final[Mapping[str, frozenset[str]]] = {
+    # arguments and variables
+    "extra-args": frozenset({""}),
+    "env-overrides": frozenset({""}),
+    "env-overrides-base64": frozenset({""}),
+    "secret-env-overrides": frozenset({""}),
+    "secret-env-overrides-base64": frozenset({""}),
+    "include-secrets": _ASKS_NOTHING,
+    # files: another root, what an action before it left, the host's
+    "dockerchrootpath": frozenset({""}),
+    "preserve-workspace": _ASKS_NOTHING,
+    "dockersiblingcontainers": _ASKS_NOTHING,
+    "workload-isolation-type": frozenset(
+        {"", "docker", "podman", "oci", "firecracker"}
+    ),
+    # who it is, and may do
+    "dockeruser": frozenset({""}),
+    "dockerrunasroot": _ASKS_NOTHING,
+    "dockerprivileged": _ASKS_NOTHING,
+    "dockeraddcapabilities": frozenset({""}),
+    "init-dockerd": _ASKS_NOTHING,
+    "enable-dockerd-tcp": _ASKS_NOTHING,
+    "network": frozenset({"", "off", "none"}),
+}
+
 
 def is_action(document: Document) -> bool:
     """Whether the document has the marks of an action: it and its command."""
@@ -83,9 +114,11 @@ def read_action(document: Document, resolutions: Resolutions) -> list[Reading]:
         )
     reading.aliases["reapi-action"] = str(Digest.of(data, named.function))
     reading.program = _program(reading, _platform(action, command))
+    is_altered = _leave_altering(reading, action, command)
     argv = _argv(command)
     cwd = inside(command.peek("working_directory"))
     tree = walk(reading, blobs, action.peek("input_root_digest"), cwd, argv[0])
+    tree.complete = tree.complete and not is_altered
     _fill(reading, command, tree, argv, cwd)
     if not tree.missing:
         blobs.refuse_unused()
@@ -163,6 +196,29 @@ def _read_network(reading: Reading, platform: Node) -> None:
             "network-by-default",
             "nothing is said of a network; a claim says what was available",
         )
+
+
+def _leave_altering(reading: Reading, action: Node, command: Node) -> bool:
+    """Whether a property of either platform changes what is run.
+
+    Of both, since which one a worker takes differs by version of the API.
+    """
+    found = False
+    for platform in (action.peek("platform"), command.peek("platform")):
+        properties = [] if platform.is_null else platform.peek("properties").elements()
+        for item in properties:
+            name, value = item.peek("name").text(), item.peek("value")
+            if name not in (_IMAGE, _NETWORK) and _alters(name, value.text()):
+                reading.findings.leave_unresolved(value.at, name, "platform-property")
+                found = True
+    return found
+
+
+def _alters(name: str, value: str) -> bool:
+    lower = name.lower()
+    if lower in (_IMAGE, _NETWORK.lower()):
+        return True  # to a worker that takes names in any case it is that property
+    return lower in _ALTERING and value.lower() not in _ALTERING[lower]
 
 
 def _env(command: Node) -> dict[str, str]:

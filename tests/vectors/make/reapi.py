@@ -85,10 +85,16 @@ def link(name: str, target: str) -> Sub:
 
 def properties(*pairs: tuple[str, str]) -> bytes:
     """A `Platform`."""
-    return parts(*((1, parts((1, name), (2, value))) for name, value in pairs))
+    return parts(
+        *(
+            (1, part(1, name) + (part(2, value) if value else b""))
+            for name, value in pairs
+        )
+    )
 
 
-PINNED = properties(("container-image", f"docker://{IMAGE}"))
+IMAGE_PROPERTY = ("container-image", f"docker://{IMAGE}")
+PINNED = properties(IMAGE_PROPERTY)
 CAT = ["/bin/cat", "a.txt"]
 FLAT = parts(file("a.txt"))
 
@@ -579,6 +585,63 @@ def images() -> None:
             impure(OCI, INPUT, ("/action/platform/properties/1/value", "network")),
             warnings=[INDEX],
         )
+    for name, value, why in (
+        ("dockerChrootPath", ".", "the input root is the file system"),
+        ("env-overrides", "A=2", "another variable than the command has"),
+        ("extra-args", "-x", "more arguments than the command has"),
+        ("dockerUser", "nobody", "another user than the image's"),
+        ("dockerRunAsRoot", "True", "another user than the image's"),
+        ("workload-isolation-type", "none", "no image at all"),
+        ("preserve-workspace", "true", "files of an action before it"),
+        ("network", "external", "a network"),
+        ("ENV-Overrides", "A=2", "workers take names in any case"),
+        ("Container-Image", "b:1", "the image, to workers that take any case"),
+    ):
+        case(
+            f"{name} {value}",
+            why,
+            document(platform=properties(IMAGE_PROPERTY, (name, value))),
+            unresolved(
+                OCI,
+                None,
+                ("/action/platform/properties/1/value", name, "platform-property"),
+            ),
+            warnings=[INDEX, NETWORK],
+        )
+    case(
+        "an altering property of the command",
+        "older workers take that platform",
+        document(
+            command(
+                None, (), (5, properties(IMAGE_PROPERTY, ("env-overrides", "A=2")))
+            ),
+            platform=properties(IMAGE_PROPERTY),
+        ),
+        unresolved(
+            OCI,
+            None,
+            (
+                "/command/platform/properties/1/value",
+                "env-overrides",
+                "platform-property",
+            ),
+        ),
+        warnings=[INDEX, NETWORK],
+    )
+    case(
+        "altering properties that ask for nothing",
+        "the identity of what says nothing",
+        document(
+            platform=properties(
+                IMAGE_PROPERTY,
+                ("dockerRunAsRoot", "False"),
+                ("workload-isolation-type", "podman"),
+                ("env-overrides", ""),
+            )
+        ),
+        PLAIN,
+        warnings=[INDEX, NETWORK],
+    )
     off = properties(("container-image", f"docker://{IMAGE}"), ("dockerNetwork", "off"))
     case(
         "dockerNetwork off",

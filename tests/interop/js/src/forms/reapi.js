@@ -16,6 +16,28 @@ const WORKER_IMAGE = "worker.invalid/reapi";
 const TREE_ENTRIES_MAX = 65536;
 const FUNCTIONS = { 64: "sha256", 96: "sha384", 128: "sha512" };
 
+const FLAG = ["", "false"];
+const ALTERING = {
+  "extra-args": [""],
+  "env-overrides": [""],
+  "env-overrides-base64": [""],
+  "secret-env-overrides": [""],
+  "secret-env-overrides-base64": [""],
+  "include-secrets": FLAG,
+  dockerchrootpath: [""],
+  "preserve-workspace": FLAG,
+  dockersiblingcontainers: FLAG,
+  "workload-isolation-type": ["", "docker", "podman", "oci", "firecracker"],
+  dockeruser: [""],
+  dockerrunasroot: FLAG,
+  dockerprivileged: FLAG,
+  dockeraddcapabilities: [""],
+  "init-dockerd": FLAG,
+  "enable-dockerd-tcp": FLAG,
+  network: ["", "off", "none"],
+};
+const EXACT = ["container-image", "dockerNetwork"];
+
 export const network = "reapi";
 
 export function marks({ syntax, tree }) {
@@ -39,7 +61,9 @@ export function read({ tree }, resolutions) {
   const blobs = new Blobs(named.hash, list);
   task.aliases["reapi-action"] = nameOf(bytes, named.hash);
   readPlatform(task, action, command);
+  const isAltered = leaveAltering(task, { action, command });
   readRun(task, action, command, blobs);
+  if (isAltered) task.input = null;
   return [task];
 }
 
@@ -96,6 +120,25 @@ function readPlatform(task, action, command) {
   const image = images[0] ?? { value: WORKER_IMAGE, at };
   const { cid } = ofImage(task, image.value, image.at);
   if (cid) task.program = { kind: "oci", code: cid };
+}
+
+function alters(name, value) {
+  const lower = name.toLowerCase();
+  if (EXACT.some((one) => one.toLowerCase() === lower)) return !EXACT.includes(name);
+  return Object.hasOwn(ALTERING, lower) && !ALTERING[lower].includes(value.toLowerCase());
+}
+
+function leaveAltering(task, messages) {
+  let found = false;
+  for (const [of, { platform }] of Object.entries(messages)) {
+    (platform?.properties ?? []).forEach(({ name, value }, i) => {
+      if (!alters(name, value)) return;
+      const at = below(`/${of}/platform`, "properties", i, "value");
+      task.unresolved("platform-property", at, name);
+      found = true;
+    });
+  }
+  return found;
 }
 
 // Input
