@@ -119,6 +119,9 @@ class Derivation:
         `made` has the path of each (derivation, output); what stood for it in
         builder, arguments and environment is replaced. Source: nix
         src/libstore/derivation/resolution.cc.
+
+        Raises:
+            EncodingError: two names in the environment become one.
         """
         paths = {
             (drv, output): made[drv, output]
@@ -133,13 +136,19 @@ class Derivation:
         def rewrite(text: str) -> str:
             return pattern.sub(lambda found: rewrites[found[0]], text)
 
+        env = {rewrite(key): rewrite(value) for key, value in self.env.items()}
+        if len(env) != len(self.env):
+            raise EncodingError(
+                "two names in the environment become one when outputs stand for their"
+                " placeholders; rename one"
+            )
         return replace(
             self,
             drvs={},
             srcs=tuple(sorted({*self.srcs, *paths.values()})),
             builder=rewrite(self.builder),
             args=tuple(map(rewrite, self.args)),
-            env={rewrite(key): rewrite(value) for key, value in self.env.items()},
+            env=env,
         )
 
     @property

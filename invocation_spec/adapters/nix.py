@@ -219,6 +219,8 @@ def _judge_builder(
         )
         return False
     path = nixstore.under(resolved.builder)
+    if ".." in resolved.builder.split("/"):
+        path = None  # which may lead out of the store again
     if path is None or (files is not None and path not in files):
         reading.findings.call_impure(
             at, "host-directory", "the builder lies in no input: a file of the machine"
@@ -251,7 +253,9 @@ def _resolved(reading: Reading, written: Written) -> Derivation | None:
                 missing = True
             else:
                 paths[drv, output] = path
-    return None if missing else written.derivation.resolved(paths)
+    if missing:
+        return None
+    return made(f"{written.at}/env", written.derivation.resolved, paths)
 
 
 def _inputs(

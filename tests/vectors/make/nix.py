@@ -300,6 +300,16 @@ def inputs() -> None:
         good(aterm(srcs=[MADE], builder=f"{MADE}/bin/sh"), files(MADE)),
         resolutions=BUILT,
     )
+    case(
+        "two names in the environment that become one",
+        "which value is left would be Nix's to say",
+        aterm(
+            drvs={DEP: ["out"]},
+            env={DEP_OUT: "a", MADE: "b", "name": "hi", "out": OWN},
+        ),
+        refused("/env"),
+        **resolved(**BUILT),
+    )
     used = {f"nix:{LIBC}^out": MADE}
     case(
         "an output of what is no derivation",
@@ -317,6 +327,10 @@ def outcomes() -> None:
          impure(None, PLAIN, ("/builder", "host-directory")), **resolved())  # fmt: skip
     other = aterm(builder=f"{SOURCE}/bin/sh")
     case("builder in no input", "a sandbox does not have it", other,
+         impure(None, PLAIN, ("/builder", "host-directory")), **resolved())  # fmt: skip
+    climbing = aterm(builder=f"{SHELL}/../../../bin/sh")
+    case("builder that climbs out of an input", "each machine has its own /bin/sh",
+         climbing,
          impure(None, PLAIN, ("/builder", "host-directory")), **resolved())  # fmt: skip
     case("builder of Nix", "code of Nix, not of an input",
          aterm(builder="builtin:buildenv"),

@@ -286,7 +286,7 @@ function judgeAttributes(task, { get, place }) {
   return opened.length === 0 && !hasGraph;
 }
 
-function resolve(task, { derivation, places, drvsAt, isDynamic }) {
+function resolve(task, { derivation, at, places, drvsAt, isDynamic }) {
   if (isDynamic) task.unresolved("nix-dynamic-derivation", drvsAt, "nix:dynamicOutputs");
   let missing = isDynamic;
   const made = [];
@@ -307,13 +307,17 @@ function resolve(task, { derivation, places, drvsAt, isDynamic }) {
   if (missing) return null;
   const rewrite = (text) =>
     made.reduce((whole, [from, to]) => whole.replaceAll(from, () => to), text);
+  const env = new Map(
+    [...derivation.env].map(([key, value]) => [rewrite(key), rewrite(value)]),
+  );
+  if (env.size < derivation.env.size) refuse(below(at, "env"), "two names become one");
   return {
     ...derivation,
     drvs: made.length ? new Map() : derivation.drvs,
     srcs: [...derivation.srcs, ...made.map(([, path]) => path)],
     builder: rewrite(derivation.builder),
     args: derivation.args.map(rewrite),
-    env: new Map([...derivation.env].map(([key, value]) => [rewrite(key), rewrite(value)])),
+    env,
   };
 }
 
@@ -348,7 +352,7 @@ function judgeBuilder(task, at, builder, files) {
     task.impure("nix-builtin", place);
     return false;
   }
-  const path = under(builder);
+  const path = builder.split("/").includes("..") ? null : under(builder);
   if (path !== null && (!files || files.has(path))) return true;
   task.impure("host-directory", place);
   return false;
