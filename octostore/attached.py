@@ -23,7 +23,7 @@ from octostore.spool import Spool
 
 __all__ = ["EVIDENCE_BYTES_MAX", "EVIDENCE_STAGED_BYTES_MAX", "Attached"]
 
-#: Evidence that is kept with one delivery of a statement: 256 receipts of 64 KiB. Of
+#: Evidence that is kept of one statement, each block once: 256 receipts of 64 KiB. Of
 #: more the first are kept, in the order of records and of what each names.
 EVIDENCE_BYTES_MAX: Final = 16 << 20
 
@@ -63,19 +63,7 @@ class Attached:
 
         Nothing is committed, so that it stands in the batch of the statement's entry.
         """
-        invalid = {item.record.digest for item in skipped}
-        size = 0
-        for record in records:
-            if record in invalid:
-                continue
-            for cid in self._closure.evidence(record):
-                block = self._spool.find(cid.digest)
-                if block is None:
-                    continue
-                size += len(block)
-                if size > EVIDENCE_BYTES_MAX:
-                    return
-                self._draft.add(cid.digest, block)
+        self._keep(self._named(records, skipped), 0)
 
     def lacks(self, records: Iterable[bytes]) -> bool:
         """Whether these records name evidence that has not come, and may yet."""
@@ -96,4 +84,43 @@ class Attached:
         came = map(self._spool.find, records)
         if any(block is not None and _FIELD in block for block in came):
             facts = self._closure.facts(records)
-            self.keep(records, [fact for fact in facts if isinstance(fact, Skipped)])
+            skipped = [fact for fact in facts if isinstance(fact, Skipped)]
+            named = self._named(records, skipped)
+            # Else a sender could bring a statement's evidence piece by piece, for ever.
+            self._keep(*self._not_here(named))
+
+    def _named(
+        self, records: Iterable[bytes], skipped: Iterable[Skipped]
+    ) -> dict[bytes, None]:
+        """The digests of what the valid of these records name, in order, each once."""
+        invalid = {item.record.digest for item in skipped}
+        return {
+            cid.digest: None
+            for record in records
+            if record not in invalid
+            for cid in self._closure.evidence(record)
+        }
+
+    def _not_here(self, named: Iterable[bytes]) -> tuple[list[bytes], int]:
+        """What the store has not of these, and bytes that it has, at least."""
+        found, size = [], 0
+        for digest in named:
+            block = self._draft.view.find_digest(digest)
+            if block is None:
+                found.append(digest)
+                continue
+            size += len(block)
+            if size > EVIDENCE_BYTES_MAX:
+                break
+        return found, size
+
+    def _keep(self, digests: Iterable[bytes], size: int) -> None:
+        """Keep what came of these, `size` bytes being kept before."""
+        for digest in digests:
+            block = self._spool.find(digest)
+            if block is None:
+                continue
+            size += len(block)
+            if size > EVIDENCE_BYTES_MAX:
+                return
+            self._draft.add(digest, block)

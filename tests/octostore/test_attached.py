@@ -135,6 +135,42 @@ def test_evidence_of_one_statement_is_bounded(
     assert store.find(second[0]) is None
 
 
+def test_evidence_that_comes_later_counts_with_what_is_here(
+    store: Octostore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted(FILES)
+    bound = max(len(first[1]), len(second[1]))
+    monkeypatch.setattr(attached, "EVIDENCE_BYTES_MAX", bound)
+    statement, blocks = stated(RAW_RECEIPT, BLOCK)
+    store.ingest([*blocks, second])
+    assert store.ingest([*blocks, first]).known == (statement.cid,)
+    assert store.get(second[0]) == second[1]
+    assert store.find(first[0]) is None
+
+
+def test_evidence_that_many_claims_name_counts_once(
+    store: Octostore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attached, "EVIDENCE_BYTES_MAX", len(RECEIPT) + len(SIGNED))
+    got = [result(name=name) for name in ("/a", "/b", "/c")]
+    records = [
+        replace(claim(Ran(), one), evidence=tuple(sorted(named)))
+        for one, named in zip(
+            got, ([RAW_RECEIPT], [RAW_RECEIPT], [RAW_RECEIPT, BLOCK]), strict=True
+        )
+    ]
+    statement = Issuer("one").sign(records)
+    blocks = [
+        (statement.envelope_cid, statement.envelope),
+        *((record.cid, record.block) for record in records),
+        *((one.cid, one.block) for one in got),
+        *Ran().blocks,
+    ]
+    assert store.ingest([*blocks, *FILES]).accepted == (statement.cid,)
+    assert store.get(RAW_RECEIPT) == RECEIPT
+    assert store.get(BLOCK) == SIGNED
+
+
 def test_blocks_that_may_be_evidence_are_bounded(
     store: Octostore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
