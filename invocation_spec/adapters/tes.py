@@ -28,6 +28,7 @@ from invocation_spec.adapters.tes_inputs import (
 )
 from invocation_spec.cid import CID
 from invocation_spec.document import Document
+from invocation_spec.errors import DocumentError
 from invocation_spec.model import Input, OciProgram
 from invocation_spec.model.values import check_text
 from invocation_spec.node import Node, Struct
@@ -91,8 +92,13 @@ class _Executor:
         self._cwd = None if cwd.is_empty else clean_at(absolute(cwd), cwd.at)
         self._stdin = read_stdin(reading, fields["stdin"], files)
         for name in ("stdout", "stderr"):
-            if not fields[name].is_empty:
-                clean_at(absolute(fields[name]), fields[name].at)
+            node = fields[name]
+            if not node.is_empty and files.holds(clean_at(absolute(node), node.at)):
+                raise DocumentError(
+                    "an input stands there, which the engine would write over before"
+                    " the program reads it; give another path",
+                    at=node.at,
+                )
         fields["ignore_error"].flag()
         reading.findings.warn(
             fields.at,

@@ -447,6 +447,15 @@ def outputs() -> None:
         ("output that is text", {"outputs": ["/a"]}, "/outputs/0"),
     ):
         bad(name, "as servers refuse it", task(**more), at)
+    for stream in ("stdout", "stderr"):
+        bad(
+            f"{stream} over an input",
+            "engines empty the file before the program reads it, or do not",
+            task(
+                {stream: "/in/../in/a"}, inputs=[{"path": "/in/a", "content": "hello"}]
+            ),
+            f"/executors/0/{stream}",
+        )
     bad(
         "relative stdout",
         "TES wants an absolute path",

@@ -139,7 +139,8 @@ function executor(task, fields, files) {
   const cwd = folder.empty ? undefined : absolute(folder);
   const stdin = stdinOf(task, fields.get("stdin"), files);
   for (const stream of ["stdout", "stderr"]) {
-    if (!fields.get(stream).empty) absolute(fields.get(stream));
+    const field = fields.get(stream);
+    if (!field.empty && files.has(absolute(field))) refuse(field.at, "an input is there");
   }
   const flag = fields.get("ignore_error");
   if (!flag.empty && typeof flag.value !== "boolean") refuse(flag.at, "no flag");
