@@ -11,7 +11,8 @@ body of one is read without limit. Nothing is kept and no credentials are sent.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -42,6 +43,11 @@ TIMEOUT_S: Final = 60.0
 
 #: Hosts answer within a few; more is a loop.
 _REDIRECTS_MAX: Final = 10
+
+#: Seconds that any body may take, and bytes in each second after them: a host that
+#: sends one byte a minute would never be given up otherwise, and a modem is faster.
+_PATIENCE_S: Final = 60.0
+_PACE_BYTES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,7 @@ class Web(Connection):
         """
         plain = plain and url.startswith("http://")
         with self._answered(url, headers or {}, plain=plain) as response:
-            body = b"".join(parts(response, bytes_max, url))
+            body = b"".join(_paced(parts(response, bytes_max, url), url))
             return Reply(response.status_code, dict(response.headers), body)
 
     def download(self, url: str, bytes_max: int = DOWNLOAD_BYTES_MAX) -> Download:
@@ -113,7 +119,7 @@ class Web(Connection):
                     at=url,
                 )
             digest, size = hashlib.sha256(), 0
-            for part in parts(response, bytes_max, url):
+            for part in _paced(parts(response, bytes_max, url), url):
                 digest.update(part)
                 size += len(part)
             return Download(CID.of_digest(digest.digest()), size, _name(response))
@@ -160,6 +166,20 @@ class Web(Connection):
         if self.insecure or not is_loopback(url):
             return ""
         return "; if it is a registry without TLS, --insecure admits it"
+
+
+def _paced(body: Iterable[bytes], url: str) -> Iterator[bytes]:
+    """The same, given up if it comes too slowly to be waited for."""
+    begun, size = time.monotonic(), 0
+    for part in body:
+        size += len(part)
+        if time.monotonic() - begun > _PATIENCE_S + size / _PACE_BYTES:
+            raise RemoteError(
+                f"sent {size} bytes in {time.monotonic() - begun:.0f} s; gave up below"
+                f" {_PACE_BYTES} bytes a second",
+                at=url,
+            )
+        yield part
 
 
 def is_loopback(url: str) -> bool:
