@@ -88,7 +88,7 @@ class PathInfo:
             EncodingError: it is none.
         """
         fields: dict[str, list[str]] = {}
-        for line in _text(data).splitlines():
+        for line in _text(data).removesuffix("\n").split("\n"):
             found = _LINE.fullmatch(line)
             if found is None:
                 raise EncodingError(f"no line of a narinfo: {line[:80]!r}")
@@ -104,7 +104,7 @@ class PathInfo:
             nixstore.path_from_text(one["StorePath"]),
             _sha256(one["NarHash"]),
             _size(one["NarSize"]),
-            _paths(one.get("References", "").split()),
+            _paths(filter(None, one.get("References", "").split(" "))),
             None if deriver in (None, "unknown-deriver") else _path(deriver),
             tuple(fields.get("Sig", ())),
             one.get("CA") or None,

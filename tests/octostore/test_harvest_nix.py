@@ -583,6 +583,8 @@ GOOD_INFO = named_by_recipe(HELLO_PATH)
         GOOD_INFO.replace("NarSize: 120", "NarSize: -1"),
         GOOD_INFO.replace("sha256:", "sha1:", 1),
         GOOD_INFO + "NarSize: 120\n",
+        GOOD_INFO.replace("\nDeriver: ", "\x0bDeriver: "),
+        GOOD_INFO.replace("\nDeriver: ", "\u2028Deriver: "),
         GOOD_INFO.replace("Deriver: ", "Deriver: x"),
         GOOD_INFO + "Sig: a:b\n" * SIGNATURES_MAX,
         GOOD_INFO.replace(
