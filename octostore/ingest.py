@@ -170,13 +170,11 @@ class _Door:
                 if not isinstance(item, Batch):
                     self._examine(item, absent)
                     continue
-                self._spool.add_all(*item)
                 before = len(self._untaken)
-                for digest, block in item.blocks:
-                    if block.startswith(ENVELOPE_HEAD) or digest in root_digests:
-                        cid = tables.our_cid(digest)
-                        absent.pop(cid, None)
-                        self._add_envelope(cid)
+                try:
+                    self._spool.add_all(*item)
+                finally:  # of too many the first are there, as if they came alone
+                    self._add_envelopes(item, root_digests, absent)
                 if len(self._untaken) - before > 1:
                     self._index.look_ahead(*item)
                 self._take_whole()
@@ -184,6 +182,16 @@ class _Door:
             self._malformed = str(error)
         if absent and self._malformed is None:
             self._malformed = f"root {next(iter(absent))} is not in the delivery"
+
+    def _add_envelopes(
+        self, batch: Batch, root_digests: set[bytes], absent: dict[CID, None]
+    ) -> None:
+        for digest, block in batch.blocks:
+            is_one = block.startswith(ENVELOPE_HEAD) or digest in root_digests
+            if is_one and digest in self._spool:
+                cid = tables.our_cid(digest)
+                absent.pop(cid, None)
+                self._add_envelope(cid)
 
     def _add_envelope(self, cid: CID) -> None:
         if cid not in self._envelopes:

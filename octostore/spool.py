@@ -57,7 +57,7 @@ class Spool:
             CarError: more blocks than one delivery may have.
             StoreFullError: no space.
         """
-        if digest in self._memory or digest in self._places:
+        if digest in self:
             return
         if len(self._memory) + len(self._places) >= SPOOL_BLOCKS_MAX:
             raise CarError(
@@ -107,6 +107,10 @@ class Spool:
             return self._file.read(place[1])
         except OSError as error:
             raise StoreError(f"cannot unpack: {error.strerror}") from error
+
+    def __contains__(self, digest: bytes) -> bool:
+        """Whether the block came."""
+        return digest in self._memory or digest in self._places
 
     def __iter__(self) -> Iterator[bytes]:
         """The digests in the order the blocks came."""

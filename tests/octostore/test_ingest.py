@@ -498,6 +498,23 @@ def test_a_delivery_of_too_many_blocks_is_cut_there(
     assert receipt.malformed is not None
 
 
+def test_what_a_car_has_before_one_block_too_many_is_taken(
+    store: Octostore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from octostore import spool
+
+    one, first = Issuer("one").claims(Ran(), result())
+    _, second = Issuer("two").claims(Ran(), result(R2))
+    monkeypatch.setattr(spool, "SPOOL_BLOCKS_MAX", len(first))
+    stream = io.BytesIO()
+    car.write(stream, [one.envelope_cid], [*first, *second])
+    stream.seek(0)  # few blocks, which are read at once
+    receipt = store.ingest_car(stream)
+    assert receipt.accepted == (one.cid,)
+    assert receipt.malformed is not None
+    assert "more than" in receipt.malformed
+
+
 def test_bytes_added_for_other_uses_never_make_a_statement_whole(
     store: Octostore,
 ) -> None:
