@@ -1,9 +1,9 @@
 """What an execution of Bacalhau says of its run, as a result or a failure.
 
 A node reports `ExitCode -1` for a WASI command that returns, how stdout begins, and
-where it published the folder of results. None of that is signed. Source: FORMATS 5; bacalhau
-pkg/executor/results.go, pkg/executor/wasm/handler.go and pkg/publisher at v1.9.0,
-pkg/system/utils.go at v0.3.11.
+where it published the folder of results. None of that is signed. Source: FORMATS 5;
+bacalhau pkg/executor/results.go, pkg/executor/wasm/handler.go and pkg/publisher at
+v1.9.0, pkg/system/utils.go at v0.3.11.
 """
 
 from __future__ import annotations
