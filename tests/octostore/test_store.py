@@ -26,7 +26,7 @@ from octostore.lmdb_engine import LmdbEngine
 from octostore.log_export import export_log
 from octostore.log_key import LogKey
 from octostore.map.heads import LoggedHead
-from octostore.records import Failure, Link, Withdrawal
+from octostore.records import Failure, Link, Membership, Withdrawal
 from octostore.store import BYTES_MAX, Octostore
 from octostore.who import who
 from tests.octostore.test_ingest import dump
@@ -128,7 +128,7 @@ def test_reading_where_there_is_no_store_says_so(path: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
-@pytest.mark.parametrize("version", [b"3", b"5"])
+@pytest.mark.parametrize("version", [b"4", b"6"])
 @pytest.mark.parametrize("readonly", [False, True])
 def test_another_layout_is_refused_and_not_written_to(
     path: Path, *, readonly: bool, version: bytes, engine: str
@@ -139,7 +139,7 @@ def test_another_layout_is_refused_and_not_written_to(
     old.close()
     data = path / ENGINES[engine].data
     before = data.read_bytes()
-    why = f"layout '{version.decode()}'; this version reads '4'; .*log export"
+    why = f"layout '{version.decode()}'; this version reads '5'; .*log export"
     with pytest.raises(StoreVersionError, match=why):
         Octostore.open(path, readonly=readonly)
     assert data.read_bytes() == before
@@ -246,7 +246,7 @@ def fill(store: Octostore) -> None:
         Issuer("one").state([Link(a=Ran().cid, b=C1, means="built-from")]),
     ]
     withdrawn = Withdrawal(claim=told[1][0].part.records[0], why="wrong image")
-    told.append(bristol.state([withdrawn]))
+    told.append(bristol.state([withdrawn, Membership(of=Issuer("org").key.public.did)]))
     for _, blocks in told:
         assert store.ingest(blocks).accepted
     waiting = Issuer("waits").claims(Ran(), result(data("R3")))[1][:1]
