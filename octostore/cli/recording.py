@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final, TypeAlias
 
 import typer
@@ -302,4 +302,4 @@ def _unix_seconds(text: str | None) -> int | None:
         ) from error
     if time.tzinfo is None:
         raise UsageError(f"{text!r} has no time zone; add Z", at="--until")
-    return int(time.astimezone(UTC).timestamp())
+    return int(time.timestamp())

@@ -123,6 +123,7 @@ def test_a_key_is_revoked_but_for_what_it_signed_before(
         (("delegate", "did:web:example.org"), "DID: "),
         (("delegate", "ME", "--until", "tomorrow"), "--until: 'tomorrow'"),
         (("delegate", "ME", "--until", "2027-01-01"), "has no time zone"),
+        (("delegate", "ME", "--until", "0001-01-01T00:00:00+14:00"), "/until: -62"),
         (("delegate", "ME", "--scope", "Golem"), "/scope"),
         (("join", "me"), "DID: "),
         (("revoke", "ME"), "--keep: which statements"),
