@@ -69,8 +69,8 @@ class Attached:
         """Whether these records name evidence that has not come, and may yet."""
         for record in records:
             block = self._spool.find(record)
-            if block is None or _FIELD not in block:
-                continue
+            if block is not None and _FIELD not in block:
+                continue  # one that did not come is in the store
             for cid in self._closure.evidence(record):
                 if (
                     self._spool.find(cid.digest) is None

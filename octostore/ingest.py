@@ -341,7 +341,8 @@ class _Door:
     def _decide(self, statement: Verified, envelope: bytes) -> bool:
         part = tables.our_cid(statement.part)
         if self._draft.get(tables.PARTS.name, statement.part) is not None:
-            if self._is_early and self._attached.lacks(statement.records):
+            came = filter(self._spool.__contains__, statement.records)
+            if self._is_early and self._attached.lacks(came):
                 return False
             self._known[part] = None
             self._attached.keep_late(statement.records)

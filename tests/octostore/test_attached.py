@@ -71,6 +71,21 @@ def test_evidence_that_comes_after_another_statement_is_kept(store: Octostore) -
     assert store.get(BLOCK) == SIGNED
 
 
+def test_evidence_of_a_record_that_is_here_is_kept_with_who_signs_it_too(
+    store: Octostore,
+) -> None:
+    statement, blocks = stated(RAW_RECEIPT)
+    assert store.ingest(blocks).accepted
+    same = Issuer("second").sign(statement.part.records)
+    other, others = Issuer("other").claims(Ran(), result())
+    stream = io.BytesIO()
+    its = [(same.envelope_cid, same.envelope), *others, (RAW_RECEIPT, RECEIPT)]
+    car.write(stream, [same.envelope_cid], its)
+    stream.seek(0)
+    assert store.ingest_car(stream).accepted == (same.cid, other.cid)
+    assert store.get(RAW_RECEIPT) == RECEIPT
+
+
 def test_a_claim_is_whole_without_its_evidence_which_may_come_later(
     store: Octostore,
 ) -> None:
