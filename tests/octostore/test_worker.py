@@ -343,6 +343,7 @@ def test_what_is_wrong_with_a_stream_is_said_at_its_turn(tmp_path: Path) -> None
 STARTS = """
 import os, signal, sys, time
 from octostore.worker import Worker
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have ignored it
 worker = Worker()
 while not worker.is_ready:
     time.sleep(0.01)
