@@ -48,6 +48,7 @@ __all__ = [
     "PENDING_MAX",
     "QUARANTINE_BLOCK_BYTES_MAX",
     "QUARANTINE_MAX",
+    "REFUSED_MAX",
     "Delivery",
     "Item",
     "ingest",
@@ -68,6 +69,10 @@ QUARANTINE_BLOCK_BYTES_MAX: Final = 1 << 16
 
 #: Damaged blocks of one delivery that are reported before it is given up.
 DAMAGED_MAX: Final = 1 << 16
+
+#: Blocks of one delivery that begin as statements do and are none, before the rest is
+#: not looked at.
+REFUSED_MAX: Final = 1 << 16
 
 #: Rows of what waits that are looked at at once.
 _PAGE: Final = 1024
@@ -201,16 +206,12 @@ class _Door:
     def _take_whole(self) -> None:
         """Take statements that are whole, up to the last, to which more may belong."""
         while self._is_early and len(self._untaken) > 1:
-            if self._take(self._untaken[0]):
+            if len(self._refused) <= REFUSED_MAX and self._take(self._untaken[0]):
                 self._untaken.popleft()
             else:
                 self._is_early = False  # nor any behind it: their order is kept
 
-    def _examine(
-        self,
-        item: Item,
-        absent: dict[CID, None],
-    ) -> None:
+    def _examine(self, item: Item, absent: dict[CID, None]) -> None:
         """Lay down one block that nobody has hashed, or that is of no usual kind."""
         cid = _cid_of(item)
         is_root = cid in absent or cid in self._envelopes
@@ -239,6 +240,9 @@ class _Door:
         """Take what is left: now all is here that will come."""
         self._is_early = False
         for envelope in self._untaken:
+            if len(self._refused) > REFUSED_MAX:
+                self._malformed = f"more than {REFUSED_MAX} are no statements"
+                return
             self._take(envelope)
 
     def _take(self, envelope: CID) -> bool:

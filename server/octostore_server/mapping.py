@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from octostore.errors import StoreError
+from invocation_spec.errors import OctostoreError
 from octostore.map_process import MapProcess
 from octostore.store import Octostore
 
@@ -40,7 +40,7 @@ def mapping(store: Octostore, every_s: float) -> Iterator[None]:
             begin = time.monotonic()
             try:
                 logged = store.update_map(int(time.time()), process)
-            except StoreError as error:
+            except OctostoreError as error:
                 _log.error("the map is not updated: %s", error)
                 continue
             if logged is not None:

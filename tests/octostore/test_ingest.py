@@ -614,6 +614,21 @@ def test_a_delivery_of_damage_only_is_given_up(
     assert receipt.malformed is not None
 
 
+def test_behind_so_much_that_is_no_statement_nothing_is_looked_at(
+    store: Octostore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "REFUSED_MAX", 3)
+    false = [b"\x82\x58\x40" + bytes([n]) for n in range(10)]
+    first, blocks = Issuer("first").claims(Ran(), result())
+    last = Issuer("last").claims(Ran(), result())[1]
+    wrong = [(CID.of_block(block), block) for block in false]
+    receipt = store.ingest([*blocks, *wrong, *last])
+    assert receipt.accepted == (first.cid,)
+    assert len(receipt.quarantined) == 4
+    assert receipt.malformed == "more than 3 are no statements"
+    assert len(store.ingest(last).accepted) == 1
+
+
 def test_a_full_disk_keeps_what_was_acknowledged_and_the_rest_comes_again(
     tmp_path: Path,
 ) -> None:
