@@ -231,15 +231,19 @@ class Resolver:
         to_fill = _with_cmd(f"sha256:{image.digest.digest.hex()}")
         self.findings.leave_unresolved(at, key, "oci-cmd", {key: to_fill})
 
-    def leave_entrypoint(self, text: str, image: ImageMeaning, at: str) -> None:
-        """Note that what runs depends on an entrypoint that the image may have.
+    def is_bare(self, text: str, image: ImageMeaning, at: str) -> bool:
+        """Whether the image is known to have no entrypoint; noted where it is not.
 
-        Only a resolution that states none settles it.
+        Asked where engines differ in whether one runs before the command. Only a
+        resolution that states none settles it.
         """
+        if image.entrypoint == ():
+            return True
         key = str(parse_image(text))
         to_fill = _without_entrypoint(f"sha256:{image.digest.digest.hex()}")
         settle = {key: to_fill} if image.entrypoint is None else {}
         self.findings.leave_unresolved(at, key, "oci-entrypoint", settle)
+        return False
 
     def package(self, package: GolemHash) -> PackageMeaning | None:
         """What a Golem package holds, by the resolutions."""

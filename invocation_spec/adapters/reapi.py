@@ -11,12 +11,16 @@ Action.timeout, do_not_cache, salt       dropped; they are in the action's diges
                                          which is an alias therefore
 Action.platform, else Command.platform   container-image: the program; dockerNetwork;
                                          what alters a run is unresolved
-Command.arguments, environment_variables argv, env
+Command.arguments, environment_variables argv, where the image has no entrypoint; env
 Command.working_directory                cwd, below the input root
 Command.output_paths, or the older two   dirs: a worker makes the directories above
 Directory.files                          files, below the input root
 
+The API has no word on the entrypoint of the image, and workers differ: BuildBuddy's
+leave it in force before the arguments. Where the image has none all agree.
+
 Source: remote_execution.proto and platform.md of bazelbuild/remote-apis (becdd8f9);
+buildbuddy.io/docs/rbe-platforms, at ENTRYPOINT and CMD;
 FORMATS 3 and 4; ADR 24; research: golem-and-others 6.
 """
 
@@ -38,7 +42,7 @@ from invocation_spec.adapters.reapi_tree import (
 )
 from invocation_spec.document import Document
 from invocation_spec.errors import DocumentError
-from invocation_spec.model import Input, OciProgram, Program
+from invocation_spec.model import Input, OciProgram
 from invocation_spec.node import Node
 from invocation_spec.reading import Reading, made
 from invocation_spec.resolutions import Resolutions
@@ -113,12 +117,12 @@ def read_action(document: Document, resolutions: Resolutions) -> list[Reading]:
             "unknown; an action has action, command and directories", at=node.at
         )
     reading.aliases["reapi-action"] = str(Digest.of(data, named.function))
-    reading.program = _program(reading, _platform(action, command))
+    is_whole = _read_image(reading, _platform(action, command))
     is_altered = _leave_altering(reading, action, command)
     argv = _argv(command)
     cwd = inside(command.peek("working_directory"))
     tree = walk(reading, blobs, action.peek("input_root_digest"), cwd, argv[0])
-    tree.complete = tree.complete and not is_altered
+    tree.complete = tree.complete and is_whole and not is_altered
     _fill(reading, command, tree, argv, cwd)
     if not tree.missing:
         blobs.refuse_unused()
@@ -172,14 +176,19 @@ def _values(platform: Node, name: str) -> list[str]:
     return [node.text() for node in _properties(platform, name)]
 
 
-def _program(reading: Reading, platform: Node) -> Program | None:
+def _read_image(reading: Reading, platform: Node) -> bool:
+    """Note the program; whether the arguments are known to be all that it is given."""
     _read_network(reading, platform)
     images = _properties(platform, _IMAGE)
     if len(images) > 1:
         raise DocumentError(f"a second {_IMAGE}; a worker runs one", at=images[1].at)
     at = images[0].at if images else platform.at
-    image = reading.resolver.image(images[0].text() if images else WORKER_IMAGE, at)
-    return None if image is None else OciProgram(image.digest)
+    text = images[0].text() if images else WORKER_IMAGE
+    image = reading.resolver.image(text, at, entrypoint_due=True)
+    if image is None:
+        return False  # its entrypoint may decide what runs
+    reading.program = OciProgram(image.digest)
+    return reading.resolver.is_bare(text, image, at)
 
 
 def _read_network(reading: Reading, platform: Node) -> None:

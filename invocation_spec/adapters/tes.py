@@ -34,7 +34,7 @@ from invocation_spec.model.values import check_text
 from invocation_spec.node import Node, Struct
 from invocation_spec.reading import Files, Reading, clean_at, made
 from invocation_spec.references import parse_image
-from invocation_spec.resolutions import ImageMeaning, Resolutions
+from invocation_spec.resolutions import Resolutions
 
 __all__ = ["is_tes", "read_tes"]
 
@@ -121,7 +121,9 @@ class _Executor:
             return  # its entrypoint may decide what runs
         self._reading.program = OciProgram(meaning.digest)
         stdin = self._stdin
-        known = self._agreed(meaning) and self._files.complete
+        at = self._fields["image"].at
+        is_bare = self._reading.resolver.is_bare(self.image, meaning, at)
+        known = is_bare and self._files.complete
         if known and (isinstance(stdin, CID) or self._fields["stdin"].is_empty):
             self._reading.input = made(
                 self._fields.at,
@@ -132,15 +134,6 @@ class _Executor:
                 files=self._files.by_path,
                 stdin=stdin,
             )
-
-    def _agreed(self, meaning: ImageMeaning) -> bool:
-        """Whether all engines run the same: the image has no entrypoint."""
-        if meaning.entrypoint == ():
-            return True
-        self._reading.resolver.leave_entrypoint(
-            self.image, meaning, self._fields["image"].at
-        )
-        return False
 
 
 def _text(node: Node) -> str:

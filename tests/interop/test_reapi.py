@@ -25,7 +25,7 @@ import pytest
 from invocation_spec import CID
 from invocation_spec.protobuf import MESSAGES, PACKAGE, decode
 from tests.interop.conftest import build
-from tests.octostore.actions import Stock
+from tests.octostore.actions import Stock, bare
 from tests.octostore.conftest import octostore
 from tests.octostore.said import Command
 
@@ -102,7 +102,7 @@ def put(url: str, stock: Stock) -> None:
 
 
 def test_results_in_a_cache_of_others_become_claims(
-    cache: str, octostore: Command
+    cache: str, octostore: Command, tmp_path: Path
 ) -> None:
     stock = Stock()
     leaf = stock.directory({"planets.csv": b"a,b\n"})
@@ -117,7 +117,7 @@ def test_results_in_a_cache_of_others_become_claims(
     odd = stock.result(stock.action(linked))
     put(cache, stock)
     assert octostore("key", "new", "me.key").code == 0
-    words = [whole, stock.digest_of(nameless), never, odd]
+    words = [whole, stock.digest_of(nameless), never, odd, *bare(tmp_path)]
     said = octostore("harvest", "reapi", cache, *words, "--key", "me.key", "--json")
     assert said.code == 0, said.err
     assert [item["item"].partition("/")[0] for item in said.json["claimed"]] == [
@@ -195,7 +195,8 @@ def test_what_bazel_built_becomes_a_claim(
     first = octostore(*words, "--settle", "todo.json").json
     assert first["claimed"] == []
     assert json.loads((tmp_path / "todo.json").read_text()).keys() == {WORKER}
-    (tmp_path / "known.json").write_text(json.dumps({WORKER: DIGEST}))
+    known = {WORKER: {"digest": DIGEST, "entrypoint": []}}
+    (tmp_path / "known.json").write_text(json.dumps(known))
     said = octostore(*words, "--resolutions", "known.json")
     assert said.code == 0, said.err
     (item,) = said.json["claimed"]

@@ -11,11 +11,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invocation_spec import CID, DocumentError, EncodingError, Outcome, canonicalize
+from invocation_spec import (
+    CID,
+    DocumentError,
+    EncodingError,
+    Outcome,
+    Resolutions,
+    canonicalize,
+)
 from invocation_spec.adapters.reapi_digest import Digest
 from invocation_spec.protobuf import MESSAGES, decode, decode_lenient, encode
 
-IMAGE = f"docker://example/tool@sha256:{'ab' * 32}"
+HEX = "ab" * 32
+IMAGE = f"docker://example/tool@sha256:{HEX}"
+BARE = {
+    f"oci:docker.io/example/tool@sha256:{HEX}": {
+        "digest": f"sha256:{HEX}",
+        "entrypoint": [],
+    }
+}
 
 
 def named(data: bytes) -> dict[str, Any]:
@@ -47,7 +61,7 @@ def document(*directories: bytes, **run: Any) -> bytes:
 
 
 def read(data: bytes) -> Outcome:
-    (outcome,) = canonicalize(data)
+    (outcome,) = canonicalize(data, Resolutions.of(BARE))
     return outcome
 
 

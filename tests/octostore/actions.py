@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +12,21 @@ from typing import Any
 from invocation_spec.adapters.reapi_digest import Digest
 from invocation_spec.protobuf import encode
 
-__all__ = ["IMAGE", "Stock", "named"]
+__all__ = ["BARE", "IMAGE", "Stock", "bare", "named"]
 
 IMAGE = f"docker://example/tool@sha256:{'ab' * 32}"
+
+_PROPERTIES = [{"name": "container-image", "value": IMAGE}]
+_NO_ENTRYPOINT = {"digest": f"sha256:{'ab' * 32}", "entrypoint": []}
+#: What says that the image has no entrypoint, in which workers differ.
+BARE = {IMAGE.replace("docker://", "oci:docker.io/"): _NO_ENTRYPOINT}
+
+
+def bare(folder: Path) -> list[str]:
+    """The option that says so on the command line, of a file written here."""
+    file = folder / "bare.json"
+    file.write_text(json.dumps(BARE))
+    return ["--resolutions", str(file)]
 
 
 def named(data: bytes) -> dict[str, Any]:
@@ -48,7 +61,10 @@ class Stock:
         return self.add(encode("Directory", fields))
 
     def action(
-        self, root: dict[str, Any] | None = None, image: str = IMAGE, **run: Any
+        self,
+        root: dict[str, Any] | None = None,
+        platform: dict[str, Any] | None = None,
+        **run: Any,
     ) -> str:
         """An action that runs `/bin/cp a.txt b.txt`; its hash."""
         command = {
@@ -58,7 +74,7 @@ class Stock:
         fields = {
             "command_digest": self.add(encode("Command", command | run)),
             "input_root_digest": root or self.directory({"a.txt": b"a\n"}),
-            "platform": {"properties": [{"name": "container-image", "value": image}]},
+            "platform": platform or {"properties": _PROPERTIES},
         }
         return str(self.add(encode("Action", fields))["hash"])
 

@@ -26,7 +26,7 @@ from octostore.harvest.reapi_log import ExecutionLog
 from octostore.lookup import Web
 from octostore.result import Result
 from octostore.told import RemoteError
-from tests.octostore.actions import IMAGE, Stock, named
+from tests.octostore.actions import BARE, IMAGE, Stock, bare, named
 from tests.octostore.said import Command
 
 WORKER = "oci:worker.invalid/reapi:latest"
@@ -43,9 +43,11 @@ def read(
     actions: Sequence[str] | None = None,
     resolutions: Resolutions | None = None,
 ) -> list[Seen]:
+    """By default the image is said to have no entrypoint."""
     cache = FolderCache(stock.write(folder / "cache"))
     asked = cache.actions() if actions is None else actions
-    return list(harvested(cache, asked, {}, resolutions))
+    meanings = Resolutions.of(BARE) if resolutions is None else resolutions
+    return list(harvested(cache, asked, {}, meanings))
 
 
 def claimed(stock: Stock, folder: Path) -> Observed:
@@ -410,9 +412,10 @@ def test_a_cache_over_http_gives_what_its_folder_gives(
 ) -> None:
     hashes = [stock.result(stock.action(arguments=[str(n)])) for n in range(3)]
     folder = stock.write(tmp_path / "cache", sharded=False)
+    known = Resolutions.of(BARE)
     with served(folder) as url, Web() as web:
-        found = list(harvested(HttpCache(url, web), [*hashes, "ab" * 32], {}))
-    plain = list(harvested(FolderCache(folder), hashes, {}))
+        found = list(harvested(HttpCache(url, web), [*hashes, "ab" * 32], {}, known))
+    plain = list(harvested(FolderCache(folder), hashes, {}, known))
     assert [seen.item for seen in found[:3]] == [seen.item for seen in plain]  # type: ignore[union-attr]
     assert isinstance(found[3], Unclaimed)
 
@@ -424,13 +427,14 @@ def test_a_cache_that_dies_half_way_leaves_what_it_gave(
     folder = stock.write(tmp_path / "cache", sharded=False)
     octostore("key", "new", "me.key")
     _Dying.left = 4
+    words = [*hashes, *bare(tmp_path), "--key", "me.key", "--json"]
     with served(folder, _Dying) as url:
-        said = octostore("harvest", "reapi", url, *hashes, "--key", "me.key", "--json")
+        said = octostore("harvest", "reapi", url, *words)
         assert said.code == 7
         assert len(said.json["claimed"]) == 1
         assert said.json["error"] == "remote"
     with served(folder) as url:
-        said = octostore("harvest", "reapi", url, *hashes, "--key", "me.key", "--json")
+        said = octostore("harvest", "reapi", url, *words)
     assert said.code == 0
     assert (len(said.json["claimed"]), said.json["known"]) == (2, 1)
 
@@ -488,7 +492,7 @@ def test_a_tree_that_the_cache_lacks_is_made_of_the_log(
     log = tmp_path / "log.json"
     log.write_text(f"{other}\n{spawn(files, digest=named_in_log)}\n")
     octostore("key", "new", "me.key")
-    words = ["harvest", "reapi", folder, "--key", "me.key", "--json"]
+    words = ["harvest", "reapi", folder, "--key", "me.key", "--json", *bare(tmp_path)]
     without = octostore(*words)
     assert "--execution-log" in without.json["unclaimed"][0]["reason"]
     said = octostore(*words, "--execution-log", "log.json")
@@ -543,6 +547,7 @@ def test_a_list_that_is_too_large_is_refused(
     (tmp_path / "list").write_text(f"{action}\n")
     octostore("key", "new", "me.key")
     words = ["harvest", "reapi", folder, "--actions", "list", "--key", "me.key"]
+    words += bare(tmp_path)
     assert octostore(*words).code == 0
     monkeypatch.setattr(cli, "LIST_BYTES_MAX", 64)
     said = octostore(*words)
@@ -556,7 +561,8 @@ def test_who_is_asked_by_the_action_or_by_code_and_data(
     action = stock.result(stock.action(), execution_metadata={"worker": "w"})
     folder = stock.write(tmp_path / "cache")
     octostore("key", "new", "me.key")
-    said = octostore("harvest", "reapi", folder, action, "--key", "me.key", "--json")
+    words = ["harvest", "reapi", folder, action, "--key", "me.key", "--json"]
+    said = octostore(*words, *bare(tmp_path))
     assert said.code == 0, said
     (item,) = said.json["claimed"]
     assert item["at"].endswith(action)
@@ -570,20 +576,59 @@ def test_who_is_asked_by_the_action_or_by_code_and_data(
     )  # fmt: skip
 
 
-def test_an_action_without_an_image_is_settled_by_who_knows_the_workers(
-    stock: Stock, tmp_path: Path, octostore: Command
+@pytest.mark.parametrize(
+    ("properties", "reference"),
+    [
+        ([], WORKER),
+        (
+            [{"name": "container-image", "value": "example/tool:v1"}],
+            "oci:docker.io/example/tool:v1",
+        ),
+    ],
+)
+def test_an_action_without_a_pinned_image_is_settled_by_who_knows_the_workers(
+    stock: Stock,
+    tmp_path: Path,
+    octostore: Command,
+    properties: list[dict[str, str]],
+    reference: str,
 ) -> None:
-    stock.result(stock.action(image="example/tool:v1"))
+    """By what is missing, filled in as it says; a digest alone is not enough."""
+    stock.result(stock.action(platform={"properties": properties}))
     folder = stock.write(tmp_path / "cache")
     octostore("key", "new", "me.key")
     words = ["harvest", "reapi", folder, "--key", "me.key", "--json"]
     said = octostore(*words, "--settle", "todo.json")
     assert said.json["claimed"] == []
     todo = json.loads((tmp_path / "todo.json").read_text())
-    (tag,) = todo
-    (tmp_path / "todo.json").write_text(json.dumps({tag: "sha256:" + "ab" * 32}))
-    said = octostore(*words, "--resolutions", "todo.json")
+    assert todo.keys() == {reference}
+    assert todo[reference]["entrypoint"] == []
+    digest = "sha256:" + "ab" * 32
+    (tmp_path / "known.json").write_text(json.dumps({reference: digest}))
+    said = octostore(*words, "--resolutions", "known.json")
+    (left,) = said.json["unclaimed"]
+    (found,) = left["outcome"]["unresolved"]
+    assert (found["kind"], found["reference"]) == ("oci-entrypoint", reference)
+    todo[reference]["digest"] = digest
+    (tmp_path / "known.json").write_text(json.dumps(todo))
+    said = octostore(*words, "--resolutions", "known.json")
     assert len(said.json["claimed"]) == 1
+
+
+def test_an_action_in_an_image_that_may_have_an_entrypoint_gives_no_claim(
+    stock: Stock, tmp_path: Path
+) -> None:
+    """Workers of one cache start it before the arguments, those of another do not."""
+    stock.result(stock.action())
+    ((reference, meaning),) = BARE.items()
+    stated = {reference: {**meaning, "entrypoint": ["/init"]}}
+    for number, (known, settle) in enumerate((({}, BARE), (stated, {}))):
+        folder = tmp_path / str(number)
+        (seen,) = read(stock, folder, resolutions=Resolutions.of(known))
+        assert isinstance(seen, Observed)
+        assert seen.outcome.invocation is None
+        (found,) = seen.outcome.unresolved
+        assert (found.kind, found.settle) == ("oci-entrypoint", settle)
 
 
 @pytest.mark.parametrize(

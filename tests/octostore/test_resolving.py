@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +19,8 @@ import httpx
 import pytest
 
 from invocation_spec import CID
+from invocation_spec.protobuf import decode
+from tests.octostore.actions import Stock
 from tests.octostore.said import Command, Said
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -147,6 +150,26 @@ def job(tmp_path: Path, image: str, *, entrypoint: list[str] | None = None) -> s
     return "job.json"
 
 
+def tes_task(image: str) -> dict[str, Any]:
+    return {"executors": [{"image": image, "command": ["echo", "hi"]}]}
+
+
+def action(image: str) -> dict[str, Any]:
+    """Of the Remote Execution API."""
+    stock = Stock()
+    properties = [{"name": "container-image", "value": f"docker://{image}"}]
+    data = stock.blobs[stock.action(platform={"properties": properties})]
+    fields = decode("Action", data)
+    command, root = (
+        stock.blobs[fields[name]["hash"]]
+        for name in ("command_digest", "input_root_digest")
+    )
+    first, second, third = (
+        base64.b64encode(each).decode() for each in (data, command, root)
+    )
+    return {"action": first, "command": second, "directories": [third]}
+
+
 def fill(octostore: Command, *arguments: str) -> Said:
     return octostore("resolutions", "fill", *arguments, "--insecure")
 
@@ -169,17 +192,20 @@ def test_a_tag_that_is_filled_gives_what_its_digest_gives(
     assert by_tag.json["invocation"] == by_digest.json["invocation"]
 
 
+@pytest.mark.parametrize("document", [tes_task, action])
 def test_what_a_document_leaves_to_the_image_is_asked_of_it(
-    octostore: Command, registry: str, tmp_path: Path
+    octostore: Command,
+    registry: str,
+    tmp_path: Path,
+    document: Callable[[str], dict[str, Any]],
 ) -> None:
-    """A TES task is canonical where its image has no entrypoint, and only there."""
+    """Canonical where the image has no entrypoint, and only there: engines differ."""
     with Pusher(registry, "tools/t") as pusher:
         bare = pusher.image("bare", "linux/amd64", Cmd=["sh"])
         pusher.image("init", "linux/amd64", Entrypoint=["/init"])
     for tag, code in (("bare", 0), ("init", 3)):
         image = f"{registry}/tools/t:{tag}"
-        task = {"executors": [{"image": image, "command": ["echo", "hi"]}]}
-        (tmp_path / "task.json").write_text(json.dumps(task))
+        (tmp_path / "task.json").write_text(json.dumps(document(image)))
         said = fill(octostore, "task.json", "-o", f"{tag}.json", "--json")
         assert said.json["resolutions"][f"oci:{image}"].keys() == {
             *("digest", "entrypoint", "platform")

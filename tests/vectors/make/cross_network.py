@@ -50,7 +50,7 @@ JOB_7, JOB_1, BETA, BETA_2 = (
 )
 UCAN, GOLEM, YAML = "UCAN task", "Golem bundle", "models.Job in YAML"
 TES, REAPI = "TES task", "action"
-#: The image has no entrypoint, which is all that TES leaves open.
+#: The image has no entrypoint, which TES and actions leave open.
 BARE = {f"oci:docker.io/{IMAGE}": {"digest": f"sha256:{HEX}", "entrypoint": []}}
 
 
@@ -402,9 +402,12 @@ def images() -> None:
                 workdir=root,
                 inputs=[{"path": table, "content": DATA.decode()}],
             ),
-            REAPI: reapi.document(
-                reapi.command(["sort", "planets.csv"]),
-                reapi.parts(reapi.file("planets.csv", DATA)),
+            REAPI: (
+                reapi.document(
+                    reapi.command(["sort", "planets.csv"]),
+                    reapi.parts(reapi.file("planets.csv", DATA)),
+                ),
+                BARE,
             ),
         },
     )

@@ -14,10 +14,18 @@ from typing import Any
 
 from multiformats import CID
 
-from tests.vectors.make.bacalhau_terms import HEX, IMAGE, INDEX, NETWORK, OCI
+from tests.vectors.make import cases
+from tests.vectors.make.bacalhau_terms import (
+    HEX,
+    IMAGE,
+    INDEX,
+    NETWORK,
+    OCI,
+    OTHER_HEX,
+)
 from tests.vectors.make.cases import (
+    Case,
     canonical,
-    case,
     impure,
     raw,
     refused,
@@ -30,6 +38,14 @@ Sub = tuple[int, bytes]
 ROOT, EXECUTABLE = "/input-root", "/input-root+x"
 A, B = b"a\n", b"b\n"
 WORKER = "oci:worker.invalid/reapi:latest"
+TAG = "oci:docker.io/example/tool:v1"
+AT_IMAGE = "/action/platform/properties/0/value"
+
+#: The image, as findings name it, and what says that it has no entrypoint.
+NAMED = f"oci:docker.io/{IMAGE}"
+NO_ENTRYPOINT = {"digest": f"sha256:{HEX}", "entrypoint": []}
+BARE = {NAMED: NO_ENTRYPOINT}
+
 SHAPE = "tree-shape"
 
 
@@ -156,6 +172,13 @@ def given(*argv: str, root: str = ROOT, cwd: str = "", **more: Any) -> dict[str,
 
 PLAIN = canonical(OCI, given())
 INPUT = given()
+
+
+def case(name: str, why: str, document: Any, expected: Case, **more: Any) -> None:
+    """Add a case; of what is no refusal, the image is said to have no entrypoint."""
+    if expected["outcome"] != "refused":
+        more["resolutions"] = BARE | more.get("resolutions", {})
+    cases.case(name, why, document, expected, **more)
 
 
 def alias(found: dict[str, Any]) -> dict[str, str]:
@@ -521,40 +544,39 @@ def modes() -> None:
 def images() -> None:
     """Where the program comes from."""
     tag = properties(("container-image", "docker://example/tool:v1"))
-    moved = "oci:docker.io/example/tool:v1"
-    place = "/action/platform/properties/0/value"
-    case(
+    cases.case(
         "an image by tag",
-        "a tag moves",
+        "a tag moves, and with it the entrypoint",
         document(platform=tag),
-        unresolved(None, INPUT, (place, moved, "oci-tag")),
+        unresolved(None, None, (AT_IMAGE, TAG, "oci-tag")),
     )
-    case(
+    cases.case(
         "an image by tag, resolved",
         "the same computation as by digest",
         document(platform=tag),
         PLAIN,
-        resolutions={moved: f"sha256:{HEX}"},
+        resolutions={TAG: NO_ENTRYPOINT},
     )
     for name, platform in (("no platform", None), ("no image", properties(("a", "b")))):
-        case(
+        cases.case(
             name,
             "the worker's own file system is the image, which only a resolution says",
             document(platform=platform),
-            unresolved(None, INPUT, ("/action/platform", WORKER, "oci-tag")),
+            unresolved(None, None, ("/action/platform", WORKER, "oci-tag")),
         )
-    case(
+    cases.case(
         "no image, resolved",
-        "by the image that the workers were started from",
+        "by the image that the workers were started from, and that nothing runs before"
+        " the arguments there",
         document(platform=None),
         PLAIN,
-        resolutions={WORKER: f"sha256:{HEX}"},
+        resolutions={WORKER: NO_ENTRYPOINT},
     )
     case(
         "an image that is none",
         "it is no name of an image",
         document(platform=properties(("container-image", "docker://A B"))),
-        refused(place),
+        refused(AT_IMAGE),
     )
     case(
         "two images",
@@ -566,12 +588,12 @@ def images() -> None:
         ),
         refused("/action/platform/properties/1/value"),
     )
-    case(
+    cases.case(
         "a file re-keyed",
         "a digest is a content address like others",
-        document(),
+        document(platform=tag),
         canonical(OCI, given(files={"a.txt": raw(B)})),
-        resolutions={f"ipfs:{raw(A)}": str(raw(B))},
+        resolutions={TAG: NO_ENTRYPOINT, f"ipfs:{raw(A)}": str(raw(B))},
         also=[{"invocation": PLAIN["invocation"], "without": [f"ipfs:{raw(A)}"]}],
     )
     for value in ("standard", "bridge", "host"):
@@ -649,6 +671,112 @@ def images() -> None:
         document(platform=off),
         PLAIN,
         warnings=[INDEX],
+    )
+
+
+def entrypoints() -> None:
+    """What runs: the arguments, where no entrypoint can come before them."""
+    pinned = document()
+    tag = document(platform=properties(("container-image", "docker://example/tool:v1")))
+    none = document(platform=None)
+    older = document(command(None, (), (5, PINNED)), platform=None)
+    by_digest = f"sha256:{HEX}"
+    other = {"digest": by_digest, "entrypoint": ["/init"]}
+    with_cmd = {"digest": by_digest, "cmd": ["sh"]}
+    at_none, at_older = "/action/platform", "/command/platform/properties/0/value"
+    for name, why, found, at, reference, meanings in (
+        (
+            "entrypoint not stated",
+            "workers of BuildBuddy leave the image's entrypoint before the arguments,"
+            " others start the arguments alone: which, no document says",
+            pinned,
+            AT_IMAGE,
+            NAMED,
+            {},
+        ),
+        (
+            "entrypoint not stated, platform of the command",
+            "at the value that counts",
+            older,
+            at_older,
+            NAMED,
+            {},
+        ),
+        (
+            "entrypoint stated",
+            "an image with an entrypoint is two computations, by worker",
+            pinned,
+            AT_IMAGE,
+            NAMED,
+            {NAMED: other},
+        ),
+        (
+            "cmd stated, entrypoint not",
+            "the arguments take the place of the CMD, whichever it is",
+            pinned,
+            AT_IMAGE,
+            NAMED,
+            {NAMED: with_cmd},
+        ),
+        (
+            "tag resolved to a digest alone",
+            "a tag and its digest give the same outcome",
+            tag,
+            AT_IMAGE,
+            TAG,
+            {TAG: by_digest},
+        ),
+        (
+            "no image, resolved to a digest alone",
+            "workers in containers may have an entrypoint, too",
+            none,
+            at_none,
+            WORKER,
+            {WORKER: by_digest},
+        ),
+        (
+            "no image, entrypoint stated",
+            "nothing but a resolution without one settles it",
+            none,
+            at_none,
+            WORKER,
+            {WORKER: other},
+        ),
+    ):
+        cases.case(
+            name,
+            why,
+            found,
+            unresolved(OCI, None, (at, reference, "oci-entrypoint")),
+            resolutions=meanings,
+        )
+    cases.case(
+        "index resolved",
+        "the manifest of a platform takes the place of the digest that is pinned",
+        document(
+            platform=properties(
+                ("container-image", f"docker://example/tool@sha256:{OTHER_HEX}")
+            )
+        ),
+        PLAIN,
+        resolutions={
+            f"oci:docker.io/example/tool@sha256:{OTHER_HEX}": {
+                **NO_ENTRYPOINT,
+                "platform": "linux/amd64",
+            }
+        },
+        warnings=[NETWORK],
+    )
+    cases.case(
+        "entrypoint not stated, and another finding",
+        "everything that is to be mended is told",
+        document(platform=properties(IMAGE_PROPERTY, ("dockerUser", "nobody"))),
+        unresolved(
+            OCI,
+            None,
+            (AT_IMAGE, NAMED, "oci-entrypoint"),
+            ("/action/platform/properties/1/value", "dockerUser", "platform-property"),
+        ),
     )
 
 
@@ -886,6 +1014,7 @@ def main() -> None:
     trees()
     modes()
     images()
+    entrypoints()
     digests()
     encodings()
     write("reapi.json")

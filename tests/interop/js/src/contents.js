@@ -55,3 +55,10 @@ export function ofImage(task, text, at) {
   if (known && !meaning?.platform) task.warn("digest-may-be-an-index", at);
   return { cid: known, meaning };
 }
+
+/** Whether `found`, of `ofImage`, is stated to have no entrypoint; a finding if not. */
+export function isBare(task, text, { meaning }, at) {
+  if (meaning?.entrypoint?.length === 0) return true;
+  task.unresolved("oci-entrypoint", at, image(text).reference);
+  return false;
+}

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { compareText, fromBase64, fromHex, toBase64 } from "../bytes.js";
 import { rawBy } from "../cid.js";
-import { ofImage } from "../contents.js";
+import { isBare, ofImage } from "../contents.js";
 import { placed, refuse } from "../errors.js";
 import { clean } from "../paths.js";
 import { readMessage } from "../protobuf.js";
@@ -60,10 +60,10 @@ export function read({ tree }, resolutions) {
   const command = message("Command", run, "/command");
   const blobs = new Blobs(named.hash, list);
   task.aliases["reapi-action"] = nameOf(bytes, named.hash);
-  readPlatform(task, action, command);
+  const isWhole = readPlatform(task, action, command);
   const isAltered = leaveAltering(task, { action, command });
   readRun(task, action, command, blobs);
-  if (isAltered) task.input = null;
+  if (isAltered || !isWhole) task.input = null;
   return [task];
 }
 
@@ -99,6 +99,7 @@ function valuesOf(platform, at, name) {
     .filter((pair) => pair.name === name);
 }
 
+/** Whether the arguments are known to be all that the image is given. */
 function readPlatform(task, action, command) {
   const [newer, older] = [action.platform, command.platform];
   const at = !newer && older ? "/command/platform" : "/action/platform";
@@ -118,8 +119,10 @@ function readPlatform(task, action, command) {
   if (stated.length === 0) task.warn("network-by-default", at);
   if (images.length > 1) refuse(images[1].at, "a second image");
   const image = images[0] ?? { value: WORKER_IMAGE, at };
-  const { cid } = ofImage(task, image.value, image.at);
-  if (cid) task.program = { kind: "oci", code: cid };
+  const found = ofImage(task, image.value, image.at);
+  if (!found.cid) return false;
+  task.program = { kind: "oci", code: found.cid };
+  return isBare(task, image.value, found, image.at);
 }
 
 function alters(name, value) {

@@ -1,7 +1,7 @@
 /** GA4GH TES: tasks, forms/tes.md. */
 import { lower, toUtf8 } from "../bytes.js";
 import { rawOf } from "../cid.js";
-import { ofImage, ofReference, ofUrl } from "../contents.js";
+import { isBare, ofImage, ofReference, ofUrl } from "../contents.js";
 import { placed, refuse } from "../errors.js";
 import { checkEnvName, checkText } from "../model.js";
 import { clean, liesBelow } from "../paths.js";
@@ -153,10 +153,7 @@ function executor(task, fields, files) {
 function finish(task, { found, at, args, env, cwd, stdin, ...one }, files) {
   if (!found.cid) return;
   task.program = { kind: "oci", code: found.cid };
-  if (found.meaning?.entrypoint?.length !== 0) {
-    task.unresolved("oci-entrypoint", at, image(one.image).reference);
-    return;
-  }
+  if (!isBare(task, one.image, found, at)) return;
   if (stdin === null || [...files.values()].includes(null)) return;
   task.input = { argv: args, env, cwd, files, stdin };
 }
