@@ -46,7 +46,7 @@ def test_check_says_what_holds_and_names_what_does_not(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["check", "--second-opinion"]) == 0
-    assert "all holds: 21 blocks, 7 statements, 4 claims" in capsys.readouterr().out
+    assert "all holds: 22 blocks, 7 statements, 4 claims" in capsys.readouterr().out
     assert run(["check", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["holds"] is True
     key, _ = rows_of(path, "claims")[0]
