@@ -27,12 +27,12 @@ from typing import TypeVar
 
 from benchmarks.limits import machine
 from benchmarks.who import C1, D1, data, pairs, statement
-from octostore.answer import Asked
-from octostore.completeness import check_whole, prove_answer
-from octostore.evidence import ask
-from octostore.found import found_of
+from octostore.questions.answer import Asked
+from octostore.questions.completeness import check_whole, prove_answer
+from octostore.questions.evidence import ask
+from octostore.questions.found import found_of
+from octostore.questions.who import who
 from octostore.store import Octostore
-from octostore.who import who
 
 SIZES = (10, 100)
 REPEATS = 200

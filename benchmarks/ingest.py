@@ -44,7 +44,7 @@ from benchmarks.workload import Delivery, Shape, deliveries
 from octostore import tables
 from octostore.ahead import WORKER_AFTER_BYTES
 from octostore.cli import GARBAGE_AFTER
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.store import Octostore
 
 #: Where a stretch of the way ends, in claims.

@@ -43,13 +43,13 @@ from benchmarks.limits import machine
 from benchmarks.workload import Shape, deliveries, invocation_cid, invocations
 from invocation_spec.cid import CID
 from octostore import tables
-from octostore.answer import Asked
 from octostore.cli import GARBAGE_AFTER
-from octostore.lmdb_engine import LMDB_DATA, READERS_MAX
+from octostore.engine.lmdb_engine import LMDB_DATA, READERS_MAX
 from octostore.packed import unpack
+from octostore.questions.answer import Asked
+from octostore.questions.who import who
 from octostore.store import Octostore
 from octostore.view import View
-from octostore.who import who
 
 SIZES = (10_000, 100_000)
 QUESTIONS = 2_000

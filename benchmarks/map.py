@@ -41,7 +41,7 @@ from benchmarks.limits import machine
 from benchmarks.workload import Shape, deliveries
 from octostore import tables
 from octostore.engine import Engine
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.map import trie
 from octostore.map.pages import MapTrie, grow, prove
 from octostore.map.proof import MapProof, open_proof

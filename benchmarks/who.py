@@ -25,13 +25,13 @@ from pathlib import Path
 
 from invocation_spec.cid import CID
 from invocation_spec.model import Input, Invocation, WasiProgram
-from octostore.answer import Asked
 from octostore.keys import SecretKey
+from octostore.questions.answer import Asked
+from octostore.questions.who import who
 from octostore.records import Claim
 from octostore.result import Result
 from octostore.statement import SignedPart, sign
 from octostore.store import Octostore
-from octostore.who import who
 
 SIZES = (100, 10_000, 100_000)
 MATCHES = 10

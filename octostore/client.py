@@ -19,7 +19,6 @@ from typing import Any, BinaryIO, Final, cast
 import httpx
 
 from invocation_spec.cid import CID
-from octostore.answer import Asked
 from octostore.connection import FAILURES, Connection, failure, parts
 from octostore.errors import (
     BlockMismatchError,
@@ -28,12 +27,13 @@ from octostore.errors import (
     WitnessConflictError,
 )
 from octostore.proven import VerifiedAnswer, verify_answer
+from octostore.questions.answer import Asked
+from octostore.questions.who import CLAIMS_MAX
 from octostore.receipt import Receipt
 from octostore.store import BYTES_MAX
 from octostore.tlog.note import NOTE_BYTES_MAX, NoteSignature
 from octostore.tlog.witness import AddCheckpoint, parse_cosignatures, parse_known_size
 from octostore.told import RemoteError, reading, receipt_of
-from octostore.who import CLAIMS_MAX
 
 __all__ = ["PROOF_BYTES_MAX", "TIMEOUT_S", "Remote", "RemoteError", "VerifiedAnswer"]
 

@@ -25,7 +25,7 @@ from typing import IO, Any, BinaryIO, Final, Self
 from invocation_spec.errors import OctostoreError
 from octostore import errors, tables
 from octostore.engine import Engine
-from octostore.engines import open_engine
+from octostore.engine.choice import open_engine
 from octostore.errors import StoreCorruptError, StoreError
 from octostore.map.batch import Batch, next_batch
 from octostore.view import View

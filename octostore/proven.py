@@ -21,20 +21,20 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
 from invocation_spec.cid import CID
-from octostore.answer import Answer, Asked, ClaimAnswer, InvocationAnswer
 from octostore.car import Block, CarReader, Damaged
-from octostore.completeness import WholeProof, check_answer, unproven
 from octostore.counted import counted, first_entries
 from octostore.errors import CarError, ProofError, StatementError
 from octostore.log import INDEX_MAX
 from octostore.map.head import INTEGER_MAX, MapHead
 from octostore.map.heads import LoggedHead
-from octostore.paged import check_page
+from octostore.questions.answer import Answer, Asked, ClaimAnswer, InvocationAnswer
+from octostore.questions.completeness import WholeProof, check_answer, unproven
+from octostore.questions.paged import check_page
+from octostore.questions.who import who
 from octostore.receipt import Receipt
 from octostore.store import Octostore
 from octostore.told import checkpoint_of, closed, integer, reading
 from octostore.view import View
-from octostore.who import who
 
 __all__ = ["ANSWER_BYTES_MAX", "NOTES", "VerifiedAnswer", "verify_answer"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from octostore import tables
 from octostore.engine import Changes, Engine, Row, Snapshot
-from octostore.engines import DEFAULT_ENGINE, ENGINES
+from octostore.engine.choice import DEFAULT_ENGINE, ENGINES
 
 __all__ = ["scratch"]
 

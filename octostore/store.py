@@ -23,7 +23,7 @@ from invocation_spec.errors import EncodingError
 from octostore import tables
 from octostore.ahead import WORKER_AFTER_BYTES, ReadAhead
 from octostore.engine import Engine, Row
-from octostore.engines import engine_of, open_engine
+from octostore.engine.choice import engine_of, open_engine
 from octostore.errors import (
     CarError,
     StoreCorruptError,

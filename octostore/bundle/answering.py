@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from invocation_spec.cid import CID
-from octostore.answer import Answer, Asked, InvocationAnswer
 from octostore.errors import ProofError
+from octostore.questions.answer import Answer, Asked, InvocationAnswer
+from octostore.questions.who import ONE_INVOCATION_MAX, who
 from octostore.store import Octostore
-from octostore.who import ONE_INVOCATION_MAX, who
 
 __all__ = ["placed", "whole_answer"]
 

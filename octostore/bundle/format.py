@@ -23,9 +23,9 @@ from invocation_spec import dagcbor
 from invocation_spec.cid import CID, DAG_CBOR, SHA2_256
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX, Ipld
 from invocation_spec.errors import EncodingError
-from octostore.answer import Asked
 from octostore.errors import NoteError, ProofError
 from octostore.log import KIND_MAP_HEAD, KIND_STATEMENT, Entry
+from octostore.questions.answer import Asked
 from octostore.tlog.merkle import SIZE_MAX, leaf_hash
 from octostore.tlog.note import KeyType, VerifierKey
 

@@ -12,14 +12,14 @@ from itertools import chain
 
 from invocation_spec.cid import CID
 from octostore import car
-from octostore.answer import Asked
 from octostore.bundle.answering import whole_answer
 from octostore.bundle.format import Bundle
-from octostore.completeness import prove
 from octostore.errors import StoreCorruptError
-from octostore.evidence import behind, blocks_of
 from octostore.log_key import LogKey
 from octostore.map.heads import last_head
+from octostore.questions.answer import Asked
+from octostore.questions.completeness import prove
+from octostore.questions.evidence import behind, blocks_of
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.multiproof import multiproof

@@ -17,20 +17,20 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from invocation_spec.cid import CID
-from octostore.answer import Answer
 from octostore.bundle.answering import placed, whole_answer
 from octostore.bundle.contents import BundleCar, take_statements
 from octostore.bundle.format import Bundle
 from octostore.car import Block
-from octostore.completeness import check_listed, unproven
 from octostore.counted import counted, entries, first_entries
 from octostore.errors import NoteError, ProofError
-from octostore.evidence import behind
-from octostore.found import found_of
 from octostore.log import Checkpoint
 from octostore.map.head import MapHead
 from octostore.map.heads import LoggedHead
 from octostore.map.proof import MapProof
+from octostore.questions.answer import Answer
+from octostore.questions.completeness import check_listed, unproven
+from octostore.questions.evidence import behind
+from octostore.questions.found import found_of
 from octostore.spool import Spool
 from octostore.store import Octostore
 from octostore.tables import our_cid

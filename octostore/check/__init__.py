@@ -30,7 +30,7 @@ from octostore.check.report import FAULTS_MAX, CheckReport, Fault, Progress, See
 from octostore.check.waiting import check_waiting
 from octostore.draft import Draft
 from octostore.engine import Snapshot
-from octostore.engines import DEFAULT_ENGINE, ENGINES, engine_of
+from octostore.engine.choice import DEFAULT_ENGINE, ENGINES, engine_of
 from octostore.errors import StoreError
 from octostore.log import Checkpoint
 from octostore.row_words import value_words

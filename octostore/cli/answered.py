@@ -15,11 +15,11 @@ from typing import BinaryIO, Final
 
 from invocation_spec.cid import CID
 from invocation_spec.errors import CidError, DocumentError
-from octostore.answer import Asked
 from octostore.cli.answers import answer_lines
 from octostore.cli.rim import print_json, say
 from octostore.errors import ProofError
 from octostore.proven import verify_answer
+from octostore.questions.answer import Asked
 from octostore.told import RemoteError
 
 __all__ = ["HEAD_BYTES", "is_answer", "verify_answer_file"]

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from invocation_spec import CID
-from octostore.answer import Answer, ClaimAnswer, InvocationAnswer
-from octostore.claims import called
 from octostore.cli.rim import one_line
 from octostore.counted import entries
 from octostore.keys import Did
+from octostore.questions.answer import Answer, ClaimAnswer, InvocationAnswer
+from octostore.questions.claims import called
 from octostore.result import EXIT
 
 __all__ = ["answer_lines"]

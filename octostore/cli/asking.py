@@ -10,8 +10,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from invocation_spec import CID, CidError, Outcome
-from octostore import car, evidence
-from octostore.answer import Answer, Asked
+from octostore import car
 from octostore.cli.answers import answer_lines
 from octostore.cli.as_of import AsOf, AsOfText, read_as_of
 from octostore.cli.inputs import (
@@ -35,13 +34,15 @@ from octostore.cli.rim import (
 )
 from octostore.cli.specs import leave_not_canonical
 from octostore.client import Remote
-from octostore.completeness import WholeProof, unproven
 from octostore.durable import write_new
 from octostore.errors import KeyFileError, NotFoundError, ProofError, StoreError
 from octostore.log_key import LogKey
+from octostore.questions import evidence
+from octostore.questions.answer import Answer, Asked
+from octostore.questions.completeness import WholeProof, unproven
+from octostore.questions.who import CLAIMS_MAX, who
 from octostore.store import Octostore
 from octostore.tlog.note import VerifierKey
-from octostore.who import CLAIMS_MAX, who
 
 __all__ = ["questions_of", "who_command"]
 

@@ -11,7 +11,6 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from octostore.answer import Asked
 from octostore.bundle.make import checkpoint_over, make_bundle
 from octostore.bundle.verify import VerifiedBundle, verify_bundle
 from octostore.cli.asking import questions_of
@@ -30,6 +29,7 @@ from octostore.client import Remote
 from octostore.counted import counted, entries, first_entries
 from octostore.durable import write_new
 from octostore.errors import ProofError, StoreError, StoreLockedError
+from octostore.questions.answer import Asked
 from octostore.store import Octostore
 
 __all__ = ["bundle_command"]

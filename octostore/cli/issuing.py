@@ -18,15 +18,15 @@ from octostore.cli.rim import (
 )
 from octostore.counted import counted
 from octostore.errors import DidError
-from octostore.issuers import (
+from octostore.keys import PublicKey
+from octostore.questions.issuers import (
     ISSUERS_MAX,
     IssuerAnswer,
     IssuersAnswer,
     issuer,
     issuers,
 )
-from octostore.keys import PublicKey
-from octostore.standing import Affiliation
+from octostore.questions.standing import Affiliation
 from octostore.store import Octostore
 
 __all__ = ["issuers_command"]

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from octostore.cli.rim import print_json, say
-from octostore.harvest.nix_signature import SignedText
+from octostore.harvest.nix.signature import SignedText
 from octostore.tlog.note import to_base64
 
 __all__ = ["verify_signed_text"]

@@ -16,7 +16,6 @@ from typing import TypeAlias
 
 from invocation_spec import CID, Outcome, Resolutions, canonicalize
 from invocation_spec.model import Input, WasiProgram
-from octostore.answer import Asked
 from octostore.claiming import Prepared, Reported, closure, prepare
 from octostore.cli.answers import answer_lines
 from octostore.cli.rim import UsageError
@@ -25,10 +24,11 @@ from octostore.contents import Contents
 from octostore.execution import execute
 from octostore.keyfile import KeyFile
 from octostore.keys import SecretKey
+from octostore.questions.answer import Asked
+from octostore.questions.who import who
 from octostore.records import Profile
 from octostore.result import Result
 from octostore.store import Octostore
-from octostore.who import who
 
 __all__ = ["examples_folder", "tell"]
 

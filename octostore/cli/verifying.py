@@ -25,7 +25,7 @@ from octostore.cli.signed import verify_signed_text
 from octostore.cli.unbundling import verify_bundle_file
 from octostore.equivocation import Equivocation
 from octostore.errors import KeyFileError, NoteError, NotFoundError
-from octostore.harvest.nix_signature import SIGNED_TEXT_HEAD
+from octostore.harvest.nix.signature import SIGNED_TEXT_HEAD
 from octostore.log_key import LogKey
 from octostore.log_proof import ProvenEntry, verify_proof
 from octostore.tlog.checkpoint import LogCheckpoint

@@ -31,12 +31,12 @@ from octostore.cli.rim import (
     one_line,
 )
 from octostore.errors import RecordError
-from octostore.harvest.bacalhau_followed import FollowedOrchestrator
+from octostore.harvest.bacalhau.followed import FollowedOrchestrator
 from octostore.harvest.jobs import Finished, JobFolder
 from octostore.harvest.outbox import Outbox
 from octostore.harvest.run import Harvest, Send
-from octostore.harvest.tes import TesTasks
-from octostore.harvest.tes_source import FollowedServer
+from octostore.harvest.tes.source import FollowedServer
+from octostore.harvest.tes.tasks import TesTasks
 from octostore.harvest.watch import Source, Watch
 from octostore.keyfile import KeyFile
 from octostore.receipt import Receipt

@@ -11,8 +11,8 @@ import hashlib
 from html import escape
 from typing import Final
 
-from octostore.answer import Answer, ClaimAnswer, InvocationAnswer
 from octostore.log import Checkpoint
+from octostore.questions.answer import Answer, ClaimAnswer, InvocationAnswer
 
 __all__ = ["POLICY", "STYLE", "render"]
 

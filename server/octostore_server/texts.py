@@ -9,9 +9,9 @@ from fastapi import Path, Query
 from invocation_spec.cid import CID
 from invocation_spec.errors import CidError
 from invocation_spec.references import IpfsPath, parse_ipfs
-from octostore.answer import Asked
 from octostore.log import INDEX_MAX
-from octostore.who import CLAIMS_MAX
+from octostore.questions.answer import Asked
+from octostore.questions.who import CLAIMS_MAX
 from octostore_server.errors import QueryError
 
 __all__ = [

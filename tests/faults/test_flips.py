@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from octostore.check import check_folder
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.errors import StoreError
 from octostore.store import Octostore
 from tests.faults.conftest import FULL, Faults

@@ -15,7 +15,7 @@ import pytest
 
 from invocation_spec.cid import CID
 from octostore.check import check_folder
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.errors import StoreFullError
 from octostore.store import Octostore
 from tests.faults.conftest import FULL, Faults

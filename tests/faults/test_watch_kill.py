@@ -11,12 +11,12 @@ from collections import Counter
 from pathlib import Path
 
 from invocation_spec import canonicalize
-from octostore.answer import Asked
 from octostore.check import check_folder
 from octostore.harvest.outbox import Outbox
 from octostore.keyfile import KeyFile
+from octostore.questions.answer import Asked
+from octostore.questions.who import who
 from octostore.store import Octostore
-from octostore.who import who
 from tests.faults.conftest import FULL, Faults
 from tests.octostore.jobs import job
 

@@ -10,13 +10,13 @@ from typing import Any
 from invocation_spec import DocumentError, EncodingError, canonicalize, dagcbor, dagjson
 from octostore.claiming import prepare
 from octostore.errors import RecordError
-from octostore.harvest.golem import activity_seen
-from octostore.harvest.golem_batch import read_batches
-from octostore.harvest.golem_ended import COMMANDS_MAX
-from octostore.harvest.homestar import receipts_seen
-from octostore.harvest.homestar_database import Place
-from octostore.harvest.homestar_receipt import read_receipt
-from octostore.harvest.homestar_tasks import Tasks
+from octostore.harvest.golem.answers import read_batches
+from octostore.harvest.golem.batches import activity_seen
+from octostore.harvest.golem.ended import COMMANDS_MAX
+from octostore.harvest.homestar.database import Place
+from octostore.harvest.homestar.receipt import read_receipt
+from octostore.harvest.homestar.receipts import receipts_seen
+from octostore.harvest.homestar.tasks import Tasks
 from octostore.harvest.observed import Observed
 from tests.fuzz.seeds import Seeds
 from tests.octostore import golem_world, homestar_world

@@ -14,8 +14,8 @@ from invocation_spec import DocumentError, Resolutions
 from octostore import car
 from octostore.claiming import prepare
 from octostore.errors import CarError, FileError, RecordError
-from octostore.harvest.bacalhau import Reader, job_answers
-from octostore.harvest.bacalhau_answers import read
+from octostore.harvest.bacalhau.answers import read
+from octostore.harvest.bacalhau.executions import Reader, job_answers
 from octostore.harvest.observed import Observed, Unclaimed
 from octostore.published import result_in
 from octostore.result import Result

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from invocation_spec import DocumentError, Resolutions
 from octostore.fraud import BadEntry, FalseMapHead, TwoHistories, Withheld
-from octostore.harvest.nix_signature import SignedText
+from octostore.harvest.nix.signature import SignedText
 from octostore.map.head import MapHead
 from octostore.tlog.merkle import consistency_proof, range_root
 from tests.octostore import test_harvest_nix as nix

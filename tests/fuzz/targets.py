@@ -50,9 +50,9 @@ from octostore.errors import (
     StatementError,
 )
 from octostore.fraud import FalseMapHead, read_fraud
-from octostore.harvest.nix_records import SIGNATURES_MAX
-from octostore.harvest.nix_signature import SignedText
-from octostore.harvest.nix_source import record_of
+from octostore.harvest.nix.records import SIGNATURES_MAX
+from octostore.harvest.nix.signature import SignedText
+from octostore.harvest.nix.source import record_of
 from octostore.keys import SecretKey
 from octostore.log_proof import verify_proof
 from octostore.records import parse_record

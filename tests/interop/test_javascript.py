@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from invocation_spec.model import Input
-from octostore.answer import Asked
 from octostore.bundle.make import checkpoint_over, make_bundle
 from octostore.bundle.verify import verify_bundle
 from octostore.cli.signing import key_of
+from octostore.questions.answer import Asked
 from octostore.records import Failure
 from octostore.store import Octostore
 from octostore.tlog.note import Signer

@@ -20,7 +20,7 @@ from invocation_spec import CID, canonicalize
 from invocation_spec.derivation import Derivation
 from invocation_spec.nixstore import name_of
 from octostore.cli import run
-from octostore.harvest.nix_signature import SignedText
+from octostore.harvest.nix.signature import SignedText
 from octostore.records import Claim, parse_record
 from octostore.store import Octostore
 

@@ -12,10 +12,11 @@ import pytest
 
 from invocation_spec import dagcbor
 from invocation_spec.cid import CID
-from octostore import attached, car, evidence
+from octostore import attached, car
 from octostore.check import check_folder
 from octostore.claiming import Prepared, closure
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
+from octostore.questions import evidence
 from octostore.records import Claim
 from octostore.statement import Statement
 from octostore.store import Octostore

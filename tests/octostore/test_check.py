@@ -15,9 +15,9 @@ from invocation_spec.second_opinion import disagreement
 from octostore import tables
 from octostore.check import FAULTS_MAX, CheckReport, check, check_folder
 from octostore.engine import Row
-from octostore.engines import ENGINES, engine_of
+from octostore.engine.choice import ENGINES, engine_of
+from octostore.engine.lmdb_engine import LMDB_DATA, LmdbEngine
 from octostore.errors import StoreError
-from octostore.lmdb_engine import LMDB_DATA, LmdbEngine
 from octostore.records import Membership
 from octostore.store import Octostore
 from tests.octostore.test_ingest import dump

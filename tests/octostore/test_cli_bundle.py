@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from octostore.answer import Asked
 from octostore.bundle.make import checkpoint_over, make_bundle
 from octostore.bundle.verify import verify_bundle
 from octostore.cli.signing import key_of
 from octostore.errors import NotFoundError
+from octostore.questions.answer import Asked
+from octostore.questions.who import who
 from octostore.records import Withdrawal
 from octostore.store import Octostore
 from octostore.tlog.note import KeyType, Signer
 from octostore.tlog.witness import Quorum
-from octostore.who import who
 from octostore_server.app import create_app
 from octostore_server.settings import Settings
 from tests.octostore.said import Command

@@ -11,12 +11,12 @@ import pytest
 
 from invocation_spec.cid import CID
 from invocation_spec.model import Input
-from octostore.answer import Asked
 from octostore.car import Block, CarReader, chunks
-from octostore.completeness import WholeProof
 from octostore.keys import SecretKey
 from octostore.log_key import LogKey
 from octostore.proven import verify_answer
+from octostore.questions.answer import Asked
+from octostore.questions.completeness import WholeProof
 from octostore.store import Octostore
 from octostore.tlog.checkpoint import LogCheckpoint, SignedCheckpoint
 from octostore.tlog.note import Note, Signer

@@ -13,7 +13,7 @@ from octostore import car
 from octostore.chain_findings import FORK, GAP, TIME, equivocations, findings
 from octostore.cli import run
 from octostore.engine import Row
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.equivocation import Equivocation
 from octostore.errors import ProofError
 from octostore.statement import SignedPart, Statement, sign

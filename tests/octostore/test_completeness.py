@@ -17,18 +17,19 @@ from hypothesis import strategies as st
 from invocation_spec.cid import CID
 from invocation_spec.errors import OctostoreError
 from invocation_spec.model import Import, Input, Invocation, WasiProgram
-from octostore import car, earlier, tables
-from octostore.answer import Asked
+from octostore import car, tables
 from octostore.car import Block
-from octostore.completeness import WholeProof, check_whole
 from octostore.engine import Row
 from octostore.errors import NotFoundError, ProofError
-from octostore.evidence import ask, packed
-from octostore.found import found_of
 from octostore.proven import verify_answer
+from octostore.questions import earlier
+from octostore.questions.answer import Asked
+from octostore.questions.completeness import WholeProof, check_whole
+from octostore.questions.evidence import ask, packed
+from octostore.questions.found import found_of
+from octostore.questions.who import who
 from octostore.records import Failure, Withdrawal
 from octostore.store import Octostore
-from octostore.who import who
 from tests.octostore.test_check import change
 from tests.octostore.world import C1, D1, R2, Issuer, Ran, data, result
 

@@ -13,7 +13,6 @@ from typing import BinaryIO
 import pytest
 
 from invocation_spec import CID, Outcome, canonicalize
-from octostore.answer import Asked
 from octostore.claiming import Reported
 from octostore.errors import StoreError, StoreVersionError
 from octostore.harvest.observed import Observed, Reached, Seen, Unclaimed
@@ -21,11 +20,12 @@ from octostore.harvest.outbox import Outbox
 from octostore.harvest.run import BATCH_BYTES_MAX, BATCH_RECORDS, Harvest
 from octostore.keyfile import KeyFile
 from octostore.keys import SecretKey
+from octostore.questions.answer import Asked
+from octostore.questions.who import who
 from octostore.receipt import Receipt
 from octostore.records import Link
 from octostore.result import Result
 from octostore.store import Octostore
-from octostore.who import who
 
 PINNED = "docker.io/library/ubuntu@sha256:" + "ab" * 32
 

@@ -14,8 +14,8 @@ import pytest
 
 from invocation_spec import CID, DocumentError, canonicalize
 from octostore.car import Block, CarReader
-from octostore.harvest import bacalhau_answers
-from octostore.harvest.bacalhau_answers import ANSWER_BYTES_MAX, read
+from octostore.harvest.bacalhau import answers as bacalhau_answers
+from octostore.harvest.bacalhau.answers import ANSWER_BYTES_MAX, read
 from octostore.records import Claim, parse_record
 from octostore.result import Result
 from tests.octostore.bacalhau_data import IMAGE, Json, execution, job, v1beta

@@ -18,9 +18,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from invocation_spec import Resolutions
-from octostore.harvest.bacalhau import Reader
-from octostore.harvest.bacalhau_api import PAGE_JOBS, Orchestrator
-from octostore.harvest.bacalhau_source import Cursor, seen_at
+from octostore.harvest.bacalhau.api import PAGE_JOBS, Orchestrator
+from octostore.harvest.bacalhau.executions import Reader
+from octostore.harvest.bacalhau.orchestrator import Cursor, seen_at
 from octostore.harvest.observed import Observed, Reached, Seen, Unclaimed
 from octostore.lookup import Web
 from octostore.told import RemoteError

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from invocation_spec import CID, Resolutions, canonicalize
 from invocation_spec.errors import DocumentError
-from octostore.harvest import golem_batch, golem_stream
-from octostore.harvest.golem import activity_seen
-from octostore.harvest.golem_batch import read_batches
-from octostore.harvest.golem_ended import COMMANDS_MAX, Batch
-from octostore.harvest.golem_outputs import Sent, outputs_by_path
+from octostore.harvest.golem import answers as golem_batch
+from octostore.harvest.golem import stream as golem_stream
+from octostore.harvest.golem.answers import read_batches
+from octostore.harvest.golem.batches import activity_seen
+from octostore.harvest.golem.ended import COMMANDS_MAX, Batch
+from octostore.harvest.golem.outputs import Sent, outputs_by_path
 from octostore.harvest.observed import Observed, Seen, Unclaimed, judged
 from octostore.records import Failure
 from octostore.result import Result

@@ -23,11 +23,11 @@ from invocation_spec.errors import DocumentError
 from invocation_spec.model import Input
 from octostore.claiming import prepare
 from octostore.errors import FileError
-from octostore.harvest import homestar_database
-from octostore.harvest.homestar import receipts_seen
-from octostore.harvest.homestar_database import Place, opened_database
-from octostore.harvest.homestar_receipt import read_receipt
-from octostore.harvest.homestar_tasks import Tasks
+from octostore.harvest.homestar import database as homestar_database
+from octostore.harvest.homestar.database import Place, opened_database
+from octostore.harvest.homestar.receipt import read_receipt
+from octostore.harvest.homestar.receipts import receipts_seen
+from octostore.harvest.homestar.tasks import Tasks
 from octostore.harvest.observed import Observed, Seen, Unclaimed
 from octostore.records import Link
 from octostore.result import Result

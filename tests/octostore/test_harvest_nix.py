@@ -20,9 +20,9 @@ from invocation_spec.derivation import Derivation, Output, output_path, recipe_h
 from invocation_spec.errors import DidError, EncodingError
 from octostore.cli import run
 from octostore.errors import FileError, SignatureError
-from octostore.harvest import nix_source
-from octostore.harvest.nix import NixCaches
-from octostore.harvest.nix_records import (
+from octostore.harvest.nix import source as nix_source
+from octostore.harvest.nix.outputs import NixCaches
+from octostore.harvest.nix.records import (
     RECORD_BYTES_MAX,
     REFERENCES_MAX,
     SIGNATURES_MAX,
@@ -30,8 +30,8 @@ from octostore.harvest.nix_records import (
     infos_from_json,
     realisation_from_json,
 )
-from octostore.harvest.nix_signature import KEYS_MAX, SignedText, trusted_keys
-from octostore.harvest.nix_source import Cache, Derivations, Folder, Site
+from octostore.harvest.nix.signature import KEYS_MAX, SignedText, trusted_keys
+from octostore.harvest.nix.source import Cache, Derivations, Folder, Site
 from octostore.harvest.observed import Observed, Unclaimed
 from octostore.keys import SecretKey
 from octostore.lookup import Web

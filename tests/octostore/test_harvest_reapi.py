@@ -18,11 +18,12 @@ from invocation_spec import CID, Resolutions
 from invocation_spec.protobuf import encode
 from octostore.cli.harvesting import reapi as cli
 from octostore.errors import FileError
-from octostore.harvest import reapi_log, reapi_messages
 from octostore.harvest.observed import Observed, Seen, Unclaimed
-from octostore.harvest.reapi import harvested
-from octostore.harvest.reapi_cache import MESSAGE_BYTES_MAX, FolderCache, HttpCache
-from octostore.harvest.reapi_log import ExecutionLog
+from octostore.harvest.reapi import log as reapi_log
+from octostore.harvest.reapi import messages as reapi_messages
+from octostore.harvest.reapi.actions import harvested
+from octostore.harvest.reapi.cache import MESSAGE_BYTES_MAX, FolderCache, HttpCache
+from octostore.harvest.reapi.log import ExecutionLog
 from octostore.lookup import Web
 from octostore.result import Result
 from octostore.told import RemoteError

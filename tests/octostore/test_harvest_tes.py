@@ -11,7 +11,7 @@ import pytest
 
 from invocation_spec import CID, Resolutions
 from octostore.harvest.observed import Observed, Unclaimed
-from octostore.harvest.tes import MESSAGE_CHARACTERS_MAX, TesTasks
+from octostore.harvest.tes.tasks import MESSAGE_CHARACTERS_MAX, TesTasks
 from octostore.records import Failure
 from octostore.result import Result
 from tests.octostore.said import Command, Said
@@ -224,7 +224,7 @@ def test_long_words_of_a_failure_are_cut() -> None:
 def test_a_list_without_end_is_left(
     harvest: Command, server: TesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("octostore.harvest.tes_source.PAGES_MAX", 2)
+    monkeypatch.setattr("octostore.harvest.tes.source.PAGES_MAX", 2)
     server.tasks = [task(f"t{number}") for number in range(5)]
     said = harvest(server.url)
     assert said.code == 7

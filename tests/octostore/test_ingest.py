@@ -19,7 +19,7 @@ from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.model import Input, Invocation, OciProgram, WasiProgram
 from octostore import car, draft, ingest, tables
 from octostore.check import check_folder
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.errors import CarError, NotFoundError, StoreFullError
 from octostore.log import KIND_STATEMENT, Entry, Frontier, leaf_hash
 from octostore.receipt import Receipt

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from invocation_spec.cid import CID
 from octostore.check import check_folder
 from octostore.errors import NotFoundError
-from octostore.issuers import CHAINS_MAX, issuer, issuers
 from octostore.keys import PublicKey
+from octostore.questions.issuers import CHAINS_MAX, issuer, issuers
+from octostore.questions.standing import Standings
 from octostore.records import Delegation, Membership, Profile, Record, Revocation
-from octostore.standing import Standings
 from octostore.statement import RECORDS_MAX, Statement
 from octostore.store import Octostore
 from tests.octostore.said import Command

@@ -11,7 +11,7 @@ from invocation_spec.model import Input, WasiProgram
 from octostore import tables
 from octostore.check import check
 from octostore.engine import Row
-from octostore.lineage import produced, used
+from octostore.questions.lineage import produced, used
 from octostore.records import Failure
 from octostore.result import Result
 from octostore.store import Octostore

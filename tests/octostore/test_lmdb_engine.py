@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from octostore.engine import Row, Table
+from octostore.engine.lmdb_engine import LmdbEngine
 from octostore.errors import (
     StoreError,
     StoreLockedError,
 )
-from octostore.lmdb_engine import LmdbEngine
 from tests.octostore.engine_suite import TABLES, EngineSuite
 
 REPO = Path(__file__).parents[2]
@@ -42,7 +42,7 @@ import sys
 from pathlib import Path
 from octostore.engine import Row, Table
 from octostore.errors import OctostoreError
-from octostore.lmdb_engine import LmdbEngine
+from octostore.engine.lmdb_engine import LmdbEngine
 TABLES = (Table("log", append=True), Table("at"), Table("claims"))
 path = Path(sys.argv[1])
 """

@@ -10,17 +10,18 @@ import pytest
 
 from invocation_spec.cid import CID
 from octostore import tables
-from octostore.answer import Asked
 from octostore.chain_findings import findings
 from octostore.check import check, check_folder
 from octostore.draft import Draft
 from octostore.engine import Row
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.errors import NotFoundError, StoreCorruptError
 from octostore.index import append_entry
 from octostore.log import KIND_MAP_HEAD, KIND_STATEMENT, Entry
 from octostore.map.head import MapHead
 from octostore.map.trie import EMPTY
+from octostore.questions.answer import Asked
+from octostore.questions.who import who
 from octostore.store import Octostore
 from octostore.tlog.merkle import (
     consistency_proof,
@@ -31,7 +32,6 @@ from octostore.tlog.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from octostore.who import who
 from tests.octostore.test_check import change
 from tests.octostore.test_ingest import dump
 from tests.octostore.test_store import fill

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from octostore import tables
 from octostore.engine import Engine, Row
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.errors import StoreCorruptError
 from octostore.map.pages import PAGE_KEYS, MapTrie, grow, prove
 from octostore.map.proof import MapProof, open_proof

@@ -16,9 +16,9 @@ import pytest
 from octostore import tables
 from octostore.check import check
 from octostore.engine import Row
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
+from octostore.engine.lmdb_engine import MAP_BYTES, LmdbEngine
 from octostore.errors import StoreCorruptError, StoreError
-from octostore.lmdb_engine import MAP_BYTES, LmdbEngine
 from octostore.map import batch
 from octostore.map.heads import covered, last_head
 from octostore.map_process import MapProcess, answer

@@ -19,7 +19,7 @@ from octostore import tables
 from octostore.check import check, check_folder
 from octostore.draft import Draft
 from octostore.engine import Row
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.errors import ProofError, StoreCorruptError, StoreError
 from octostore.index import append_entry
 from octostore.log import KIND_MAP_HEAD, Entry
@@ -330,7 +330,7 @@ def test_a_lost_block_stops_the_update_and_nothing_is_logged(tmp_path: Path) -> 
 _KILLED = """
 import os, sys
 from pathlib import Path
-from octostore.lmdb_engine import LmdbEngine
+from octostore.engine.lmdb_engine import LmdbEngine
 from octostore.store import Octostore
 from tests.octostore.world import Issuer, Ran, result
 

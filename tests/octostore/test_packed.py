@@ -12,7 +12,7 @@ from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from octostore import tables
 from octostore.check import check_folder
 from octostore.engine import Row
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.packed import PHRASES, pack, unpack
 from octostore.store import Octostore
 from tests.octostore.test_check import change, rows_of

@@ -13,22 +13,23 @@ import pytest
 from invocation_spec.cid import CID
 from invocation_spec.errors import DocumentError, OctostoreError
 from invocation_spec.model import Input, Invocation
-from octostore import car, paged
-from octostore.answer import Answer, Asked
-from octostore.completeness import WholeProof
+from octostore import car
 from octostore.errors import NotFoundError, ProofError
-from octostore.evidence import ask, packed
-from octostore.paged import check_page
 from octostore.proven import VerifiedAnswer, verify_answer
-from octostore.ranges import (
+from octostore.questions import paged
+from octostore.questions.answer import Answer, Asked
+from octostore.questions.completeness import WholeProof
+from octostore.questions.evidence import ask, packed
+from octostore.questions.paged import check_page
+from octostore.questions.ranges import (
     Position,
     Span,
     find_position,
     page_questions,
     places_of,
 )
+from octostore.questions.who import who
 from octostore.store import Octostore
-from octostore.who import who
 from tests.octostore.test_completeness import (
     NONCED,
     NOW,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from octostore.engine import Row, Table
+from octostore.engine.sqlite_engine import SQLITE_DATA, SqliteEngine
 from octostore.errors import StoreError, StoreLockedError
-from octostore.sqlite_engine import SQLITE_DATA, SqliteEngine
 from tests.octostore.engine_suite import TABLES, EngineSuite
 
 REPO = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ import resource, sys
 from pathlib import Path
 from octostore.engine import Row, Table
 from octostore.errors import OctostoreError
-from octostore.sqlite_engine import SqliteEngine
+from octostore.engine.sqlite_engine import SqliteEngine
 TABLES = (Table("log", append=True), Table("at"), Table("claims"))
 path = Path(sys.argv[1])
 engine = SqliteEngine.open(path, TABLES)

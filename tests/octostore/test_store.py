@@ -12,9 +12,9 @@ import pytest
 from invocation_spec.cid import CID
 from invocation_spec.errors import EncodingError
 from octostore import tables
-from octostore.answer import Asked
 from octostore.engine import Row
-from octostore.engines import ENGINES, open_engine
+from octostore.engine.choice import ENGINES, open_engine
+from octostore.engine.lmdb_engine import LmdbEngine
 from octostore.errors import (
     NotFoundError,
     StoreCorruptError,
@@ -22,13 +22,13 @@ from octostore.errors import (
     StoreLockedError,
     StoreVersionError,
 )
-from octostore.lmdb_engine import LmdbEngine
 from octostore.log_export import export_log
 from octostore.log_key import LogKey
 from octostore.map.heads import LoggedHead
+from octostore.questions.answer import Asked
+from octostore.questions.who import who
 from octostore.records import Failure, Link, Membership, Withdrawal
 from octostore.store import BYTES_MAX, Octostore
-from octostore.who import who
 from tests.octostore.test_ingest import dump
 from tests.octostore.world import C1, D1, R2, Issuer, Ran, claim, data, result
 

@@ -18,15 +18,15 @@ from invocation_spec.model import (
     WasiProgram,
     WasmFunctionProgram,
 )
-from octostore import who as who_module
-from octostore.answer import Answer, Asked, ClaimAnswer
-from octostore.claims import Claimed, summarize
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
+from octostore.questions import who as who_module
+from octostore.questions.answer import Answer, Asked, ClaimAnswer
+from octostore.questions.claims import Claimed, summarize
+from octostore.questions.who import who
 from octostore.records import Failure, Link, Withdrawal
 from octostore.result import Agreement, Result, compare_outputs
 from octostore.statement import Statement
 from octostore.store import Octostore
-from octostore.who import who
 from tests.octostore.world import (
     C1,
     D1,
@@ -505,7 +505,7 @@ def test_the_rows_that_a_question_reads_do_not_grow_with_the_store(
     store: Octostore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same matches among few and among many claims on the same code and data."""
-    from octostore import lmdb_engine
+    from octostore.engine import lmdb_engine
 
     tell(store, Issuer("match").claims(Ran(), result()))
     counts = []

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.workload import Shape, deliveries
 from octostore import tables
 from octostore.check import check
-from octostore.engines import ENGINES
+from octostore.engine.choice import ENGINES
 from octostore.store import Octostore
 
 Rows = dict[str, list[tuple[bytes, bytes]]]

@@ -20,7 +20,6 @@ from starlette.routing import Route
 from invocation_spec.cid import CID, DAG_PB
 from invocation_spec.model import Input
 from octostore import client
-from octostore.answer import Asked
 from octostore.car import Block, CarReader
 from octostore.client import Remote, RemoteError
 from octostore.errors import (
@@ -30,9 +29,10 @@ from octostore.errors import (
     ProofError,
     StatementError,
 )
+from octostore.questions.answer import Asked
+from octostore.questions.who import who
 from octostore.records import Link, Withdrawal
 from octostore.store import Octostore
-from octostore.who import who
 from octostore_server.app import create_app
 from octostore_server.settings import Settings
 from tests.octostore.world import (

@@ -11,14 +11,14 @@ import httpx
 import pytest
 
 from invocation_spec.model import Input
-from octostore.answer import Asked
 from octostore.client import Remote
-from octostore.completeness import WholeProof
 from octostore.engine import Changes
 from octostore.errors import NotFoundError, ProofError, StoreFullError
 from octostore.map.heads import last_head
+from octostore.questions.answer import Asked
+from octostore.questions.completeness import WholeProof
+from octostore.questions.who import who
 from octostore.store import Octostore
-from octostore.who import who
 from octostore_server.app import create_app
 from octostore_server.mapping import mapping
 from octostore_server.models import WhoAnswer

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from invocation_spec import canonicalize
-from octostore.answer import Asked
 from octostore.client import Remote
+from octostore.questions.answer import Asked
 from tests.octostore.jobs import job
 from tests.server.test_serving import STARTED, environment
 

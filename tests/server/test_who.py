@@ -6,10 +6,10 @@ import json
 import httpx
 import pytest
 
-from octostore.answer import Asked
 from octostore.car import Block, CarReader
+from octostore.questions.answer import Asked
+from octostore.questions.who import who
 from octostore.store import Octostore
-from octostore.who import who
 from octostore_server.models import WhoAnswer
 from tests.octostore.world import C1, D1, R1, R2, data
 from tests.server.conftest import Story

@@ -23,10 +23,10 @@ from octostore.cli.keys import KeyOption
 from octostore.cli.progress import told
 from octostore.cli.rim import AsJson, Server, StorePath, UsageError
 from octostore.errors import RecordError
-from octostore.harvest.bacalhau import NETWORK, Reader, job_answers
-from octostore.harvest.bacalhau_answers import ANSWER_BYTES_MAX, read
-from octostore.harvest.bacalhau_api import Orchestrator
-from octostore.harvest.bacalhau_source import cursor_name, seen_at
+from octostore.harvest.bacalhau.answers import ANSWER_BYTES_MAX, read
+from octostore.harvest.bacalhau.api import Orchestrator
+from octostore.harvest.bacalhau.executions import NETWORK, Reader, job_answers
+from octostore.harvest.bacalhau.orchestrator import cursor_name, seen_at
 from octostore.harvest.observed import Seen, Unclaimed
 from octostore.harvest.outbox import Outbox
 from octostore.lookup import Web

@@ -28,9 +28,9 @@ from octostore.cli.inputs import (
 from octostore.cli.keys import KeyOption
 from octostore.cli.rim import AsJson, Server, StorePath, UsageError
 from octostore.contents import cid_of_file, files_below
-from octostore.harvest.golem import NETWORK, activity_seen
-from octostore.harvest.golem_batch import ANSWER_BYTES_MAX, read_batches
-from octostore.harvest.golem_ended import Batch
+from octostore.harvest.golem.answers import ANSWER_BYTES_MAX, read_batches
+from octostore.harvest.golem.batches import NETWORK, activity_seen
+from octostore.harvest.golem.ended import Batch
 from octostore.harvest.observed import Seen
 
 __all__ = ["golem_command"]

@@ -29,14 +29,14 @@ from octostore.cli.inputs import (
 from octostore.cli.keys import KeyOption
 from octostore.cli.progress import told
 from octostore.cli.rim import AsJson, Server, StorePath
-from octostore.harvest.homestar import receipts_seen
-from octostore.harvest.homestar_database import (
+from octostore.harvest.homestar.database import (
     Place,
     is_database,
     opened_database,
 )
-from octostore.harvest.homestar_receipt import RECEIPT_BYTES_MAX, Receipt, read_receipt
-from octostore.harvest.homestar_tasks import NETWORK, Tasks
+from octostore.harvest.homestar.receipt import RECEIPT_BYTES_MAX, Receipt, read_receipt
+from octostore.harvest.homestar.receipts import receipts_seen
+from octostore.harvest.homestar.tasks import NETWORK, Tasks
 from octostore.harvest.observed import Seen, Unclaimed
 
 __all__ = ["homestar_command"]

@@ -21,9 +21,9 @@ from octostore.cli.harvesting.delivering import (
 from octostore.cli.inputs import ResolutionsFile, resolutions_of
 from octostore.cli.keys import KeyOption
 from octostore.cli.rim import AsJson, Server, StorePath, UsageError
-from octostore.harvest.nix import NixCaches
-from octostore.harvest.nix_signature import trusted_keys
-from octostore.harvest.nix_source import Cache, Derivations, Folder, Site
+from octostore.harvest.nix.outputs import NixCaches
+from octostore.harvest.nix.signature import trusted_keys
+from octostore.harvest.nix.source import Cache, Derivations, Folder, Site
 from octostore.harvest.observed import Seen
 from octostore.lookup import Web
 

@@ -24,10 +24,10 @@ from octostore.cli.progress import told
 from octostore.cli.rim import AsJson, Server, StorePath, UsageError
 from octostore.harvest.observed import Seen
 from octostore.harvest.outbox import Outbox
-from octostore.harvest.reapi import harvested
-from octostore.harvest.reapi_cache import Cache, FolderCache, HttpCache, is_hash
-from octostore.harvest.reapi_log import ExecutionLog
-from octostore.harvest.reapi_result import NETWORK
+from octostore.harvest.reapi.actions import harvested
+from octostore.harvest.reapi.cache import Cache, FolderCache, HttpCache, is_hash
+from octostore.harvest.reapi.log import ExecutionLog
+from octostore.harvest.reapi.result import NETWORK
 from octostore.lookup import Web
 
 __all__ = ["LIST_BYTES_MAX", "reapi_command"]

@@ -23,8 +23,8 @@ from octostore.cli.rim import AsJson, Server, StorePath, UsageError
 from octostore.errors import RecordError
 from octostore.harvest.observed import Seen
 from octostore.harvest.outbox import Outbox
-from octostore.harvest.tes import TesTasks
-from octostore.harvest.tes_source import from_file, from_server
+from octostore.harvest.tes.source import from_file, from_server
+from octostore.harvest.tes.tasks import TesTasks
 from octostore.lookup import Web, is_loopback
 from octostore.records import Limits
 from octostore.records.limits import NetworkAccess

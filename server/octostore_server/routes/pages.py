@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 
 from invocation_spec.errors import OctostoreError
 from octostore.errors import StoreError
-from octostore.who import who
+from octostore.questions.who import who
 from octostore_server import page, reference
 from octostore_server.errors import status_of
 from octostore_server.node import AtNode

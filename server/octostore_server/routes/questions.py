@@ -19,11 +19,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from octostore import car, evidence
-from octostore.answer import Answer, Asked
-from octostore.completeness import WholeProof
+from octostore import car
+from octostore.questions import evidence
+from octostore.questions.answer import Answer, Asked
+from octostore.questions.completeness import WholeProof
+from octostore.questions.who import CLAIMS_MAX, who
 from octostore.store import Octostore
-from octostore.who import CLAIMS_MAX, who
 from octostore_server import models
 from octostore_server.documents import BODY, outcomes_of
 from octostore_server.errors import NotCanonicalError, problem, status_of

@@ -19,8 +19,9 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from octostore import car, evidence
+from octostore import car
 from octostore.errors import CarError
+from octostore.questions import evidence
 from octostore.receipt import Receipt
 from octostore_server import bodies, models
 from octostore_server.errors import (

@@ -1,0 +1,1 @@
+"""What Bacalhau reports: executions of jobs, saved or asked for."""

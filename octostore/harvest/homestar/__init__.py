@@ -1,0 +1,1 @@
+"""What Homestar reports: receipts, from files or from its database."""

@@ -1,0 +1,1 @@
+"""What caches of the Remote Execution API hold: results of actions."""

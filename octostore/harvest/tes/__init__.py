@@ -1,0 +1,1 @@
+"""What servers of GA4GH TES report: tasks and their logs."""
