@@ -36,8 +36,8 @@ demo: $(READY) ## Tell the story: one program, three networks, who got which res
 
 test: lint types floors cover ## Everything that must hold
 
-fast: $(READY) ## The tests alone, stop at the first failure
-	@$(BIN)/pytest -x -q
+fast: $(READY) ## The tests alone, on all cores, stop at the first failure
+	@$(BIN)/pytest -n auto -x -q
 
 faults: $(READY) ## Kill, fail, fill and flip, all of it; prints the fault table
 	@OCTOSTORE_FAULTS=full $(BIN)/pytest -q tests/faults
@@ -59,8 +59,11 @@ floors: $(READY) ## Imports point down
 schemas: $(READY) ## Write the generated schemas anew (a test refuses stale ones)
 	@$(BIN)/python -m octostore_server.schemas schemas
 
-cover: $(READY) ## All tests, with branch coverage
-	@$(BIN)/pytest --cov --cov-report=term
+# What measures, or does one thing ten thousand times, is not traced: a test of a limit
+# of time would measure the tracer.
+cover: $(READY) ## All tests, on all cores, with branch coverage
+	@$(BIN)/pytest -n auto -m slow
+	@$(BIN)/pytest -n auto -m "not slow" --cov --cov-report=term
 
 fuzz: $(READY) ## Fuzz all readers, FUZZ_SECONDS=600 each, or one, FUZZ=golem
 	@$(BIN)/python -c 'import atheris' 2>/dev/null \

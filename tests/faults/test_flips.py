@@ -73,6 +73,7 @@ def _look(path: Path, before: Rows) -> int:
         return DIED
 
 
+@pytest.mark.slow
 def test_a_flipped_byte_is_found_or_changes_nothing(
     small: Path, faults: Faults
 ) -> None:

@@ -214,6 +214,7 @@ def test_a_wrong_checksum_is_no_header() -> None:
             unpack(gzip.compress(tar))
 
 
+@pytest.mark.slow
 def test_bombs_are_refused_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     start = time.process_time()
     bomb = gzip.compress(bytes(archive.ARCHIVE_BYTES_MAX + 1))
@@ -225,6 +226,7 @@ def test_bombs_are_refused_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.process_time() - start < 5
 
 
+@pytest.mark.slow
 def test_deep_names_are_checked_in_linear_time() -> None:
     names = [f"{at}/" + "d/" * 1900 + "f" for at in range(500)]
     data = packed(*((name, b"") for name in names), format=tarfile.PAX_FORMAT)

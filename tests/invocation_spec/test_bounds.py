@@ -66,6 +66,7 @@ def packed(data: bytes) -> str:
     return "data:application/gzip;base64," + base64.b64encode(data).decode()
 
 
+@pytest.mark.slow
 def test_archives_of_one_document_are_measured_together() -> None:
     whole = packed(gzip.compress(bytes(ARCHIVE_BYTES_MAX), 9))
     start = time.process_time()
@@ -88,6 +89,7 @@ def test_broken_archives_count_with_what_they_might_have_come_to() -> None:
     assert len(found.unresolved) == 2000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["ID", "reference", "resolution"])
 def test_what_partitions_repeat_is_measured_first(field: str) -> None:
     long = "x" * 8000

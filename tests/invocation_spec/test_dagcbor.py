@@ -231,6 +231,7 @@ def test_a_block_has_a_largest_size() -> None:
         decode(b"\0" * (BLOCK_BYTES_MAX + 1))
 
 
+@pytest.mark.slow
 def test_a_refusal_takes_no_longer_than_a_reading() -> None:
     block = encode(["x" * 60] * 16_000)
     start = time.process_time()

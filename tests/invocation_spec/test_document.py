@@ -228,6 +228,7 @@ def bomb(levels: int) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -251,6 +252,7 @@ def test_bombs_are_refused_soon(text: str) -> None:
     assert len(str(caught.value)) < 300
 
 
+@pytest.mark.slow
 def test_long_numerals_are_read_soon() -> None:
     start = time.process_time()
     for text in ("1" * 1_000_000, "0x" + "f" * 1_000_000, "1" + ":1" * 500_000):
@@ -258,6 +260,7 @@ def test_long_numerals_are_read_soon() -> None:
     assert time.process_time() - start < 3
 
 
+@pytest.mark.slow
 def test_a_document_has_a_largest_size() -> None:
     start = time.process_time()
     with pytest.raises(DocumentError, match="at most"):

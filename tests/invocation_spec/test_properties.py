@@ -466,6 +466,7 @@ LARGE: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LARGE)
 def test_large_documents_take_no_longer_than_their_size(name: str) -> None:
     data = json.dumps(LARGE[name]).encode()

@@ -65,6 +65,7 @@ def read(data: bytes) -> Outcome:
     return outcome
 
 
+@pytest.mark.slow
 def test_a_merkle_bomb_is_refused_before_it_is_walked() -> None:
     bomb = [directory(files=[{"name": "a", "digest": named(b"a")}])]
     for _ in range(60):
@@ -76,6 +77,7 @@ def test_a_merkle_bomb_is_refused_before_it_is_walked() -> None:
     assert time.process_time() - start < 1
 
 
+@pytest.mark.slow
 def test_a_tree_of_many_files_is_read_in_time_of_its_size() -> None:
     names = [f"file-{number:05}" for number in range(10_000)]
     files = [{"name": name, "digest": named(name.encode())} for name in names]

@@ -316,6 +316,7 @@ def test_what_is_no_data_url_is_refused(text: str) -> None:
         parse_data_url(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

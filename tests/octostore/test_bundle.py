@@ -138,6 +138,7 @@ def test_every_block_left_out_or_put_elsewhere_is_refused() -> None:
             assert not _holds(car_of(twice)), (at, to)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "most"), [("BLOCKS_MAX", 17), ("BUNDLE_BYTES_MAX", 0)]
 )
@@ -181,6 +182,7 @@ def _many_signatures(plan: Plan) -> bytes:
     return replace(plan, wrong=wrong).car()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "step"),
     [
@@ -204,6 +206,7 @@ def test_very_many_of_anything_are_refused_soon(
     assert reading.step == step
 
 
+@pytest.mark.slow
 def test_a_length_that_nobody_could_send_is_refused_at_once() -> None:
     """2^62 declared bytes of a block, and of a header."""
     huge = b"\xff" * 8 + b"\x3f"

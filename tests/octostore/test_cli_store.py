@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from invocation_spec.errors import OctostoreError
 from octostore import car
 from octostore.chain_findings import FORK, GAP, TIME, equivocations, findings
 from octostore.cli import run
@@ -140,8 +141,11 @@ def test_every_flipped_byte_of_a_proof_is_refused(proof: Equivocation) -> None:
     assert Equivocation.from_car(io.BytesIO(whole)) == proof
     for at in range(len(whole)):
         changed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
-        Path("changed.car").write_bytes(changed)
-        assert run(["verify", "changed.car"]) == 5, at
+        with pytest.raises(OctostoreError):
+            Equivocation.from_car(io.BytesIO(changed))
+        if at % 16 == 0:
+            Path("changed.car").write_bytes(changed)
+            assert run(["verify", "changed.car"]) == 5, at
 
 
 def test_what_is_nearly_a_proof_is_refused(proof: Equivocation) -> None:

@@ -571,6 +571,7 @@ def test_ten_thousand_executions_of_one_job(harvest: Any, tmp_path: Path) -> Non
     assert peak < 12 * len(data)
 
 
+@pytest.mark.slow
 def test_jobs_of_one_id_that_differ_are_not_taken_for_one_another(
     harvest: Any,
 ) -> None:

@@ -650,6 +650,7 @@ def test_what_cannot_be_meant_is_a_mistake_of_the_command(
     assert reason in said.err
 
 
+@pytest.mark.slow
 def test_ten_thousand_results_are_read_one_after_another(
     stock: Stock, tmp_path: Path
 ) -> None:

@@ -227,6 +227,7 @@ def test_a_thief_who_joins_first_is_not_in_the_way(
     assert set(organisations(store, node)) == {key_of(org), key_of(thief)}
 
 
+@pytest.mark.slow
 def test_who_says_thousands_of_things_is_answered_soon(
     store: Octostore, node: Issuer
 ) -> None:

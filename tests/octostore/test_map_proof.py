@@ -262,6 +262,7 @@ def test_a_reader_knows_so_many_keys() -> None:
         open_proof(MapProof(()), EMPTY, [Question(b"\x06")], keys)
 
 
+@pytest.mark.slow
 def test_questions_that_lead_everywhere_are_given_up() -> None:
     """Depths past every prefix, so that each node asks all questions of both sides."""
     questions = [Question(n.to_bytes(2, "big")) for n in range(QUESTIONS_MAX)]

@@ -326,6 +326,7 @@ def test_names_in_results_have_so_many_bytes() -> None:
         laid_out([*files, File(("x",), cid, b"")], {}, "here")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.DIRTYPE])
 def test_names_of_an_archive_are_no_bomb(tmp_path: Path, kind: bytes) -> None:
     def add(tar: tarfile.TarFile) -> None:
@@ -342,6 +343,7 @@ def test_names_of_an_archive_are_no_bomb(tmp_path: Path, kind: bytes) -> None:
     tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_bombs_of_results_are_refused_in_little_memory(tmp_path: Path) -> None:
     def bomb(path: Path, declared: int, size: int) -> Path:
         info = tarfile.TarInfo("outputs/zeros")
@@ -539,6 +541,7 @@ def test_a_block_of_a_folder_is_so_large(tmp_path: Path) -> None:
             assert result_in(path, {}).outputs
 
 
+@pytest.mark.slow
 def test_a_folder_that_names_one_block_over_and_over_is_given_up(
     tmp_path: Path,
 ) -> None:

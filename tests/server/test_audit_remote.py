@@ -192,6 +192,7 @@ def drip(request: SimpleHTTPRequestHandler, first: bytes, each: bytes) -> bool:
         return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["headers", "body", "tile", "blocks"])
 def test_a_server_that_never_ends_is_left(tmp_path: Path, run: Run, where: str) -> None:
     folder = Log().claims("a").publish(tmp_path / "www")
@@ -224,6 +225,7 @@ def test_what_a_server_sends_has_limits(
         run(url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/checkpoint", "/tile/", "/blocks/"])
 def test_what_is_sent_compressed_is_never_unpacked(
     tmp_path: Path, run: Run, path: str

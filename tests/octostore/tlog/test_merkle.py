@@ -143,6 +143,7 @@ def test_a_proof_of_consistency_holds_for_two_trees_alone(data: st.DataObject) -
             verify_consistency(*sizes, proof, *roots)
 
 
+@pytest.mark.slow
 def test_a_tree_of_any_declared_size_is_refused_at_once() -> None:
     hashes = [EMPTY_ROOT] * PROOF_HASHES_MAX
     started = time.perf_counter()

@@ -89,6 +89,7 @@ def test_anything_else_is_refused(
             verify_multiproof(*case)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2**40, 2**62 + 1, SIZE_MAX])
 def test_a_tree_of_any_size_takes_time_by_what_came(size: int) -> None:
     """Sound paths in a tree that nobody could hold, of many leaves."""
