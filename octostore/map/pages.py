@@ -12,6 +12,7 @@ set of keys alone, whatever came first. Source: docs/spec/map.md; ADR 16.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -166,7 +167,8 @@ def prove(
     if trie.root == EMPTY:
         return MapProof(())
     maker = _Maker(trie, frozenset(known))
-    return MapProof(tuple(maker.behind(b"", 0, ways(questions))))
+    maker.behind(b"", 0, ways(questions))
+    return MapProof(tuple(maker.items))
 
 
 def _grow(trie: MapTrie, start: int, new: Sequence[bytes]) -> bytes:
@@ -200,23 +202,26 @@ def _build(trie: MapTrie, start: int, keys: Sequence[bytes]) -> bytes:
 
 
 class _Maker:
-    """Opens the trie where questions lead (docs/spec/map.md, Proof)."""
+    """Opens the trie where questions lead (docs/spec/map.md, Proof).
+
+    Its methods add the items of one subtree to `items`.
+    """
 
     def __init__(self, trie: MapTrie, known: frozenset[int]) -> None:
         self._trie = trie
         self._known = known
         self._absent: set[int] = set()
+        self.items: list[int | bytes | None] = []
 
-    def behind(
-        self, path: bytes, start: int, alive: Sequence[Way]
-    ) -> list[int | bytes | None]:
-        """The items of the subtree that these nibbles lead to."""
+    def behind(self, path: bytes, start: int, alive: Sequence[Way]) -> None:
+        """The subtree that these nibbles lead to."""
         page = self._trie.page(path, start)
         if page is None:
-            return self._of_keys(self._trie.keys(path, start), alive)
-        if self._is_known(page, alive):
-            return [None]
-        return self._of_symbols(page, sorted(page.hashes), alive)
+            self._of_keys(self._trie.keys(path, start), alive)
+        elif self._is_known(page, alive):
+            self.items.append(None)
+        else:
+            self._of_symbols(page, sorted(page.hashes), alive)
 
     def _is_known(self, page: _Page, alive: Sequence[Way]) -> bool:
         """Whether all of a page answers a question that the reader knows."""
@@ -235,28 +240,27 @@ class _Maker:
 
     def _of_symbols(
         self, page: _Page, symbols: Sequence[int], alive: Sequence[Way]
-    ) -> list[int | bytes | None]:
+    ) -> None:
         if not alive:
-            return [page.fold(symbols)]
+            self.items.append(page.fold(symbols))
+            return
         if len(symbols) == 1:
             path = _joined(page.path, page.depth, symbols[0])
-            return self.behind(path, page.depth + 1, alive)
+            self.behind(path, page.depth + 1, alive)
+            return
         depth = page.parting(symbols[0], symbols[-1])
         shift = 4 * page.depth + 3 - depth
-        left = [symbol for symbol in symbols if not symbol >> shift & 1]
-        right = symbols[len(left) :]
-        led = [sides(way, depth) for way in alive]
-        items = self._of_symbols(page, left, [way for way, _ in led if way is not None])
-        others = [
-            way for _, way in led if way is not None and way.number not in self._absent
-        ]
-        return _inner(depth, items, self._of_symbols(page, right, others))
+        middle = bisect_left(symbols, symbols[-1] >> shift << shift)
+        left, right = _led(alive, depth)
+        begin = self._open(depth)
+        self._of_symbols(page, symbols[:middle], left)
+        self._of_symbols(page, symbols[middle:], self._left_of(right))
+        self._close(begin)
 
-    def _of_keys(
-        self, keys: Sequence[bytes], alive: Sequence[Way]
-    ) -> list[int | bytes | None]:
+    def _of_keys(self, keys: Sequence[bytes], alive: Sequence[Way]) -> None:
         if not alive:
-            return [root_of(keys)]
+            self.items.append(root_of(keys))
+            return
         if len(keys) == 1:
             self._absent.update(
                 way.number for way in alive if not keys[0].startswith(way.prefix)
@@ -265,21 +269,45 @@ class _Maker:
                 way.number in self._known and keys[0].startswith(way.prefix)
                 for way in alive
             )
-            return [None if is_known else keys[0]]
+            self.items.append(None if is_known else keys[0])
+            return
         depth = parting(keys[0], keys[-1])
-        left = [key for key in keys if not bit(key, depth)]
-        led = [sides(way, depth) for way in alive]
-        items = self._of_keys(left, [way for way, _ in led if way is not None])
-        others = [
-            way for _, way in led if way is not None and way.number not in self._absent
-        ]
-        return _inner(depth, items, self._of_keys(keys[len(left) :], others))
+        middle = bisect_left(keys, 1, key=lambda key: bit(key, depth))
+        left, right = _led(alive, depth)
+        begin = self._open(depth)
+        self._of_keys(keys[:middle], left)
+        self._of_keys(keys[middle:], self._left_of(right))
+        self._close(begin)
+
+    def _left_of(self, alive: Sequence[Way]) -> Sequence[Way]:
+        """Those whose question has not been found to have no answer."""
+        if not self._absent:
+            return alive
+        return [way for way in alive if way.number not in self._absent]
+
+    def _open(self, depth: int) -> int:
+        """Begin an inner node; its two sides follow."""
+        self.items.append(depth)
+        return len(self.items)
+
+    def _close(self, begin: int) -> None:
+        """End it: two known subtrees are one."""
+        if self.items[begin:] == [None, None]:
+            del self.items[begin:]
+            self.items[begin - 1] = None
 
 
-def _inner(
-    depth: int, left: list[int | bytes | None], right: list[int | bytes | None]
-) -> list[int | bytes | None]:
-    return [None] if left == right == [None] else [depth, *left, *right]
+def _led(alive: Sequence[Way], depth: int) -> tuple[list[Way], list[Way]]:
+    """What of the questions leads to the left and right of a node at `depth`."""
+    left: list[Way] = []
+    right: list[Way] = []
+    for way in alive:
+        one, other = sides(way, depth)
+        if one is not None:
+            left.append(one)
+        if other is not None:
+            right.append(other)
+    return left, right
 
 
 def _page(raw: bytes, key: bytes, start: int) -> _Page:
