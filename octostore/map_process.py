@@ -28,6 +28,7 @@ from octostore.engine import Engine
 from octostore.engine.choice import open_engine
 from octostore.errors import StoreCorruptError, StoreError
 from octostore.map.batch import Batch, next_batch
+from octostore.own_process import command
 from octostore.view import View
 
 __all__ = ["BATCH_S_MAX", "MapProcess", "answer", "main"]
@@ -110,14 +111,11 @@ class MapProcess:
             self._child = None
 
     def _start(self) -> subprocess.Popen[bytes]:
-        if not sys.executable:
-            raise StoreError(
-                "no interpreter to derive the map with", at=str(self._path)
-            )
-        command = [sys.executable, "-P", "-m", __name__, str(self._path)]
         try:
-            return subprocess.Popen(  # noqa: S603 - our own module
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            return subprocess.Popen(  # noqa: S603 - this interpreter, this module
+                command(__name__, str(self._path)),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
             )
         except OSError as error:
             raise StoreError(
@@ -195,7 +193,3 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         engine.close()
-
-
-if __name__ == "__main__":
-    main()

@@ -23,7 +23,6 @@ import gc
 import marshal
 import os
 import subprocess
-import sys
 import threading
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -32,6 +31,7 @@ from typing import Any, BinaryIO, Final, TypeAlias, cast
 from invocation_spec.cid import DAG_CBOR, SHA2_256
 from octostore.car import Block, CarReader, Damaged, Sound
 from octostore.errors import CarError
+from octostore.own_process import command
 from octostore.reading import Told, read
 
 __all__ = ["ANSWER_S_MAX", "Frame", "Worker", "WorkerGoneError", "main", "serve"]
@@ -60,12 +60,6 @@ ANSWER_S_MAX: Final = 60.0
 
 _OURS: Final = bytes((1, DAG_CBOR, SHA2_256, 32))
 
-#: Not `multiprocessing`, which runs the caller's own script again; -P, or a file in
-#: the folder where the writer was started could stand for a module of ours.
-_COMMAND: Final = (
-    "import sys; sys.path[:] = sys.argv[1:]; from octostore.worker import main; main()"
-)
-
 
 class WorkerGoneError(Exception):
     """The process ended or says nothing; what it was fed must be read again."""
@@ -76,11 +70,12 @@ class Worker:
 
     Raises:
         OSError: no process could be started.
+        StoreError: there is no interpreter to start one with.
     """
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this module
-            [sys.executable, "-P", "-c", _COMMAND, *sys.path],
+            command(__name__),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
