@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+import invocation_spec
+import octostore
 from invocation_spec.errors import OctostoreError
-from octostore.cli import app
+from octostore.cli import VERBS, harvesting
+from tests.modules import import_all
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -75,12 +78,15 @@ def test_the_readme_shows_what_the_demo_prints(place: Path) -> None:
 
 def test_every_command_stands_in_the_documents() -> None:
     text = (ROOT / "docs" / "cli.md").read_text()
-    for command in app.registered_commands:
-        assert f"`octostore {command.name}" in text
+    for verb in VERBS:
+        assert f"`octostore {verb}" in text
+    for network in harvesting.NETWORKS:
+        assert f"`octostore harvest {network}" in text
 
 
 def test_every_error_stands_in_the_documents() -> None:
     text = (ROOT / "docs" / "errors.md").read_text()
+    import_all(invocation_spec, octostore)
 
     def below(kind: type[OctostoreError]) -> list[type[OctostoreError]]:
         return [kind, *(leaf for sub in kind.__subclasses__() for leaf in below(sub))]

@@ -1,4 +1,4 @@
-"""The command line: verbs, one module a group; `main` is the console script."""
+"""The command line: a table of verbs, one module a group; `main` is the script."""
 
 from __future__ import annotations
 
@@ -6,42 +6,19 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from typing import Final
 
 import typer
-from typer.core import TyperGroup
 
 from invocation_spec.errors import OctostoreError
 from octostore import __version__
-from octostore.cli import harvesting, keys, mapping, resolving, signing
-from octostore.cli.asking import who_command
-from octostore.cli.auditing import audit_command
-from octostore.cli.bundling import bundle_command
-from octostore.cli.checking import backup_command, check_command, rebuild_command
-from octostore.cli.claiming import claim_command, profile_command
-from octostore.cli.committing import commit_command
-from octostore.cli.demonstrating import demo_command
-from octostore.cli.explaining import explain_command
-from octostore.cli.issuing import issuers_command
-from octostore.cli.recording import (
-    delegate_command,
-    join_command,
-    link_app,
-    revoke_command,
-    withdraw_command,
-)
 from octostore.cli.rim import OUR_DISK, UsageError, complain, report
-from octostore.cli.running import run_command
-from octostore.cli.serving import serve_command
-from octostore.cli.specs import canonicalize_command, cid_command
-from octostore.cli.storing import ingest_command
-from octostore.cli.verifying import verify_command
-from octostore.cli.watching import watch_command
+from octostore.cli.verbs import group_of
 from octostore.errors import FileError
 
-__all__ = ["GARBAGE_AFTER", "app", "main", "run"]
+__all__ = ["GARBAGE_AFTER", "VERBS", "app", "main", "run"]
 
 #: Objects made before cycles are looked for. Reading claims makes many values and
 #: no cycles; at Python's own 700 the looking is a tenth of an ingest.
@@ -53,64 +30,49 @@ _CommandLineError: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
 )
 
-#: As one meets them: what was asked, running it, signing it, asking, keeping.
-_ORDER: Final = (
-    *("demo", "canonicalize", "explain", "resolutions", "cid", "run"),
-    *("key", "profile", "claim", "commit", "withdraw", "link"),
-    *("delegate", "join", "revoke", "harvest", "watch", "ingest", "who", "issuers"),
-    *("log", "map"),
-    *("bundle", "verify"),
-    *("check", "rebuild", "backup", "audit", "serve"),
-)
-
-
-class _InOrder(TyperGroup):
-    """Commands and groups in one order; typer would put the groups last."""
-
-    def list_commands(self, ctx: object) -> list[str]:
-        """All names, those of `_ORDER` first."""
-        named = [name for name in _ORDER if name in self.commands]
-        return [*named, *(name for name in self.commands if name not in _ORDER)]
-
+#: Where the verbs lie, as one meets them: what was asked, running it, signing it,
+#: asking, keeping. A new verb is a line here, and its section in docs/cli.md.
+VERBS: Final[Mapping[str, str]] = {
+    "demo": "octostore.cli.demonstrating:demo_command",
+    "canonicalize": "octostore.cli.specs:canonicalize_command",
+    "explain": "octostore.cli.explaining:explain_command",
+    "resolutions": "octostore.cli.resolving:app",
+    "cid": "octostore.cli.specs:cid_command",
+    "run": "octostore.cli.running:run_command",
+    "key": "octostore.cli.keys:app",
+    "profile": "octostore.cli.claiming:profile_command",
+    "claim": "octostore.cli.claiming:claim_command",
+    "commit": "octostore.cli.committing:commit_command",
+    "withdraw": "octostore.cli.recording:withdraw_command",
+    "link": "octostore.cli.recording:link_app",
+    "delegate": "octostore.cli.recording:delegate_command",
+    "join": "octostore.cli.recording:join_command",
+    "revoke": "octostore.cli.recording:revoke_command",
+    "harvest": "octostore.cli.harvesting:app",
+    "watch": "octostore.cli.watching:watch_command",
+    "ingest": "octostore.cli.storing:ingest_command",
+    "who": "octostore.cli.asking:who_command",
+    "issuers": "octostore.cli.issuing:issuers_command",
+    "log": "octostore.cli.signing:app",
+    "map": "octostore.cli.mapping:app",
+    "bundle": "octostore.cli.bundling:bundle_command",
+    "verify": "octostore.cli.verifying:verify_command",
+    "check": "octostore.cli.checking:check_command",
+    "rebuild": "octostore.cli.checking:rebuild_command",
+    "backup": "octostore.cli.checking:backup_command",
+    "audit": "octostore.cli.auditing:audit_command",
+    "serve": "octostore.cli.serving:serve_command",
+}
 
 app = typer.Typer(
     name="octostore",
     help="Who got which result: signed claims of compute-over-data networks.",
-    cls=_InOrder,
+    cls=group_of(VERBS),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("demo")(demo_command)
-app.command("canonicalize")(canonicalize_command)
-app.command("explain")(explain_command)
-app.add_typer(resolving.app)
-app.command("cid")(cid_command)
-app.add_typer(keys.app)
-app.command("run")(run_command)
-app.command("claim")(claim_command)
-app.command("profile")(profile_command)
-app.command("commit")(commit_command)
-app.command("withdraw")(withdraw_command)
-app.add_typer(link_app)
-app.command("delegate")(delegate_command)
-app.command("join")(join_command)
-app.command("revoke")(revoke_command)
-app.add_typer(harvesting.app)
-app.command("watch")(watch_command)
-app.command("ingest")(ingest_command)
-app.command("who")(who_command)
-app.command("issuers")(issuers_command)
-app.add_typer(signing.app)
-app.add_typer(mapping.app)
-app.command("bundle")(bundle_command)
-app.command("verify")(verify_command)
-app.command("check")(check_command)
-app.command("rebuild")(rebuild_command)
-app.command("backup")(backup_command)
-app.command("audit")(audit_command)
-app.command("serve")(serve_command)
 
 
 @app.callback(invoke_without_command=True)

@@ -8,10 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import typer
 
+import invocation_spec
+import octostore as the_package
 from invocation_spec.errors import OctostoreError
-from octostore.cli import app
+from octostore.cli import VERBS
 from octostore.cli.rim import exit_code
+from octostore.cli.verbs import loaded
+from tests.modules import import_all
 from tests.octostore.said import Command, Said
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -626,7 +631,8 @@ def _only(answer: dict[str, object]) -> dict[str, object]:
 
 
 def test_every_error_has_an_exit_code() -> None:
-    # The command line has imported every module that defines one.
+    import_all(invocation_spec, the_package)
+
     def leaves(kind: type[OctostoreError]) -> list[type[OctostoreError]]:
         below = [leaf for sub in kind.__subclasses__() for leaf in leaves(sub)]
         return below or [kind]
@@ -668,13 +674,8 @@ def test_help_says_each_command_whole(octostore: Command) -> None:
 
 
 def _verbs() -> list[str]:
-    named = [command.name for command in app.registered_commands]
-    return [str(name) for name in (*named, *_groups())]
+    return list(VERBS)
 
 
 def _groups() -> list[str]:
-    return [
-        str(group.typer_instance.info.name)
-        for group in app.registered_groups
-        if group.typer_instance
-    ]
+    return [name for name, at in VERBS.items() if isinstance(loaded(at), typer.Typer)]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 
 import httpx
@@ -20,6 +18,7 @@ from octostore.errors import (
 )
 from octostore.store import Octostore
 from octostore_server import errors
+from tests.modules import import_all
 from tests.server.conftest import client_of
 
 pytestmark = pytest.mark.anyio
@@ -39,10 +38,7 @@ def leaves(
 
 
 def test_every_leaf_has_a_row() -> None:
-    for package in (invocation_spec, octostore_server):
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+    import_all(invocation_spec, octostore_server)
     found = list(leaves())
     assert len(found) > 20
     for leaf in found:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 import typer
 
-from octostore.cli.harvesting.bacalhau import bacalhau_command
-from octostore.cli.harvesting.golem import golem_command
-from octostore.cli.harvesting.homestar import homestar_command
-from octostore.cli.harvesting.nix import nix_command
-from octostore.cli.harvesting.reapi import reapi_command
-from octostore.cli.harvesting.tes import tes_command
+from octostore.cli.verbs import group_of
 
-__all__ = ["app"]
+__all__ = ["NETWORKS", "app"]
+
+#: Where the harvest of each network lies.
+NETWORKS: Final[Mapping[str, str]] = {
+    "bacalhau": "octostore.cli.harvesting.bacalhau:bacalhau_command",
+    "golem": "octostore.cli.harvesting.golem:golem_command",
+    "homestar": "octostore.cli.harvesting.homestar:homestar_command",
+    "tes": "octostore.cli.harvesting.tes:tes_command",
+    "reapi": "octostore.cli.harvesting.reapi:reapi_command",
+    "nix": "octostore.cli.harvesting.nix:nix_command",
+}
 
 app = typer.Typer(
     name="harvest",
     help="Claim what networks report; you sign as a witness.",
+    cls=group_of(NETWORKS),
     no_args_is_help=True,
 )
-app.command("bacalhau")(bacalhau_command)
-app.command("golem")(golem_command)
-app.command("homestar")(homestar_command)
-app.command("tes")(tes_command)
-app.command("reapi")(reapi_command)
-app.command("nix")(nix_command)
