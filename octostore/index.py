@@ -19,12 +19,13 @@ from typing import Final
 from invocation_spec.model import Invocation, Program, WasiProgram
 from octostore import tables
 from octostore.closure import Claimed, Closure, Fact, Find, Ran
-from octostore.draft import Draft
+from octostore.draft import GROUP_ROWS, Draft
 from octostore.keys import PublicKey
 from octostore.log import INDEX_BYTES, Entry, Frontier, grown, leaf_hash
 from octostore.reading import CLAIM, Told, Verified
 from octostore.receipt import Skipped
 from octostore.records import (
+    Commitment,
     Delegation,
     Link,
     Membership,
@@ -43,6 +44,9 @@ _EMPTY: Final = bytes(Frontier())
 #: As plain numbers: a flag of `enum` costs more than the row it is found in.
 _PROGRAM, _INPUT, _NONCED = map(int, (Known.PROGRAM, Known.INPUT, Known.NONCED))
 _DISCLOSED: Final = _PROGRAM | _INPUT
+
+#: An issuer and its chain, which a place in it begins with.
+_CHAIN_BYTES: Final = 48
 
 #: What stays known of invocations, results, programs and inputs; far more than one
 #: statement speaks of.
@@ -86,6 +90,9 @@ class Index:
         self.closure = Closure(find, self, told)
         self._shared: set[bytes] = set()
         self._looked_up: set[bytes] = set()
+        #: Places of chains that were taken last, and where chains end.
+        self._last: dict[bytes, bytes] = {}
+        self._ends: dict[bytes, bytes] = {}
 
     def look_up(self, records: Mapping[bytes, UsualClaim | None]) -> None:
         """Find out what is known of these records and of what they name."""
@@ -157,7 +164,7 @@ class Index:
         draft.put_keys(tables.MADE.name, made)
         for table, key in rows:
             draft.put(table, key, _NOTHING)
-        _statement_rows(self._draft, statement, index)
+        self._statement_rows(statement, index)
         return skipped
 
     def add_invocation(self, ran: Ran) -> None:
@@ -247,21 +254,50 @@ class Index:
             key = cid.digest[: tables.SHORT_BYTES] + no
             self._draft.put(table, key, _NOTHING)
 
+    def _statement_rows(self, statement: Verified, index: int) -> None:
+        """The rows as their layouts would spell them, without a call for each part."""
+        draft, part, issuer = self._draft, statement.part, statement.issuer
+        place, iat = tables.no_of(index), statement.iat.to_bytes(8, "big")
+        draft.put(tables.PARTS.name, part, place)
+        draft.put(tables.STATEMENTS.name, place, part + issuer + iat)
+        link = issuer + statement.chain + statement.seq.to_bytes(8, "big")
+        if self._is_taken(link):
+            draft.put(tables.DOUBLES.name, issuer + place, _NOTHING)
+        draft.put(tables.CHAINS.name, link + place, _NOTHING)
+
+    def _is_taken(self, link: bytes) -> bool:
+        """Whether a statement stands at this place of a chain already.
+
+        What is not committed yet is only among those that came last. Most often the
+        place is past the end of its chain, which is looked for once.
+        """
+        last, ends, chain = self._last, self._ends, link[:_CHAIN_BYTES]
+        if link in last:
+            return True
+        _keep(last, link, link)
+        end = ends.get(chain)
+        if end is None:
+            row = self._draft.last(tables.CHAINS.name, chain)
+            end = chain if row is None else row[0][: len(link)]
+        if link > end:
+            _keep(ends, chain, link)
+            return False
+        _keep(ends, chain, end)
+        return self._draft.last(tables.CHAINS.name, link) is not None
+
+
+def _keep(among: dict[bytes, bytes], key: bytes, value: bytes) -> None:
+    """Keep it among the last, more than can wait for a commit."""
+    if len(among) >= GROUP_ROWS:
+        del among[next(iter(among))]
+    among[key] = value
+
 
 def _known(program: Program | None, given: Given | None) -> int:
     known = 0 if program is None else _PROGRAM
     if given is not None:
         known |= _INPUT | _NONCED if "nonce" in given.fields else _INPUT
     return known
-
-
-def _statement_rows(draft: Draft, statement: Verified, index: int) -> None:
-    """The rows as their layouts would spell them, without a call for each part."""
-    part, place, issuer = statement.part, tables.no_of(index), statement.issuer
-    iat, seq = statement.iat.to_bytes(8, "big"), statement.seq.to_bytes(8, "big")
-    draft.put(tables.PARTS.name, part, place)
-    draft.put(tables.STATEMENTS.name, place, part + issuer + iat)
-    draft.put(tables.CHAINS.name, issuer + statement.chain + seq + place, _NOTHING)
 
 
 def _record_rows(
@@ -277,6 +313,9 @@ def _record_rows(
     elif isinstance(record, Link):
         for end in (record.a, record.b):
             yield tables.LINKS.name, tables.LINKS.key.encode(end, index, number)
+    elif isinstance(record, Commitment):
+        key = tables.COMMITMENTS.key.encode(issuer, tables.our_cid(fact.digest), index)
+        yield tables.COMMITMENTS.name, key
     elif isinstance(record, Delegation | Membership | Revocation):
         for key_of in {issuer, _named(record)}:
             yield tables.TIES.name, tables.TIES.key.encode(key_of, index, number)

@@ -2,7 +2,7 @@
 
 What is true, and can be made from nothing else:
 
-    meta        "layout"                              -> "5"
+    meta        "layout"                              -> "6"
     meta        "delivering", "rebuilding": half done -> "1"
     blocks      no                                    -> the bytes (packed.py)
     log         index                                 -> entry(37) hashes(32 each)
@@ -31,6 +31,8 @@ What `rebuild` makes again from blocks and log:
     withdrawals &claim issuer(32) index, no of record ->
     links       CID of a or b, index, no of record    ->
     ties        issuer(32) or whom it names, index, no->
+    commitments issuer(32) &record index              ->
+    doubles     issuer(32) index, another has its seq ->
     map_keys    key (octostore/map/keys.py)           ->
     map_nodes   path                                  -> a page (octostore/map/pages.py)
     map_ran     no of invocation                      -> flags(1)
@@ -74,8 +76,10 @@ __all__ = [
     "CHAINS",
     "CLAIMS",
     "CODES",
+    "COMMITMENTS",
     "DATA",
     "DELIVERING",
+    "DOUBLES",
     "FRONTIER",
     "INDEXES",
     "LAYOUT",
@@ -123,7 +127,7 @@ __all__ = [
     "short",
 ]
 
-LAYOUT_VERSION: Final = b"5"
+LAYOUT_VERSION: Final = b"6"
 
 #: Keys of `meta`, and the one of `map_state`.
 LAYOUT: Final = b"layout"
@@ -300,6 +304,10 @@ WITHDRAWALS: Final[Layout[CID, PublicKey, int, int]] = Layout(
 )
 LINKS: Final[Layout[CID, int, int]] = Layout("links", Struct(_CID, _INDEX, _NO))
 TIES: Final[Layout[PublicKey, int, int]] = Layout("ties", Struct(_ISSUER, _INDEX, _NO))
+COMMITMENTS: Final[Layout[PublicKey, CID, int]] = Layout(
+    "commitments", Struct(_ISSUER, _BLOCK, _INDEX)
+)
+DOUBLES: Final[Layout[PublicKey, int]] = Layout("doubles", Struct(_ISSUER, _INDEX))
 MAP_KEYS: Final[Layout[bytes]] = Layout("map_keys", Struct(_REST))
 MAP_NODES: Final[Layout[bytes]] = Layout("map_nodes", Struct(_REST))
 MAP_RAN: Final[Layout[int]] = Layout("map_ran", Struct(_NO))
@@ -324,6 +332,7 @@ INDEXES: Final[tuple[str, ...]] = (
     *(RAN.name, BY_PROGRAM.name, BY_INPUT.name, CODES.name, DATA.name),
     *(PAIRS.name, OUTPUTS.name, MADE.name),
     *(PROFILES.name, WITHDRAWALS.name, LINKS.name, TIES.name),
+    *(COMMITMENTS.name, DOUBLES.name),
     *(MAP_KEYS.name, MAP_NODES.name, MAP_RAN.name, MAP_HEADS.name, MAP_STATE.name),
 )
 

@@ -338,6 +338,22 @@ class View:
             return keys.decode(key)[2] < self._end
         return False
 
+    def committed(self, commitment: CID, issuer: PublicKey) -> int | None:
+        """The first entry in which this issuer states this commitment, or None."""
+        keys = tables.COMMITMENTS.key
+        prefix = keys.prefix(issuer, commitment)
+        for key, _ in self.rows.scan(tables.COMMITMENTS.name, prefix):
+            index = keys.decode(key)[2]
+            return index if index < self._end else None
+        return None
+
+    def has_equivocated(self, issuer: PublicKey) -> bool:
+        """Whether this key has signed two statements for one place of a chain."""
+        keys = tables.DOUBLES.key
+        for key, _ in self.rows.scan(tables.DOUBLES.name, keys.prefix(issuer)):
+            return keys.decode(key)[1] < self._end
+        return False
+
     def ties_of(self, key: PublicKey) -> Iterator[tuple[int, int]]:
         """Places and block numbers of records that tie this key to others.
 

@@ -27,7 +27,7 @@ from octostore.log_key import LogKey
 from octostore.map.heads import LoggedHead
 from octostore.questions.answer import Asked
 from octostore.questions.who import who
-from octostore.records import Failure, Link, Membership, Withdrawal
+from octostore.records import Commitment, Failure, Link, Membership, Withdrawal
 from octostore.store import BYTES_MAX, Octostore
 from tests.octostore.test_ingest import dump
 from tests.octostore.world import C1, D1, R2, Issuer, Ran, claim, data, result
@@ -128,7 +128,7 @@ def test_reading_where_there_is_no_store_says_so(path: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", sorted(ENGINES))
-@pytest.mark.parametrize("version", [b"4", b"6"])
+@pytest.mark.parametrize("version", [b"5", b"7"])
 @pytest.mark.parametrize("readonly", [False, True])
 def test_another_layout_is_refused_and_not_written_to(
     path: Path, *, readonly: bool, version: bytes, engine: str
@@ -139,7 +139,7 @@ def test_another_layout_is_refused_and_not_written_to(
     old.close()
     data = path / ENGINES[engine].data
     before = data.read_bytes()
-    why = f"layout '{version.decode()}'; this version reads '5'; .*log export"
+    why = f"layout '{version.decode()}'; this version reads '6'; .*log export"
     with pytest.raises(StoreVersionError, match=why):
         Octostore.open(path, readonly=readonly)
     assert data.read_bytes() == before
@@ -243,6 +243,8 @@ def fill(store: Octostore) -> None:
         Issuer("liar").claims(Ran(), result()),
         Issuer("liar").claims(Ran(), result(R2)),
         Issuer("shy").claims(Ran(), Failure(kind="trap"), withheld=("program",)),
+        Issuer("twice").says("Twice"),
+        Issuer("twice").state([Commitment(hash=bytes(32))]),
         Issuer("one").state([Link(a=Ran().cid, b=C1, means="built-from")]),
     ]
     withdrawn = Withdrawal(claim=told[1][0].part.records[0], why="wrong image")
