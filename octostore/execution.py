@@ -16,7 +16,7 @@ from invocation_spec.model import Input, Program, WasiProgram
 from octostore.contents import Contents
 from octostore.errors import FileError, StoreError
 from octostore.result import STDOUT, Result
-from octostore.runner import RunError, RunLimits, RunReport, run_wasi
+from octostore.runner import Clock, RunError, RunLimits, RunReport, run_wasi
 
 __all__ = ["EXIT_FILE", "STDERR_FILE", "Executed", "execute", "write_results"]
 
@@ -43,6 +43,7 @@ def execute(
     output_dirs: tuple[str, ...] = (),
     limits: RunLimits | None = None,
     seed: bytes = b"",
+    clock: Clock = Clock(),  # noqa: B008 - frozen
 ) -> Executed:
     """Run a `wasi` invocation with the content that its CIDs name.
 
@@ -65,6 +66,7 @@ def execute(
         output_dirs=output_dirs,
         limits=limits or RunLimits(),
         seed=seed,
+        clock=clock,
     )
     result = None
     if report.failure is None:

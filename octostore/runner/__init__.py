@@ -10,8 +10,8 @@ in two runs on any machine:
 
 - arguments, environment, standard input, files, order of directory entries, inode
   numbers, file times, error numbers; there is no network and no real disk;
-- the clock: it starts at 2022-01-01 and moves 1 ms with each reading; a sleep
-  returns at once and moves it by its length;
+- the clock: it starts at 2022-01-01 and moves 1 ms with each reading, unless told
+  otherwise (`Clock`); a sleep returns at once and moves it by its length;
 - randomness: a stream that follows from `seed`;
 - NaN bit patterns, and the absence of threads and relaxed SIMD;
 - fuel, and with it the point where an endless loop ends.
@@ -27,7 +27,8 @@ Not controlled:
 - time and memory of compiling, bounded only through the size of the code.
 """
 
+from octostore.runner.guest import Clock
 from octostore.runner.report import RunError, RunFailure, RunLimits, RunReport
 from octostore.runner.run import run_wasi
 
-__all__ = ["RunError", "RunFailure", "RunLimits", "RunReport", "run_wasi"]
+__all__ = ["Clock", "RunError", "RunFailure", "RunLimits", "RunReport", "run_wasi"]

@@ -20,10 +20,12 @@ from octostore.runner.filesystem import (
     LimitError,
     Place,
 )
+from octostore.runner.report import RunError
 
 __all__ = [
     "CLOCK_STEP_NS",
     "Calls",
+    "Clock",
     "Exit",
     "Guest",
     "Handle",
@@ -39,6 +41,10 @@ __all__ = [
 #: How far each reading moves the clock, so that a program which waits for time to
 #: pass gets there (wazero's fake clock, `internal/platform/time.go`).
 CLOCK_STEP_NS = 1_000_000
+
+#: The year 2100, and a minute: whatever the guest sleeps, times stay below 2^63.
+START_NS_MAX = 4_102_444_800_000_000_000
+STEP_NS_MAX = 60_000_000_000
 
 #: Keeps every time below 2^63 ns, whatever the guest sleeps.
 ELAPSED_NS_MAX = 1 << 62
@@ -120,6 +126,27 @@ class OpenDirectory:
     names: Sequence[bytes] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What the guest's clocks show; runs that are to be equal have the same.
+
+    The wall clock begins at `start_ns` since 1970, and each reading of any clock
+    moves all of them by `step_ns`.
+
+    Raises:
+        RunError: before 1970 or far off, or a clock that stands still.
+    """
+
+    start_ns: int = EPOCH_NS
+    step_ns: int = CLOCK_STEP_NS
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start_ns <= START_NS_MAX:
+            raise RunError(f"expected 0 to {START_NS_MAX}", at="start_ns")
+        if not 0 < self.step_ns <= STEP_NS_MAX:
+            raise RunError(f"expected 1 to {STEP_NS_MAX}", at="step_ns")
+
+
 Handle = Source | Sink | OpenFile | OpenDirectory
 
 
@@ -136,6 +163,7 @@ class Guest:
         stdout_bytes_max: int,
         stderr_bytes_max: int,
         seed: bytes,
+        clock: Clock = Clock(),
     ) -> None:
         self.filesystem = filesystem
         self.args = [arg.encode() + b"\0" for arg in args]
@@ -148,6 +176,7 @@ class Guest:
             2: self.stderr,
             3: OpenDirectory(filesystem.root, preopened=True),
         }
+        self.clock = clock
         self.elapsed_ns = 0
         self._seed = hashlib.sha256(seed).digest()
         self._blocks = 0
@@ -215,8 +244,8 @@ class Guest:
         """A reading of clock 0 (wall) or 1 to 3 (counted from the start)."""
         if clock > 3:
             raise WasiError(Errno.INVAL)
-        reading = self.elapsed_ns + (EPOCH_NS if clock == 0 else 0)
-        self.advance(self.elapsed_ns + CLOCK_STEP_NS)
+        reading = self.elapsed_ns + (self.clock.start_ns if clock == 0 else 0)
+        self.advance(self.elapsed_ns + self.clock.step_ns)
         return reading
 
     def advance(self, elapsed_ns: int) -> None:

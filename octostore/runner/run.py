@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from octostore.runner.engine import ENGINE, execute
 from octostore.runner.filesystem import File, Filesystem, HostFile, LimitError
-from octostore.runner.guest import Guest
+from octostore.runner.guest import Clock, Guest
 from octostore.runner.report import RunError, RunFailure, RunLimits, RunReport
 
 __all__ = ["run_wasi"]
@@ -30,6 +30,7 @@ def run_wasi(
     output_dirs: Sequence[str] = (),
     limits: RunLimits = RunLimits(),  # noqa: B008 - frozen
     seed: bytes = b"",
+    clock: Clock = Clock(),  # noqa: B008 - frozen
 ) -> RunReport:
     """Runs a core module and reports its result, or why there is none.
 
@@ -38,7 +39,8 @@ def run_wasi(
     at their absolute paths, and `output_dirs`. `imports` are instantiated in order
     and linked by their names; a module that exports `_initialize` and is not
     started by `_start` is initialised first, as the WASI ABI demands. `entry` is
-    an export without parameters and results.
+    an export without parameters and results. `seed` and `clock` are what no
+    invocation says; another pair shows whether the program depends on them.
 
     A run that returns has exit 0, one that calls proc_exit has that status; any
     exit is a result. A trap, a limit, the time-out and a program that cannot start
@@ -52,7 +54,7 @@ def run_wasi(
     if len(imports) > IMPORTS_MAX:
         raise RunError(f"more than {IMPORTS_MAX} imports")
     _check_strings(args, env)
-    guest = _guest(args, env, files, stdin, output_dirs, limits, seed)
+    guest = _guest(args, env, files, stdin, output_dirs, limits, seed, clock)
     execution = execute(guest, code, entry, imports, limits)
     failure = execution.failure
     outputs: dict[str, bytes] = {}
@@ -82,6 +84,7 @@ def _guest(
     output_dirs: Sequence[str],
     limits: RunLimits,
     seed: bytes,
+    clock: Clock,
 ) -> Guest:
     filesystem = Filesystem(bytes_max=limits.written_bytes, names_max=limits.names)
     for path in sorted(files):
@@ -96,6 +99,7 @@ def _guest(
         stdout_bytes_max=limits.stdout_bytes,
         stderr_bytes_max=limits.stderr_bytes,
         seed=seed,
+        clock=clock,
     )
 
 

@@ -9,9 +9,7 @@ import struct
 from itertools import accumulate, islice
 
 from octostore.runner.errno import Errno, WasiError
-from octostore.runner.filesystem import EPOCH_NS
 from octostore.runner.guest import (
-    CLOCK_STEP_NS,
     VECTORS_MAX,
     Calls,
     Exit,
@@ -74,7 +72,7 @@ def clock_res_get(guest: Guest, memory: Memory, clock: int, out: int) -> None:
     """The step of the clock."""
     if clock > 3:
         raise WasiError(Errno.INVAL)
-    memory.write(out, struct.pack("<Q", CLOCK_STEP_NS))
+    memory.write(out, struct.pack("<Q", guest.clock.step_ns))
 
 
 @CALLS.add("iIi")
@@ -103,7 +101,7 @@ def poll_oneoff(
     waits: list[tuple[int, int]] = []
     for userdata, tag, subject, timeout, flags in _SUBSCRIPTION.iter_unpack(table):
         if tag == _CLOCK and subject <= 3:
-            since = EPOCH_NS if subject == 0 else 0
+            since = guest.clock.start_ns if subject == 0 else 0
             due = timeout - since if flags & _ABSOLUTE else guest.elapsed_ns + timeout
             waits.append((due, userdata))
         else:

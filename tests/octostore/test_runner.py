@@ -13,6 +13,7 @@ import pytest
 import wasmtime
 
 from octostore.runner import (
+    Clock,
     RunError,
     RunLimits,
     RunReport,
@@ -332,6 +333,20 @@ def test_the_clock_starts_at_a_fixed_time_and_moves_with_each_reading() -> None:
     assert first == EPOCH_NS
     assert second == EPOCH_NS + 1_000_000
     assert third == 2_000_000
+
+
+def test_another_clock_is_another_world() -> None:
+    body = "(drop (call $clock_time_get #0 (i64.const 1) #1024)) (call $say #1024 #8)"
+    report = run(body * 2, clock=Clock(5, 7))
+    assert struct.unpack("<QQ", stdout(report)) == (5, 12)
+
+
+@pytest.mark.parametrize(
+    "start_and_step", [(-1, 1), (1 << 62, 1), (0, 0), (0, 1 << 40)]
+)
+def test_a_clock_that_no_time_fits_is_refused(start_and_step: tuple[int, int]) -> None:
+    with pytest.raises(RunError, match="expected"):
+        Clock(*start_and_step)
 
 
 def test_a_program_that_waits_for_time_to_pass_gets_there() -> None:
