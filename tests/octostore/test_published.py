@@ -26,12 +26,9 @@ from octostore.published.layout import (
     laid_out,
 )
 from octostore.published.tarball import EXTENSION_BYTES_MAX, files_of_tarball
-from octostore.published.unixfs import (
-    NODE_BYTES_MAX,
-    TREE_DEPTH_MAX,
-    files_of_car,
-)
+from octostore.published.unixfs import files_of_car
 from octostore.result import Result
+from octostore.unixfs import NODE_BYTES_MAX, TREE_DEPTH_MAX
 from tests.octostore.said import Command
 
 FILES = {

@@ -1,0 +1,295 @@
+"""UnixFS, the files and folders of IPFS: from blocks that were hashed to bytes.
+
+    PBNode  { 2: PBLink { 1: CID, 2: name, 3: size } ..,  1: Data }
+    Data    { 1: type, 2: bytes, 3: filesize, 4: blocksizes .. }
+
+    Tree(read).content(root)     the bytes of a file, piece by piece
+    Tree(read).files(root)       path and bytes of each file of a folder
+
+Files of many blocks are read block by block. A sharded folder (HAMT, thousands of
+names) and a symlink are refused. Source: the dag-pb and UnixFS specifications of IPLD
+and IPFS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from invocation_spec.cid import CID, DAG_PB, RAW
+from invocation_spec.errors import CidError
+from invocation_spec.paths import PATH_BYTES_MAX
+
+__all__ = [
+    "BLOCKS_MAX",
+    "NODE_BYTES_MAX",
+    "TREE_DEPTH_MAX",
+    "Link",
+    "Node",
+    "NotReadError",
+    "Read",
+    "Tree",
+    "node_of",
+]
+
+#: Largest block: what Bitswap carries.
+NODE_BYTES_MAX: Final = 2 << 20
+
+#: Blocks of a tree, and blocks looked at on the way through it: 256 GiB in the usual
+#: pieces. A folder may name one block many times, so visits are what counts.
+BLOCKS_MAX: Final = 1 << 20
+
+#: Folders inside each other, and levels of a file; 174 links a level hold any file.
+TREE_DEPTH_MAX: Final = 64
+
+_DIRECTORY, _FILE, _RAW, _SYMLINK, _SHARD = 1, 2, 0, 4, 5
+_VARINT_BYTES_MAX: Final = 10
+
+#: Gives the bytes of a CID, which hash to it.
+Read: TypeAlias = Callable[[CID], bytes]
+
+_Found: TypeAlias = "tuple[tuple[str, ...], CID, Node | None]"
+
+
+class NotReadError(Exception):
+    """It cannot be read, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a block leads; `name` is that of a file in a folder, else empty."""
+
+    cid: CID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A block of UnixFS; `data` of a file stands before that of its links."""
+
+    kind: int
+    data: bytes
+    size: int | None
+    sizes: tuple[int, ...]
+    links: tuple[Link, ...]
+
+    @property
+    def is_file(self) -> bool:
+        """Whether its data and those of its links are the bytes of a file."""
+        return self.kind in (_FILE, _RAW)
+
+
+class Tree:
+    """A file or a folder, read through `read`, which hashes what it gives.
+
+    Limits hold for all that one tree reads: `bytes_max` of content, `entries_max`
+    names in folders.
+
+    Raises:
+        NotReadError: from every method, before a limit is passed: it is no UnixFS, of a
+            form that is not read, another kind than was asked for, or more than it may.
+    """
+
+    def __init__(self, read: Read, *, bytes_max: int, entries_max: int = 1) -> None:
+        self._read = read
+        self._bytes_max = bytes_max
+        self._entries_max = entries_max
+        self._bytes = 0
+        self._visits = 0
+        self._entries = 0
+
+    def content(self, root: CID) -> Iterator[bytes]:
+        """The bytes of a file."""
+        if root.codec == RAW:
+            yield from self._raw(root)
+            return
+        node = self._node(root)
+        if not node.is_file:
+            raise NotReadError(f"{root} is no file")
+        yield from self._content(node, 0)
+
+    def files(self, root: CID) -> Iterator[tuple[tuple[str, ...], Iterator[bytes]]]:
+        """Path and bytes of each file of a folder; read one before the next."""
+        for path, cid, node in self._below(root):
+            yield path, self._raw(cid) if node is None else self._content(node, 0)
+
+    def names(self, root: CID) -> Iterator[tuple[tuple[str, ...], CID]]:
+        """Path and CID of each file of a folder; empty folders are refused.
+
+        A map of files cannot say that there is a folder with nothing in it.
+        """
+        for path, cid, _ in self._below(root, empty=False):
+            yield path, cid
+
+    def is_folder(self, root: CID) -> bool:
+        """Whether it is no file: a folder of some form."""
+        return root.codec == DAG_PB and not self._node(root).is_file
+
+    def _below(self, root: CID, *, empty: bool = True) -> Iterator[_Found]:
+        if root.codec != DAG_PB or (node := self._node(root)).is_file:
+            raise NotReadError(f"{root} is a file; expected a folder")
+        yield from self._folder(node, (), empty=empty)
+
+    def _folder(
+        self, node: Node, path: tuple[str, ...], *, empty: bool
+    ) -> Iterator[_Found]:
+        _check_folder(node, path)
+        if not node.links and not empty:
+            raise NotReadError(
+                f"{'/'.join(path)[:80] or 'the root'} is an empty folder"
+            )
+        for link in node.links:
+            self._entries += 1
+            if self._entries > self._entries_max:
+                raise NotReadError(f"more than {self._entries_max} entries")
+            below = (*path, link.name)
+            if len(below) > TREE_DEPTH_MAX:
+                raise NotReadError(f"folders deeper than {TREE_DEPTH_MAX}")
+            inner = None if link.cid.codec == RAW else self._node(link.cid)
+            if inner is None or inner.is_file:
+                yield below, link.cid, inner
+            else:
+                yield from self._folder(inner, below, empty=empty)
+
+    def _content(self, node: Node, depth: int) -> Iterator[bytes]:
+        if depth > TREE_DEPTH_MAX:
+            raise NotReadError(f"a file of more than {TREE_DEPTH_MAX} levels")
+        if not node.is_file:
+            raise NotReadError("a piece of a file that is none")
+        if len(node.sizes) != len(node.links):
+            raise NotReadError("a file with other pieces than it has sizes of")
+        before = self._bytes
+        yield self._counted(node.data)
+        for link, size in zip(node.links, node.sizes, strict=True):
+            start = self._bytes
+            if link.cid.codec == RAW:
+                yield from self._raw(link.cid)
+            else:
+                yield from self._content(self._node(link.cid), depth + 1)
+            if self._bytes - start != size:
+                raise NotReadError("a file whose pieces have other sizes than it says")
+        if node.size not in (None, self._bytes - before):
+            raise NotReadError("a file of another size than it says")
+
+    def _raw(self, cid: CID) -> Iterator[bytes]:
+        yield self._counted(self._block(cid))
+
+    def _counted(self, data: bytes) -> bytes:
+        self._bytes += len(data)
+        if self._bytes > self._bytes_max:
+            raise NotReadError(f"more than {self._bytes_max} bytes")
+        return data
+
+    def _node(self, cid: CID) -> Node:
+        if cid.codec != DAG_PB:
+            raise NotReadError(f"{cid} is neither dag-pb nor raw")
+        return node_of(self._block(cid), cid)
+
+    def _block(self, cid: CID) -> bytes:
+        self._visits += 1
+        if self._visits > BLOCKS_MAX:
+            raise NotReadError(f"more than {BLOCKS_MAX} blocks on the way through it")
+        return self._read(cid)
+
+
+def _check_folder(node: Node, path: tuple[str, ...]) -> None:
+    name = "/".join(path)[:80] or "the root"
+    if node.kind == _SHARD:
+        raise NotReadError(
+            f"{name} is a sharded folder (HAMT), which is not read; get it with"
+            " `ipfs get` and name the folder"
+        )
+    if node.kind == _SYMLINK:
+        raise NotReadError(f"{name} is a symlink; a result has files only")
+    if node.kind != _DIRECTORY or node.data:
+        raise NotReadError(f"{name} is neither a file nor a folder of UnixFS")
+    names = [link.name for link in node.links]
+    if len(set(names)) < len(names):
+        raise NotReadError(f"a name stands twice in {name}")
+    for inner in names:
+        is_long = len(inner.encode()) > PATH_BYTES_MAX  # as a path with it would be
+        if is_long or inner in ("", ".", "..") or "/" in inner or "\0" in inner:
+            raise NotReadError(f"{inner[:80]!r} in {name} is no name of a file")
+
+
+def node_of(block: bytes, cid: CID) -> Node:
+    """One block of dag-pb, strictly: links, then data, and nothing unknown."""
+    links: list[Link] = []
+    data: bytes | None = None
+    for number, value in _fields(block, cid):
+        if number == 2 and data is None and isinstance(value, bytes):
+            links.append(_link(value, cid))
+        elif number == 1 and data is None and isinstance(value, bytes):
+            data = value
+        else:
+            raise NotReadError(f"{cid} is no canonical dag-pb")
+    if data is None:
+        raise NotReadError(f"{cid} is dag-pb and no UnixFS")
+    return _unixfs(data, tuple(links), cid)
+
+
+def _link(value: bytes, cid: CID) -> Link:
+    found: dict[int, int | bytes] = {}
+    for number, item in _fields(value, cid):
+        if number in found or number not in (1, 2, 3):
+            raise NotReadError(f"{cid} has a link that is none")
+        found[number] = item
+    raw, name = found.get(1), found.get(2, b"")
+    if not isinstance(raw, bytes) or not isinstance(name, bytes):
+        raise NotReadError(f"{cid} has a link without a CID")
+    try:
+        return Link(CID.from_bytes(raw), name.decode())
+    except CidError as error:
+        raise NotReadError(f"{cid} has a link: {error.reason}") from error
+    except UnicodeDecodeError as error:
+        raise NotReadError(f"{cid} has a name that is not UTF-8") from error
+
+
+def _unixfs(data: bytes, links: tuple[Link, ...], cid: CID) -> Node:
+    single: dict[int, int | bytes] = {}
+    sizes: list[int] = []
+    for number, value in _fields(data, cid):
+        if number == 4 and isinstance(value, int):
+            sizes.append(value)
+        elif number == 4 and isinstance(value, bytes):  # packed, as proto3 writes it
+            at = 0
+            while at < len(value):
+                size, at = _varint(value, at, cid)
+                sizes.append(size)
+        elif number in single:
+            raise NotReadError(f"{cid} says one field of UnixFS twice")
+        else:
+            single[number] = value
+    kind, inner, total = single.get(1), single.get(2, b""), single.get(3)
+    if (
+        not isinstance(kind, int)
+        or not isinstance(inner, bytes)
+        or not isinstance(total, int | None)
+    ):
+        raise NotReadError(f"{cid} is dag-pb and no UnixFS")
+    return Node(kind, inner, total, tuple(sizes), links)
+
+
+def _fields(data: bytes, cid: CID) -> Iterator[tuple[int, int | bytes]]:
+    """Fields of a protobuf message: numbers and bytes, which is all there is here."""
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at, cid)
+        value, at = _varint(data, at, cid)
+        if key & 7 == 0:
+            yield key >> 3, value
+        elif key & 7 == 2 and at + value <= len(data):
+            yield key >> 3, data[at : at + value]
+            at += value
+        else:
+            raise NotReadError(f"{cid} is no dag-pb")
+
+
+def _varint(data: bytes, at: int, cid: CID) -> tuple[int, int]:
+    value = 0
+    for index, byte in enumerate(data[at : at + _VARINT_BYTES_MAX]):
+        value |= (byte & 0x7F) << 7 * index
+        if byte < 0x80:
+            return value, at + index + 1
+    raise NotReadError(f"{cid} is no dag-pb")
