@@ -36,7 +36,9 @@ class Testimony:
     `group` is the name that the policy gives to whom it speaks for; without one it is
     silent. `log_time_s` is the time of the first map head over it, Unix seconds.
     `committed` is the entry of a commitment that this claim reveals, if that counts.
-    `equivocates` says that its key has signed two histories.
+    `equivocates` says that its key has signed two histories. A claim that is withdrawn
+    keeps its group, and `silent_since` is the entry of the log that withdrew it: who
+    withdraws after a check was wrong all the same.
     """
 
     claim: CID
@@ -54,6 +56,7 @@ class Testimony:
     log_time_s: int | None = None
     committed: int | None = None
     equivocates: bool = False
+    silent_since: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

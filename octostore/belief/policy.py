@@ -67,7 +67,9 @@ class EvidenceTerms:
     as Beta(`prior_wrong`, `prior_right`), is taken at its upper credible bound of level
     `level`, and counts from `checks` anchored checks on. What a check says loses half
     of its weight in `half_life_days`. `shared` is how much one agrees with another for
-    sharing infrastructure; `floor` is what always remains to doubt.
+    sharing infrastructure; `floor` is what always remains to doubt, however many agree:
+    that they are wrong together. `anchor_error` is held of an anchor for which the
+    policy has no `error`.
     """
 
     confidence: int = 990_000_000
@@ -77,7 +79,8 @@ class EvidenceTerms:
     checks: int = 5
     half_life_days: int = 365
     shared: int = 500_000_000
-    floor: int = 1_000
+    floor: int = 100_000
+    anchor_error: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
