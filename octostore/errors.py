@@ -23,12 +23,13 @@
        └─ StoreVersionError     written by another version of the layout
 
 `CidError`, `EncodingError`, `DidError` and `DocumentError` come from
-`invocation_spec`; `DidError` is named here too, because keys are Octostore's.
+`invocation_spec`; `DidError` is named here too, because keys are Octostore's. A
+`PolicyError` is a `DocumentError`: a reader's policy is refused.
 """
 
 from __future__ import annotations
 
-from invocation_spec.errors import DidError, OctostoreError
+from invocation_spec.errors import DidError, DocumentError, OctostoreError
 
 __all__ = [
     "AddressError",
@@ -41,6 +42,7 @@ __all__ = [
     "LogStateError",
     "NotFoundError",
     "NoteError",
+    "PolicyError",
     "ProofError",
     "RecordError",
     "ResultError",
@@ -65,6 +67,12 @@ class ResultError(RecordError):
     """A result that breaks its rules; a claim of it is as invalid as the result."""
 
     code = "result"
+
+
+class PolicyError(DocumentError):
+    """A policy that is refused; `at` is a JSON pointer into it."""
+
+    code = "policy"
 
 
 class StatementError(OctostoreError):

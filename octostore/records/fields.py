@@ -82,6 +82,7 @@ class Fields:
 _KINDS: Final = {
     str: "text",
     int: "an integer",
+    bool: "true or false",
     bytes: "bytes",
     CID: "a link",
     list: "a list",

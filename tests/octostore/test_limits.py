@@ -30,6 +30,7 @@ from invocation_spec import (
 from invocation_spec.adapters import bacalhau_job, golem_terms, pipeline, reapi_tree
 from invocation_spec.cid import CID
 from octostore import ingest, keys, result, statement, tables
+from octostore.belief import policy, terms
 from octostore.map import head as map_head
 from octostore.map import keys as map_keys
 from octostore.map import trie as map_trie
@@ -116,6 +117,23 @@ CODE: dict[str, dict[str, Any]] = {
         "integer_max": statement.INTEGER_MAX,
         "signature_bytes": keys.SIGNATURE_BYTES,
     },
+    "policy": {
+        "tag": policy.POLICY_TAG,
+        "one": terms.ONE,
+        "models": list(policy.MODELS),
+        "groups_max": terms.GROUPS_MAX,
+        "keys_max": terms.KEYS_MAX,
+        "shares_max": terms.SHARES_MAX,
+        "outputs_max": policy.OUTPUTS_MAX,
+        "platforms_max": policy.PLATFORMS_MAX,
+        "networks_max": terms.NETWORKS_MAX,
+        "count_max": terms.COUNT_MAX,
+        "half_life_days_max": terms.HALF_LIFE_DAYS_MAX,
+        "quorum": {name: list(ends) for name, ends in terms.Quorum.BOUNDS.items()},
+        "evidence": {
+            name: list(ends) for name, ends in terms.EvidenceTerms.BOUNDS.items()
+        },
+    },
 }
 
 
@@ -128,7 +146,7 @@ def test_published_limits_are_those_of_the_code() -> None:
     [
         *(archive, bacalhau_job, document, findings, model, paths, pipeline),
         *(references, resolutions, yamltext),
-        *(result, claim, commitment, issuers, meanings, shape),
+        *(result, claim, commitment, issuers, meanings, shape, policy, terms),
     ],
 )
 def test_no_limit_of_validity_is_unpublished(module: ModuleType) -> None:

@@ -20,6 +20,7 @@ from tests.vectors.make import (
     maps,
     merkle,
     note,
+    policies,
     receipts,
     records,
     results,
@@ -54,3 +55,4 @@ if __name__ == "__main__":
         [*maps.keys(), *maps.roots(), *maps.heads(), *maps.proofs(), *maps.pages()],
     )
     save("bundles.json", bundles.bundles())
+    save("policy.json", policies.policies())
