@@ -85,7 +85,7 @@ class OutputVerdict:
     against: tuple[str, ...]
     silent: tuple[str, ...]
     lower_bound: int = 0
-    values: tuple[CID, ...] = ()
+    values: tuple[OutputValue, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("for_", "against", "silent"):
@@ -136,7 +136,7 @@ class OutputVerdict:
         return cls(
             finding=cast(Finding, finding),
             value=None if several else _value_of(found, name),
-            values=_links(found, name) if several else (),
+            values=_values_of(found, name) if several else (),
             for_=_names(value["for"]),
             against=_names(value["against"]),
             silent=_names(value["silent"]),
@@ -251,7 +251,7 @@ class Verdict:
         return CID.of_block(self.block)
 
 
-def _check_order(items: Sequence[CID] | Sequence[str], where: str) -> None:
+def _check_order(items: Sequence[OutputValue] | Sequence[str], where: str) -> None:
     """Each once, in order of bytes: of text, that of its code points is the same."""
     if not all(a < b for a, b in pairwise(items)):  # type: ignore[operator] # alike
         raise EncodingError(f"{where} is not in order, or has one twice")
@@ -265,6 +265,15 @@ def _value_of(found: Ipld, name: str) -> OutputValue | None:
     if found is None or isinstance(found, CID):
         return found
     raise EncodingError(f"output {name[:80]!r}: its value is no link")
+
+
+def _values_of(found: Ipld, name: str) -> tuple[OutputValue, ...]:
+    if not isinstance(found, list):
+        raise EncodingError(f"output {name[:80]!r}: incomparable values are a list")
+    values = [_value_of(item, name) for item in found]
+    if None in values:
+        raise EncodingError(f"output {name[:80]!r}: nothing is no value")
+    return tuple(cast("list[OutputValue]", values))
 
 
 def _link(value: Ipld, where: str) -> CID:

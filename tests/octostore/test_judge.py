@@ -1,0 +1,278 @@
+"""Verdicts: what suffices, what is a tie, and what other deciders got wrong.
+
+The tests whose names say `percentage`, `denominator` and the like are the defects
+found in another project's deciders, each kept from happening here.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from invocation_spec.cid import CID, DAG_PB
+from octostore.belief.policy import ONE, EvidenceTerms, Policy, Quorum
+from octostore.belief.verdict import Verdict
+from octostore.result import EXIT
+from tests.octostore.hearing import (
+    INVOCATION,
+    POLICY,
+    fails,
+    groups,
+    heard,
+    says,
+    value,
+    verdict,
+)
+
+NAMES = tuple("ABCDE")
+QUORUM = Policy(name="p", model="quorum", groups=groups(NAMES))
+EVIDENCE = Policy(name="p", model="evidence", groups=groups(NAMES))
+OPEN = Policy(name="p", model="open", groups=groups(NAMES))
+PERCENT = ONE // 100
+
+
+def _unixfs(word: str) -> CID:
+    return CID(bytes((1, DAG_PB)) + value(word).raw[2:])
+
+
+# What other deciders got wrong.
+
+
+def test_no_integer_division_lowers_agreement_of_three() -> None:
+    found = verdict(QUORUM, heard(says("A"), says("B"), says("C"))).outputs["/r"]
+    assert (found.finding, found.value) == ("value", value("R"))
+    assert found.for_ == ("A", "B", "C")
+
+
+@pytest.mark.parametrize("policy", [QUORUM, EVIDENCE])
+@pytest.mark.parametrize("n", [1, 2, 3, 99, 100, 101, 1_000, 10_000])
+def test_a_hundred_groups_and_more_can_agree(n: int, policy: Policy) -> None:
+    names = [f"g{i:05}" for i in range(n)]
+    policy = replace(policy, groups=groups(names))
+    found = verdict(policy, heard(*(says(name) for name in names)), 5 * PERCENT)
+    assert found.state == ("agreed" if n > 1 else "single")
+    assert found.outputs["/r"].for_ == tuple(names)
+
+
+@pytest.mark.parametrize("policy", [QUORUM, EVIDENCE, OPEN])
+def test_a_tie_is_undecided_in_whatever_order_it_is_heard(policy: Policy) -> None:
+    policy = replace(policy, quorum=Quorum(groups=2, against=9))
+    claims = [says("A", "R1"), says("B", "R1"), says("C", "R2"), says("D", "R2")]
+    found = {
+        verdict(policy, heard(*order), PERCENT).outputs["/r"]
+        for order in itertools.permutations(claims)
+    }
+    (only,) = found
+    assert (only.finding, only.value, only.for_) == ("undecided", None, ())
+    assert only.against == ("A", "B", "C", "D")
+
+
+def test_the_denominator_is_whom_the_policy_names_and_silence_is_shown() -> None:
+    found = verdict(QUORUM, heard(says("A"))).outputs["/r"]
+    assert found.finding == "undecided"
+    assert (found.for_, found.silent) == (("A",), ("B", "C", "D", "E"))
+    both = verdict(QUORUM, heard(says("A"), says("B", {"/x": "R"}))).outputs["/r"]
+    assert (both.finding, both.for_) == ("undecided", ("A",))
+
+
+def test_a_second_value_of_one_group_is_heard_and_counts_for_none() -> None:
+    found = verdict(QUORUM, heard(says("A"), says("B"), says("A", "R2")))
+    assert found.outputs["/r"].finding == "undecided"
+    assert found.outputs["/r"].for_ == ("B",)
+    assert found.outputs["/r"].against == ("A",)
+    assert found.state == "conflict"
+
+
+def test_confidence_is_computed_and_never_a_constant() -> None:
+    some = {
+        verdict(EVIDENCE, heard(*map(says, NAMES[:n])), 10 * PERCENT)
+        .outputs["/r"]
+        .lower_bound
+        for n in (1, 2, 3)
+    }
+    assert len(some) == 3
+    assert max(some) < ONE
+    assert (
+        verdict(EVIDENCE, heard(says("A")), 10 * PERCENT).outputs["/r"].lower_bound
+        <= 90 * PERCENT
+    )
+
+
+# The table of states and advice.
+
+
+@pytest.mark.parametrize(
+    ("claims", "state", "advice"),
+    [
+        ([], "unknown", "run"),
+        ([says(None)], "unknown", "compare"),
+        ([says("X")], "unknown", "compare"),
+        ([says("A", silent="withdrawn")], "unknown", "compare"),
+        ([says("A", equivocates=True)], "unknown", "compare"),
+        ([fails("A")], "failed", "run"),
+        ([fails("A"), says("B")], "single", "compare"),
+        ([says("A")], "single", "compare"),
+        ([says("A"), says("A")], "single", "compare"),
+        ([says("A"), says("B")], "agreed", "reuse"),
+        ([says("A"), says("B"), fails("C")], "agreed", "reuse"),
+        ([says("A"), says("B"), says("C", "R2")], "conflict", "compare"),
+        ([says("A"), says("A", "R2")], "conflict", "compare"),
+        (
+            [says("A"), says("A", "R2"), says("B"), says("B", "R2")],
+            "nondeterministic",
+            "run",
+        ),
+        ([says("A", ""), says("B", "")], "single", "compare"),
+        ([says("A", {}, exit=0), says("B", {}, exit=0)], "single", "compare"),
+        ([says("A", exit=0), says("B", exit=1)], "conflict", "compare"),
+        ([says("A", exit=0), says("B", exit=0)], "agreed", "reuse"),
+        (
+            [
+                says(g, {"/r": v})
+                for g, v in zip(
+                    "ABCD", [value("R")] * 2 + [_unixfs("R")] * 2, strict=True
+                )
+            ],
+            "unknown",
+            "compare",
+        ),
+    ],
+)
+def test_state_and_advice_follow_the_table(
+    claims: list[object], state: str, advice: str
+) -> None:
+    found = verdict(QUORUM, heard(*claims))
+    assert (found.state, found.advice) == (state, advice)
+    assert Verdict.from_block(found.block) == found
+
+
+def test_an_anchor_that_contradicts_itself_makes_it_nondeterministic() -> None:
+    policy = replace(QUORUM, anchors=("A",))
+    assert (
+        verdict(policy, heard(says("A"), says("A", "R2"))).state == "nondeterministic"
+    )
+
+
+def test_every_output_that_somebody_names_must_be_agreed() -> None:
+    claims = [says("A", {"/r": "R", "/s": "S"}), says("B")]
+    assert verdict(QUORUM, heard(*claims)).state == "single"
+    assert verdict(replace(QUORUM, outputs=("/r",)), heard(*claims)).state == "agreed"
+    assert verdict(replace(QUORUM, ignored=("/s",)), heard(*claims)).state == "agreed"
+
+
+def test_an_output_that_the_policy_names_and_nobody_has_is_shown() -> None:
+    found = verdict(replace(QUORUM, outputs=("/r", "/s")), heard(says("A"), says("B")))
+    assert found.state == "unknown"
+    assert found.outputs["/s"].silent == NAMES
+
+
+def test_open_shows_and_counts_nothing() -> None:
+    found = verdict(OPEN, heard(*map(says, NAMES)))
+    assert (found.state, found.outputs["/r"].for_) == ("single", NAMES)
+
+
+def test_recheck_asks_for_its_share_and_nobody_can_tell_before_the_root() -> None:
+    policy = replace(QUORUM, recheck=ONE // 10)
+    again = 0
+    for n in range(1_000):
+        one = replace(
+            heard(says("A"), says("B")), invocation=CID.of_block(str(n).encode())
+        )
+        again += verdict(policy, one).advice == "compare"
+    assert 60 < again < 140
+
+
+# What counts.
+
+
+def test_networks_are_counted_without_their_instance() -> None:
+    policy = replace(QUORUM, quorum=Quorum(networks=2))
+    one = heard(says("A", network="golem:polygon"), says("B", network="golem:goerli"))
+    two = heard(says("A", network="golem:polygon"), says("B", network="bacalhau"))
+    assert verdict(policy, one).state == "single"
+    assert verdict(policy, two).state == "agreed"
+
+
+def test_groups_that_share_infrastructure_are_one_head() -> None:
+    shared = (*groups("AB", shares=("rack",)), *groups("C"))
+    policy = replace(QUORUM, groups=shared)
+    assert verdict(policy, heard(says("A"), says("B"))).state == "single"
+    assert verdict(policy, heard(says("A"), says("C"))).state == "agreed"
+
+
+def test_a_failure_is_shown_or_is_against_as_the_policy_says() -> None:
+    claims = heard(says("A"), says("B"), fails("C"))
+    assert verdict(QUORUM, claims).outputs["/r"].against == ()
+    policy = replace(QUORUM, failures="against")
+    found = verdict(policy, claims)
+    assert (found.state, found.outputs["/r"].against) == ("single", ("C",))
+    tried_again = heard(says("A"), says("B"), fails("C"), says("C"))
+    assert verdict(policy, tried_again).outputs["/r"].for_ == ("A", "B", "C")
+
+
+def test_platforms_of_two_classes_do_not_conflict() -> None:
+    arm = {"platform": "linux/arm64"}
+    claims = [says("A", platform="linux/amd64"), says("B", platform="linux/386")]
+    policy = replace(QUORUM, platforms=(("linux/amd64", "linux/386"),))
+    found = verdict(policy, heard(*claims, says("C", "R2", **arm)))
+    assert (found.state, found.outputs["/r"].value) == ("agreed", value("R"))
+    two = verdict(
+        policy, heard(*claims, says("C", "R2", **arm), says("D", "R2", **arm))
+    )
+    assert two.outputs["/r"].finding == "incomparable"
+    assert two.outputs["/r"].values == tuple(sorted((value("R"), value("R2"))))
+    untold = verdict(policy, heard(*claims, says("C", "R2")))
+    assert untold.state == "conflict"
+
+
+def test_values_of_two_codecs_neither_agree_nor_conflict() -> None:
+    claims = [says("A"), says("B"), says("C", {"/r": _unixfs("R")})]
+    found = verdict(QUORUM, heard(*claims))
+    assert (found.state, found.outputs["/r"].against) == ("agreed", ())
+    assert found.outputs["/r"].silent == ("C", "D", "E")
+
+
+def test_who_has_no_weight_is_shown_and_moves_nothing() -> None:
+    fresh = [f"fresh {i}" for i in range(40)]
+    policy = replace(EVIDENCE, groups=groups((*NAMES, *fresh)))
+    errors = dict.fromkeys(NAMES, 5 * PERCENT)
+    alone = verdict(policy, heard(says("A"), says("B"), says("C")), errors)
+    for word in ("R2", None):
+        crowd = [says(name, word or name) for name in fresh]
+        extra = [says(name, {"/junk": "J"}) for name in fresh]
+        found = verdict(
+            policy, heard(*crowd, says("A"), says("B"), says("C"), *extra), errors
+        )
+        assert found.outputs["/r"].lower_bound == alone.outputs["/r"].lower_bound
+        assert (found.state, len(found.evidence)) == ("agreed", 3)
+        assert len(found.outputs["/r"].against) == 40
+
+
+def test_empty_outputs_and_exits_do_not_add_up() -> None:
+    one = verdict(EVIDENCE, heard(says("A", "")), 5 * PERCENT).outputs["/r"]
+    many = heard(*(says(name, "", exit=0) for name in NAMES))
+    found = verdict(EVIDENCE, many, 5 * PERCENT)
+    assert found.outputs["/r"].lower_bound == one.lower_bound
+    assert found.outputs[EXIT].lower_bound == one.lower_bound
+
+
+def test_an_anchor_is_never_outvoted_by_those_who_may_err_together() -> None:
+    errors = {"A": ONE // 1000, **dict.fromkeys("BCDE", PERCENT)}
+    claims = heard(says("A"), *(says(name, "R2") for name in "BCDE"))
+    assert verdict(EVIDENCE, claims, errors).state == "conflict"
+
+
+def test_a_verdict_names_what_it_was_given() -> None:
+    found = verdict(QUORUM, heard(says("A"), says("B"), links=(value("L"),)))
+    assert (found.invocation, found.policy) == (INVOCATION, POLICY)
+    assert found.links == (value("L"),)
+    assert len(found.evidence) == 2
+
+
+def test_terms_are_those_of_the_policy() -> None:
+    strict = replace(EVIDENCE, evidence=EvidenceTerms(confidence=999 * ONE // 1000))
+    claims = heard(says("A"), says("B"))
+    assert verdict(EVIDENCE, claims, 5 * PERCENT).state == "agreed"
+    assert verdict(strict, claims, 5 * PERCENT).state == "single"
