@@ -15,7 +15,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from invocation_spec.base58 import from_base58
 from invocation_spec.errors import CidError, MutableNameError
@@ -32,6 +32,7 @@ __all__ = [
     "SHA2_384",
     "SHA2_512",
     "SHA3_BY_BYTES",
+    "Hasher",
     "spelled_bytes",
 ]
 
@@ -107,6 +108,18 @@ _DIGITS = bytes.maketrans(
 #: Digits of base32 that are left over after whole groups of eight, if any bytes are
 #: written so.
 _BASE32_RESTS = (0, 2, 4, 5, 7)
+
+
+class Hasher(Protocol):
+    """A hash function under way, as `hashlib` has them."""
+
+    def update(self, data: bytes, /) -> object:
+        """Take more bytes."""
+        ...
+
+    def digest(self) -> bytes:
+        """The digest of all that was taken."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -201,6 +214,14 @@ class CID:
         """
         return _digest_of(self.hash_code, data) == self.digest
 
+    def hasher(self) -> Hasher:
+        """What makes `digest` of the bytes, for those that come piece by piece.
+
+        Raises:
+            CidError: this Python cannot compute the hash function (blake3).
+        """
+        return _hasher(self.hash_code)
+
     def __bytes__(self) -> bytes:
         return self.raw
 
@@ -229,14 +250,19 @@ def _common_text(raw: bytes) -> str:
 _put_raw = vars(CID)["raw"].__set__
 
 
-def _digest_of(hash_code: int, data: bytes) -> bytes:
+def _hasher(hash_code: int) -> Hasher:
     name, size = _HASHES[hash_code]
     if name == "blake2b-256":
-        return hashlib.blake2b(data, digest_size=size).digest()
+        return hashlib.blake2b(digest_size=size)
     if name == "blake3":
         raise CidError("blake3 digests cannot be checked here; expected sha2-256")
-    python_name = name.replace("sha2-", "sha").replace("-", "_")
-    return hashlib.new(python_name, data).digest()
+    return hashlib.new(name.replace("sha2-", "sha").replace("-", "_"))
+
+
+def _digest_of(hash_code: int, data: bytes) -> bytes:
+    hasher = _hasher(hash_code)
+    hasher.update(data)
+    return hasher.digest()
 
 
 def spelled_bytes(text: str) -> bytes:

@@ -55,16 +55,22 @@ def execute(
         raise RunError(f"a program of kind {program.kind}; only wasi programs run here")
     if input.steps:
         raise RunError("an input of several steps; only single runs are run here")
+    bounds = limits or RunLimits()
     report = run_wasi(
-        _bytes(contents, program.code),
+        _bytes(contents, program.code, bounds.code_bytes),
         entry=program.entry,
-        imports=[(item.name, _bytes(contents, item.code)) for item in program.imports],
+        imports=[
+            (item.name, _bytes(contents, item.code, bounds.code_bytes))
+            for item in program.imports
+        ],
         args=[str(item) for item in input.args],
         env=input.env,
-        files={path: contents.get(cid) for path, cid in input.files.items()},
-        stdin=b"" if input.stdin is None else _bytes(contents, input.stdin),
+        files=_files(input, contents),
+        stdin=b""
+        if input.stdin is None
+        else _bytes(contents, input.stdin, bounds.written_bytes),
         output_dirs=output_dirs,
-        limits=limits or RunLimits(),
+        limits=bounds,
         seed=seed,
         clock=clock,
     )
@@ -75,9 +81,26 @@ def execute(
     return Executed(report, result)
 
 
-def _bytes(contents: Contents, cid: CID) -> bytes:
+def _files(input: Input, contents: Contents) -> dict[str, bytes | Path]:
+    """The guest's files; below a folder the deeper mount wins (FORMATS 3)."""
+    return {
+        inner: data
+        for path in sorted(input.files)
+        for inner, data in contents.laid(path, input.files[path])
+    }
+
+
+def _bytes(contents: Contents, cid: CID, bytes_max: int) -> bytes:
     found = contents.get(cid)
-    return found.read_bytes() if isinstance(found, Path) else found
+    if isinstance(found, bytes):
+        return found
+    with found.open("rb") as stream:
+        data = stream.read(bytes_max + 1)
+    if len(data) > bytes_max:
+        raise RunError(
+            f"more than {bytes_max} bytes, which a run may have", at=str(cid)
+        )
+    return data
 
 
 def write_results(folder: Path, report: RunReport, names: Mapping[str, str]) -> None:

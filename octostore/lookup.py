@@ -3,16 +3,20 @@
     with Web(insecure=False, now=clock) as web:
         web.get(url, bytes_max)         a small body, in memory
         web.download(url, bytes_max)    a large one, hashed as it streams by
+        web.streaming(url, bytes_max)   the same, piece by piece
 
-Redirects are followed by hand, so that none leads from https to plain http and no
-body of one is read without limit. Nothing is kept and no credentials are sent.
+Redirects are followed by hand, so that none leads from https to plain http, or from
+elsewhere to this machine, and no body of one is read without limit. Nothing is kept
+and no credentials are sent.
 """
 
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
@@ -31,6 +35,7 @@ __all__ = [
     "DOWNLOAD_BYTES_MAX",
     "Download",
     "Reply",
+    "Streamed",
     "Web",
     "is_loopback",
 ]
@@ -57,6 +62,15 @@ class Reply:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A response whose body comes in pieces; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,25 @@ class Web(Connection):
             return Download(CID.of_digest(digest.digest()), size, _name(response))
 
     @contextmanager
+    def streaming(
+        self,
+        url: str,
+        bytes_max: int,
+        headers: Mapping[str, str] | None = None,
+        *,
+        plain: bool = False,
+    ) -> Iterator[Streamed]:
+        """A body piece by piece, whatever its status; see `get`.
+
+        Raises:
+            TooLargeError: while it is read: it is larger than that.
+        """
+        plain = plain and url.startswith("http://")
+        with self._answered(url, headers or {}, plain=plain) as response:
+            pieces = iter(_paced(parts(response, bytes_max, url), url))
+            yield Streamed(response.status_code, dict(response.headers), pieces)
+
+    @contextmanager
     def _answered(
         self, url: str, headers: Mapping[str, str], *, plain: bool
     ) -> Iterator[httpx.Response]:
@@ -145,12 +178,36 @@ class Web(Connection):
         at = str(request.url)
         for _ in range(_REDIRECTS_MAX + 1):
             self._check(request.url, plain=plain)
-            response = self._client.send(request, stream=True)
+            if is_loopback(str(request.url)) and not is_loopback(at):
+                raise RemoteError(f"leads to this machine, {request.url}", at=at)
+            response = self._sent(request, at)
             if response.next_request is None:
                 return response
             request = response.next_request
             response.close()
         raise RemoteError(f"more than {_REDIRECTS_MAX} redirects", at=at)
+
+    def _sent(self, request: httpx.Request, at: str) -> httpx.Response:
+        """The answer, once its headers are there.
+
+        A host can send those byte by byte, too, and nothing in the client ends that:
+        so the one who waits goes away, and who reads dies with the process.
+        """
+        done: Future[httpx.Response] = Future()
+
+        def send() -> None:
+            try:
+                done.set_result(self._client.send(request, stream=True))
+            except BaseException as error:  # noqa: BLE001 - for who waits
+                done.set_exception(error)
+
+        threading.Thread(target=send, daemon=True).start()
+        try:
+            return done.result(_PATIENCE_S)
+        except TimeoutError as error:
+            raise RemoteError(
+                f"no answer in {_PATIENCE_S:g} s; gave up", at=at
+            ) from error
 
     def _check(self, url: httpx.URL, *, plain: bool) -> None:
         if url.scheme == "https" or (url.scheme == "http" and plain):

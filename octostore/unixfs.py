@@ -109,27 +109,22 @@ class Tree:
             raise NotReadError(f"{root} is no file")
         yield from self._content(node, 0)
 
-    def files(self, root: CID) -> Iterator[tuple[tuple[str, ...], Iterator[bytes]]]:
-        """Path and bytes of each file of a folder; read one before the next."""
-        for path, cid, node in self._below(root):
-            yield path, self._raw(cid) if node is None else self._content(node, 0)
+    def files(
+        self, root: CID, *, empty: bool = True
+    ) -> Iterator[tuple[tuple[str, ...], Iterator[bytes]]]:
+        """Path and bytes of each file of a folder; read one before the next.
 
-    def names(self, root: CID) -> Iterator[tuple[tuple[str, ...], CID]]:
-        """Path and CID of each file of a folder; empty folders are refused.
-
-        A map of files cannot say that there is a folder with nothing in it.
+        Unless `empty`, a folder with nothing in it is refused: paths of files do not
+        say that it is there.
         """
-        for path, cid, _ in self._below(root, empty=False):
-            yield path, cid
+        if root.codec != DAG_PB or (node := self._node(root)).is_file:
+            raise NotReadError(f"{root} is a file; expected a folder")
+        for path, cid, inner in self._folder(node, (), empty=empty):
+            yield path, self._raw(cid) if inner is None else self._content(inner, 0)
 
     def is_folder(self, root: CID) -> bool:
         """Whether it is no file: a folder of some form."""
         return root.codec == DAG_PB and not self._node(root).is_file
-
-    def _below(self, root: CID, *, empty: bool = True) -> Iterator[_Found]:
-        if root.codec != DAG_PB or (node := self._node(root)).is_file:
-            raise NotReadError(f"{root} is a file; expected a folder")
-        yield from self._folder(node, (), empty=empty)
 
     def _folder(
         self, node: Node, path: tuple[str, ...], *, empty: bool
