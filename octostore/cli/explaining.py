@@ -10,7 +10,7 @@ import typer
 from invocation_spec import Outcome
 from invocation_spec.dagjson import encode
 from invocation_spec.errors import DocumentError, EncodingError
-from invocation_spec.explain import ABSENT, Difference, Explanation, Side, explain
+from invocation_spec.explanation import ABSENT, Difference, Explanation, Side, explain
 from octostore.cli.inputs import ResolutionsFile, outcomes_of
 from octostore.cli.rim import (
     DONE,

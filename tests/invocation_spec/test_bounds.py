@@ -18,7 +18,7 @@ import pytest
 
 from invocation_spec import DocumentError, Resolutions, canonicalize, explain
 from invocation_spec.archive import ARCHIVE_BYTES_MAX
-from invocation_spec.explain import DIFFERENCES_MAX, DIFFERENCES_PLACES_MAX
+from invocation_spec.explanation import DIFFERENCES_MAX, DIFFERENCES_PLACES_MAX
 
 _MIB = 1 << 20
 _IMAGE = "ubuntu@sha256:" + 64 * "a"

@@ -11,7 +11,7 @@ import pytest
 from invocation_spec import Outcome, Resolutions, canonicalize
 from invocation_spec.adapters.own import to_car
 from invocation_spec.cid import CID
-from invocation_spec.explain import ABSENT, Explanation, explain
+from invocation_spec.explanation import ABSENT, Explanation, explain
 from invocation_spec.model import Input, Program, WasmFunctionProgram
 
 KEPLER = Path(__file__).parents[2] / "examples" / "kepler"

@@ -18,7 +18,7 @@ import pytest
 from invocation_spec import dagcbor, paths, references
 from invocation_spec import resolutions as given
 from invocation_spec.adapters import bacalhau_job, golem_terms, pipeline
-from invocation_spec.canonicalize import canonicalize
+from invocation_spec.canonicalization import canonicalize
 from invocation_spec.cid import CID, CID_TEXT_MAX, RAW
 from invocation_spec.document import DOCUMENT_BYTES_MAX, read_document
 from invocation_spec.errors import (

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from invocation_spec import DocumentError, Outcome, Resolutions
-from invocation_spec.canonicalize import canonicalize_document
+from invocation_spec.canonicalization import canonicalize_document
 from invocation_spec.document import Document, Tree
 from invocation_spec.node import folded
 from octostore.claiming import Reported
