@@ -14,7 +14,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from functools import cache, partial
+from typing import Any, Final
 
 import uvicorn
 from fastapi import FastAPI
@@ -23,14 +24,20 @@ import octostore
 from octostore.errors import AddressError
 from octostore.store import Octostore
 from octostore.witness import Witness
-from octostore_server import errors
+from octostore_server import errors, models
+from octostore_server.examples import with_examples
 from octostore_server.mapping import mapping
+from octostore_server.middleware import Compressed, Head
 from octostore_server.node import Node
+from octostore_server.openapi import document
 from octostore_server.routes import (
     bundles,
     canonicalization,
     gateway,
     health,
+    invocations,
+    issuers,
+    listing,
     log,
     pages,
     questions,
@@ -45,6 +52,12 @@ __all__ = ["HEADER_BYTES_MAX", "create_app", "serve"]
 HEADER_BYTES_MAX: Final = 16 << 10
 
 _KEEP_ALIVE_S: Final = 15
+
+#: Models of bodies that routes read as they come.
+_BODIES: Final = (
+    *(models.DocumentRequest, models.ExplainRequest),
+    *(models.InvocationsRequest, models.ManyRequest),
+)
 
 _DESCRIPTION: Final = """
 Who got which result: signed claims of compute-over-data networks, by content.
@@ -66,16 +79,23 @@ def create_app(store: Octostore, settings: Settings) -> FastAPI:
     )
     app.state.node = Node(store, settings)
     errors.install(app)
+    app.add_middleware(Compressed)
+    app.add_middleware(Head)
     for module in (
-        *(questions, bundles, canonicalization, statements, gateway, log),
-        *(health, pages),
+        *(questions, listing, issuers, invocations, bundles),
+        *(canonicalization, statements, gateway, log, health, pages),
     ):
         app.include_router(module.router)
+    app.openapi = cache(partial(_document, app))  # type: ignore[method-assign]
     if settings.witness_key is not None:
         logs = read_logs(settings.witness_logs) if settings.witness_logs else ()
         witness = create_witness(Witness.open(settings.witness_key), logs)
         app.mount("/witness", witness)
     return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    return with_examples(document(app, _BODIES))
 
 
 def serve(settings: Settings) -> None:

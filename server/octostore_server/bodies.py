@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from tempfile import SpooledTemporaryFile
+from typing import TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
@@ -18,16 +20,33 @@ from octostore_server.errors import (
     BodySlowError,
     BodyTooLargeError,
     MediaTypeError,
+    QueryError,
     RequestError,
 )
 from octostore_server.settings import Settings
 
-__all__ = ["media_type", "read", "spool"]
+__all__ = ["media_type", "model_of", "read", "spool"]
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def media_type(request: Request) -> str:
     """The type of the body without its parameters, in lower case."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def model_of(body: bytes, model: type[_Model]) -> _Model:
+    """What a body of JSON asks, by its shape.
+
+    Raises:
+        QueryError: it has another shape; `at` is the place in it.
+    """
+    try:
+        return model.model_validate_json(body, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        at = "/".join(("body", *(str(part) for part in first["loc"])))
+        raise QueryError(f"{first['msg']}; see /docs", at=at) from error
 
 
 async def read(request: Request, bytes_max: int, settings: Settings) -> bytes:

@@ -9,7 +9,8 @@ The envelope has a type of its own, because most documents are JSON themselves.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -22,19 +23,17 @@ from octostore_server import bodies
 from octostore_server.errors import QueryError
 from octostore_server.models import DocumentRequest
 from octostore_server.node import Node
-from octostore_server.openapi import raw_body
+from octostore_server.openapi import body_of
 
-__all__ = ["BODY", "ENVELOPE_TYPE", "outcomes_of"]
+__all__ = ["BODY", "ENVELOPE_TYPE", "outcomes_of", "read_enveloped"]
 
 ENVELOPE_TYPE: Final = "application/vnd.octostore.document+json"
 
-#: How the OpenAPI document describes such a body.
-BODY: Final = raw_body(
-    {
-        "application/octet-stream": {"type": "string", "format": "binary"},
-        ENVELOPE_TYPE: DocumentRequest.model_json_schema(),
-    }
-)
+#: How the OpenAPI document describes such a body: type to schema.
+BODY: Final[Mapping[str, Mapping[str, Any]]] = {
+    "application/octet-stream": {"type": "string", "format": "binary"},
+    ENVELOPE_TYPE: body_of(DocumentRequest),
+}
 
 
 async def outcomes_of(
@@ -54,7 +53,18 @@ async def outcomes_of(
 
 
 def _enveloped(data: bytes, network: str | None) -> tuple[Outcome, ...]:
-    asked = _envelope(data)
+    return read_enveloped(_envelope(data), network)
+
+
+def read_enveloped(
+    asked: DocumentRequest, network: str | None = None
+) -> tuple[Outcome, ...]:
+    """The outcomes of the document in an envelope.
+
+    Raises:
+        DocumentError: the document or the resolutions are refused.
+        QueryError: two networks are named.
+    """
     if network is not None and asked.network not in (None, network):
         raise QueryError("two networks, one in the query and one in the envelope")
     try:

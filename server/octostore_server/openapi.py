@@ -1,13 +1,25 @@
-"""Pieces of the OpenAPI document that FastAPI cannot know: problems and bytes."""
+"""Pieces of the OpenAPI document that FastAPI cannot know: problems, bytes, bodies."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from octostore_server.errors import PROBLEM_TYPE
 
-__all__ = ["PROBLEMS", "Responses", "binary", "problem_with", "raw_body"]
+__all__ = [
+    "PROBLEMS",
+    "Responses",
+    "binary",
+    "body_of",
+    "document",
+    "problem_with",
+    "raw_body",
+]
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
 
@@ -62,3 +74,28 @@ def raw_body(content: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             "content": {kind: {"schema": schema} for kind, schema in content.items()},
         }
     }
+
+
+#: Where the models of bodies stand in the document.
+_AT: Final = "#/components/schemas/{model}"
+
+
+def body_of(model: type[BaseModel]) -> Mapping[str, Any]:
+    """The schema of a body that a route reads as it comes, by reference."""
+    return {"$ref": _AT.format(model=model.__name__)}
+
+
+def document(app: FastAPI, bodies: Iterable[type[BaseModel]]) -> dict[str, Any]:
+    """The OpenAPI document of the app, with the models of such bodies in it."""
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+    )
+    schemas: dict[str, Any] = made["components"]["schemas"]
+    for model in bodies:
+        schema = model.model_json_schema(ref_template=_AT)
+        schemas |= schema.pop("$defs", {})
+        schemas[model.__name__] = schema
+    return made

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -120,3 +121,23 @@ async def test_health_fails_with_the_store(
     answer = await api.get("/healthz")
     assert answer.status_code >= 500
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_the_table_of_errors_says_each_status() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "errors.md").read_text()
+    first, _, beside = text.partition("Over HTTP alone")
+    rows = {row[0]: row[1:] for row in _rows(first)}
+    for leaf in leaves():
+        if any(kind in errors.STATUS for kind in leaf.__mro__) and leaf.code in rows:
+            assert rows[leaf.code][-1] == str(errors.status_of(leaf)), leaf.code
+    told = {row[0]: row[1] for row in _rows(beside)}
+    for kind in errors.RequestError.__subclasses__():
+        assert told[kind.code] == str(errors.status_of(kind))
+    for code in ("no-route", "method", "fault"):
+        assert code in told
+
+
+def _rows(text: str) -> Iterator[list[str]]:
+    for line in text.splitlines():
+        if line.startswith("| `"):
+            yield [cell.strip().strip("`") for cell in line.strip("|").split(" | ")]

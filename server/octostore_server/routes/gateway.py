@@ -22,12 +22,13 @@ from starlette.responses import Response
 from invocation_spec.cid import CID, DAG_CBOR, EMPTY_BYTES, RAW
 from octostore import car
 from octostore.errors import NotFoundError
+from octostore_server.answering import unchanged
 from octostore_server.errors import NotAcceptableError, QueryError
 from octostore_server.node import AtNode, Node
 from octostore_server.openapi import PROBLEMS, binary
 from octostore_server.texts import CidPath, parse_cid
 
-__all__ = ["CAR_TYPE", "IMMUTABLE", "RAW_TYPE", "router", "unchanged"]
+__all__ = ["CAR_TYPE", "IMMUTABLE", "RAW_TYPE", "router"]
 
 RAW_TYPE: Final = "application/vnd.ipld.raw"
 CAR_TYPE: Final = "application/vnd.ipld.car"
@@ -59,7 +60,6 @@ _NameText: TypeAlias = Annotated[
 router = APIRouter(tags=["blocks"], responses=PROBLEMS)
 
 
-@router.head("/ipfs/{cid}", include_in_schema=False)
 @router.get(
     "/ipfs/{cid}",
     summary="The bytes of a CID",
@@ -100,14 +100,7 @@ def get_block(
     headers["content-disposition"] = _attachment(filename or f"{named}.{ending}")
     if format is None:
         headers["content-location"] = f"/ipfs/{named}?format={form}"
-    return Response(b"" if request.method == "HEAD" else content, headers=headers)
-
-
-def unchanged(request: Request, etag: str) -> bool:
-    """Whether the client has this already (RFC 9110, If-None-Match)."""
-    given = request.headers.get("if-none-match", "")
-    tags = [tag.strip().removeprefix("W/") for tag in given.split(",")]
-    return etag in tags or "*" in tags
+    return Response(content, headers=headers)
 
 
 def _bytes(node: Node, cid: CID) -> bytes:

@@ -25,9 +25,10 @@ from octostore.log_blocks import bundle_car, bundle_of
 from octostore.log_key import LogKey
 from octostore.log_tiles import tile_bytes
 from octostore.tlog.tiles import Tile
+from octostore_server.answering import unchanged
 from octostore_server.node import AtNode, Node
 from octostore_server.openapi import PROBLEMS, binary
-from octostore_server.routes.gateway import CAR_TYPE, IMMUTABLE, unchanged
+from octostore_server.routes.gateway import CAR_TYPE, IMMUTABLE
 
 __all__ = ["CHECKPOINT_TYPE", "TILE_TYPE", "key_of", "router"]
 
@@ -40,7 +41,6 @@ _PATH_CHARACTERS_MAX: Final = 64
 router = APIRouter(tags=["log"], responses=PROBLEMS)
 
 
-@router.head("/checkpoint", include_in_schema=False)
 @router.get(
     "/checkpoint",
     summary="The size and root of the log, signed",
@@ -63,7 +63,6 @@ def get_checkpoint(node: AtNode) -> Response:
     return Response(note, headers=headers)
 
 
-@router.head("/tile/{path:path}", include_in_schema=False)
 @router.get(
     "/tile/{path:path}",
     summary="A tile of hashes, or a bundle of entries",

@@ -5,6 +5,7 @@
     GET  /v1/who?program=C1&input=D1&proof=1      and that nothing is left out
     GET  /v1/who?program=C1&input=D1&format=car
     POST /v1/who                            a job document, asked by its invocation
+    POST /v1/who                            many questions (many.py)
 
 The CAR proves the answer: its root is the answer as raw JSON, after it stand the
 statements that the answer rests on, with all that verifies them, in log order.
@@ -25,11 +26,13 @@ from octostore.questions.answer import Answer, Asked
 from octostore.questions.completeness import WholeProof
 from octostore.questions.who import CLAIMS_MAX, who
 from octostore.store import Octostore
-from octostore_server import models
+from octostore_server import bodies, models
+from octostore_server.answering import answered, json_response
 from octostore_server.documents import BODY, outcomes_of
 from octostore_server.errors import NotCanonicalError, problem, status_of
+from octostore_server.many import QUESTIONS_BYTES_MAX, QUESTIONS_TYPE, answers
 from octostore_server.node import AtNode
-from octostore_server.openapi import PROBLEMS, problem_with
+from octostore_server.openapi import PROBLEMS, body_of, problem_with, raw_body
 from octostore_server.routes.gateway import CAR_TYPE
 from octostore_server.texts import (
     AfterText,
@@ -50,11 +53,14 @@ router = APIRouter(prefix="/v1/who", tags=["questions"], responses=PROBLEMS)
 @router.get(
     "",
     summary="Who got which result",
-    response_model=models.WhoAnswer,
-    response_model_exclude_unset=True,
-    responses={200: {"content": {CAR_TYPE: {}}}},
+    response_class=Response,
+    responses={
+        200: {"model": models.WhoAnswer, "content": {CAR_TYPE: {}}},
+        304: {"description": "You have it"},
+    },
 )
 def get_who(
+    request: Request,
     node: AtNode,
     program: AskedText = None,
     input: AskedText = None,
@@ -62,14 +68,22 @@ def get_who(
     limit: LimitNumber = CLAIMS_MAX,
     after: AfterText = None,
     format: Annotated[
-        Literal["json", "car"], Query(description="car: the answer and its proof")
-    ] = "json",
+        Literal["json", "car"] | None,
+        Query(description="car: the answer and its proof; wins over Accept"),
+    ] = None,
     as_of: SizeNumber = None,
     proof: ProofText = "0",
-) -> object:
+) -> Response:
     """Ask with a program (or code) and an input (or data), or with an invocation."""
     asked = asked_of(program, input, invocation)
     store, whole = node.store, None
+    is_car = format == "car" or (format is None and _wants_car(request))
+    if proof == "0" and not is_car:
+        return answered(
+            request,
+            store.checkpoint(),
+            lambda: who(store, asked, limit=limit, after=after, as_of=as_of).to_json(),
+        )
     if proof == "0":
         answer = who(store, asked, limit=limit, after=after, as_of=as_of)
     else:
@@ -81,18 +95,22 @@ def get_who(
             as_of=as_of,
             must_prove=proof == "1",
         )
-    if format == "car":
+    if is_car:
         return _car(store, answer, whole)
-    return answer.to_json() | ({} if whole is None else {"proof": whole.to_json()})
+    return json_response(
+        answer.to_json() | ({} if whole is None else {"proof": whole.to_json()})
+    )
 
 
 @router.post(
     "",
-    summary="Who got which result of this job",
-    response_model=models.WhoAnswer,
-    response_model_exclude_unset=True,
-    responses={422: problem_with("Without an invocation CID", "outcome", "Outcome")},
-    openapi_extra=BODY,
+    summary="Who got which result of this job, or of many keys",
+    response_class=Response,
+    responses={
+        200: {"model": models.WhoAnswer | models.ManyAnswer},
+        422: problem_with("Without an invocation CID", "outcome", "Outcome"),
+    },
+    openapi_extra=raw_body({**BODY, QUESTIONS_TYPE: body_of(models.ManyRequest)}),
 )
 async def post_who(
     request: Request,
@@ -100,8 +118,11 @@ async def post_who(
     network: NetworkText = None,
     limit: LimitNumber = CLAIMS_MAX,
     after: AfterText = None,
-) -> object:
-    """Ask with a document of one task; the body is that of /v1/canonicalize."""
+) -> Response:
+    """Ask with a document of one task, as to /v1/canonicalize, or many questions."""
+    if bodies.media_type(request) == QUESTIONS_TYPE:
+        body = await bodies.read(request, QUESTIONS_BYTES_MAX, node.settings)
+        return json_response(await run_in_threadpool(answers, node, body))
     found = await outcomes_of(request, node, network)
     if len(found) > 1:
         raise NotCanonicalError(f"{len(found)} tasks; ask for one at a time")
@@ -115,11 +136,22 @@ async def post_who(
         )
     asked = Asked(invocation=invocation.cid)
     answer = await run_in_threadpool(who, node.store, asked, limit=limit, after=after)
-    return answer.to_json()
+    return json_response(answer.to_json())
+
+
+def _wants_car(request: Request) -> bool:
+    """Whether the client names CAR and not JSON as what it accepts."""
+    kinds = [
+        item.partition(";")[0].strip().lower()
+        for item in request.headers.get("accept", "").split(",")
+    ]
+    return CAR_TYPE in kinds and "application/json" not in kinds
 
 
 def _car(store: Octostore, answer: Answer, proof: WholeProof | None) -> Response:
     root, blocks = evidence.packed(store, answer, proof)
     return StreamingResponse(
-        car.chunks([root], blocks), media_type=f"{CAR_TYPE}; version=1"
+        car.chunks([root], blocks),
+        media_type=f"{CAR_TYPE}; version=1",
+        headers={"vary": "accept"},
     )

@@ -24,6 +24,7 @@ from octostore.errors import CarError
 from octostore.questions import evidence
 from octostore.receipt import Receipt
 from octostore_server import bodies, models
+from octostore_server.answering import unchanged
 from octostore_server.errors import (
     MediaTypeError,
     QuarantinedError,
@@ -32,7 +33,7 @@ from octostore_server.errors import (
 )
 from octostore_server.node import AtNode
 from octostore_server.openapi import PROBLEMS, binary, problem_with, raw_body
-from octostore_server.routes.gateway import CAR_TYPE, IMMUTABLE, unchanged
+from octostore_server.routes.gateway import CAR_TYPE, IMMUTABLE
 from octostore_server.texts import CidPath, parse_cid
 
 __all__ = ["router"]
