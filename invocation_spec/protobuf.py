@@ -2,9 +2,10 @@
 
     decode("Command", bytes.fromhex("0a026370"))  ->  {"arguments": ["cp"], ..}
 
-The one room of `google.protobuf`. Its classes are made of `MESSAGES`, which says the
-fields of the API by name, number and type; nothing is generated, so that no version
-of a compiler binds us (ADR 24). What names content by a digest has one encoding:
+The one room of `google.protobuf`, loaded with the first message: few documents have
+one. Its classes are made of `MESSAGES`, which says the fields of the API by name,
+number and type; nothing is generated, so that no version of a compiler binds us
+(ADR 24). What names content by a digest has one encoding:
 `decode` refuses what the API's writers would not have written.
 Source: bazelbuild/remote-apis build/bazel/remote/execution/v2/remote_execution.proto
 (becdd8f9), message by message, and its rules under `Digest`.
@@ -14,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Final, TypeAlias
-
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError, Message
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from invocation_spec.errors import EncodingError
+
+if TYPE_CHECKING:
+    from google.protobuf import descriptor_pb2
+    from google.protobuf.message import Message
 
 __all__ = ["MESSAGES", "PACKAGE", "Field", "decode", "decode_lenient", "encode"]
 
@@ -184,6 +186,8 @@ def _present(value: Any) -> Any:
 
 
 def _parsed(name: str, data: bytes) -> Message:
+    from google.protobuf.message import DecodeError
+
     message: Message = _classes()[name]()
     try:
         message.ParseFromString(data)
@@ -196,11 +200,10 @@ def _as_map(message: Message) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, (_, kind) in MESSAGES[message.DESCRIPTOR.name].items():
         value = getattr(message, name)
+        has_fields = kind.strip("[]") in MESSAGES
         if kind.startswith("["):
-            found[name] = [
-                _as_map(item) if isinstance(item, Message) else item for item in value
-            ]
-        elif isinstance(value, Message):
+            found[name] = [_as_map(item) if has_fields else item for item in value]
+        elif has_fields:
             found[name] = _as_map(value) if message.HasField(name) else None
         else:
             found[name] = value
@@ -210,6 +213,8 @@ def _as_map(message: Message) -> dict[str, Any]:
 @cache
 def _classes() -> Mapping[str, Any]:
     """The classes of `MESSAGES`, in a pool of their own; made when first asked for."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
     file = descriptor_pb2.FileDescriptorProto(
         name="remote_execution.proto", package=PACKAGE, syntax="proto3"
     )
@@ -228,6 +233,8 @@ def _classes() -> Mapping[str, Any]:
 
 
 def _field(name: str, number: int, kind: str) -> descriptor_pb2.FieldDescriptorProto:
+    from google.protobuf import descriptor_pb2
+
     field = descriptor_pb2.FieldDescriptorProto
     plain = kind.strip("[]")
     repeated = plain != kind

@@ -14,12 +14,11 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Final, cast
-
-import httpx
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from invocation_spec.cid import CID
-from octostore.connection import FAILURES, Connection, failure, parts
+from octostore.connection import Connection, failure, failures, parts
 from octostore.errors import (
     BlockMismatchError,
     NotFoundError,
@@ -34,6 +33,9 @@ from octostore.store import BYTES_MAX
 from octostore.tlog.note import NOTE_BYTES_MAX, NoteSignature
 from octostore.tlog.witness import AddCheckpoint, parse_cosignatures, parse_known_size
 from octostore.told import RemoteError, reading, receipt_of
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["PROOF_BYTES_MAX", "TIMEOUT_S", "Remote", "RemoteError", "VerifiedAnswer"]
 
@@ -162,7 +164,7 @@ class Remote(Connection):
         )
         with self._response(request) as response:
             body = b"".join(parts(response, NOTE_BYTES_MAX, self._url))
-        if response.status_code == httpx.codes.CONFLICT:
+        if response.status_code == HTTPStatus.CONFLICT:
             raise WitnessConflictError(parse_known_size(body), origin=self._url)
         if not response.is_success:
             said = _line(body[:200].decode("utf-8", "replace"))
@@ -196,7 +198,7 @@ class Remote(Connection):
                 yield response
             finally:
                 response.close()
-        except (*FAILURES, UnicodeError) as error:
+        except (*failures(), UnicodeError) as error:
             raise RemoteError(
                 f"cannot be asked: {failure(error)}", at=self._url
             ) from error

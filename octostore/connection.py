@@ -6,23 +6,22 @@
 
 They name themselves, follow no redirect by themselves, and ask for nothing compressed:
 such an answer could grow without limit while it is read. No body is read past a limit.
+httpx is loaded with the first client: most commands ask nobody.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Final, Self
-
-import httpx
+from typing import TYPE_CHECKING, Final, Self
 
 import octostore
 from octostore.told import RemoteError, TooLargeError
 
-__all__ = ["FAILURES", "Connection", "failure", "parts"]
+if TYPE_CHECKING:
+    import httpx
 
-#: What can go wrong on the way, whatever the other side means by it.
-FAILURES: Final = (httpx.HTTPError, httpx.StreamError)
+__all__ = ["Connection", "failure", "failures", "parts"]
 
 _HEADERS: Final = {
     "user-agent": f"octostore/{octostore.__version__}",
@@ -43,6 +42,8 @@ class Connection:
     def __init__(
         self, *, timeout_s: float, base: str = "", connections_max: int = 100
     ) -> None:
+        import httpx
+
         try:
             self._client = httpx.Client(
                 base_url=base,
@@ -78,6 +79,13 @@ def parts(answer: httpx.Response, bytes_max: int, at: str) -> Iterator[bytes]:
         if size > bytes_max:
             raise TooLargeError(f"sends more than {bytes_max} bytes", at=at)
         yield part
+
+
+def failures() -> tuple[type[httpx.HTTPError], type[httpx.StreamError]]:
+    """What can go wrong on the way, whatever the other side means by it."""
+    import httpx
+
+    return (httpx.HTTPError, httpx.StreamError)
 
 
 def failure(error: Exception) -> str:

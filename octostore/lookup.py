@@ -21,15 +21,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import Message
 from ipaddress import ip_address
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from invocation_spec.cid import CID
-from octostore.connection import FAILURES, Connection, failure, parts
+from octostore.connection import Connection, failure, failures, parts
 from octostore.errors import NotFoundError
 from octostore.told import RemoteError
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = [
     "DOWNLOAD_BYTES_MAX",
@@ -161,6 +162,8 @@ class Web(Connection):
     def _answered(
         self, url: str, headers: Mapping[str, str], *, plain: bool
     ) -> Iterator[httpx.Response]:
+        import httpx
+
         try:
             request = self._client.build_request("GET", url, headers=dict(headers))
             response = self._follow(request, plain=plain)
@@ -168,7 +171,7 @@ class Web(Connection):
                 yield response
             finally:
                 response.close()
-        except (*FAILURES, httpx.InvalidURL) as error:
+        except (*failures(), httpx.InvalidURL) as error:
             hint = "" if plain else self._hint(url)
             raise RemoteError(
                 f"cannot be looked up: {failure(error)}{hint}", at=url

@@ -24,7 +24,7 @@ from invocation_spec.cid import CID
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
 from invocation_spec.errors import OctostoreError
 from octostore.audit.source import TILE_BYTES_MAX, VKEY_BYTES_MAX
-from octostore.connection import FAILURES, Connection, failure, parts
+from octostore.connection import Connection, failure, failures, parts
 from octostore.errors import NotFoundError, StoreFullError
 from octostore.log_blocks import blocks_path
 from octostore.log_export import CHECKPOINT, VKEY
@@ -209,7 +209,7 @@ class _Request:
                     file.write(part)
                     if self._is_left:
                         return "left"
-        except FAILURES as error:
+        except failures() as error:
             return f"cannot be asked: {failure(error)}"
         except (httpx.InvalidURL, UnicodeError) as error:
             raise RemoteError(f"no URL of a log: {error}", at=self.url) from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from invocation_spec.dagcbor import BLOCK_BYTES_MAX
-from invocation_spec.second_opinion import disagreement
 from octostore import tables
 from octostore.check.report import Seen
 from octostore.engine import Snapshot
@@ -21,6 +21,7 @@ def check_blocks(rows: Snapshot, seen: Seen, *, second_opinion: bool) -> None:
     Raises:
         StoreError: a table cannot be read.
     """
+    disagreement = _second_opinion() if second_opinion else None
     name, keys = tables.BLOCKS.name, tables.BLOCKS.key
     last = rows.last(name)
     total = keys.decode(last[0])[0] + 1 if last else 0
@@ -37,13 +38,20 @@ def check_blocks(rows: Snapshot, seen: Seen, *, second_opinion: bool) -> None:
             lost[number] = digest
         elif pack(block) != value:
             seen.wrong(name, key, "packed otherwise", "the one form of a block")
-        if second_opinion and len(block) <= BLOCK_BYTES_MAX:
+        if disagreement is not None and len(block) <= BLOCK_BYTES_MAX:
             said = disagreement(block)
             if said is not None:
                 seen.wrong(name, key, said, "one value, by both codecs")
     found = sum(1 for _ in seen.count(tables.AT.name, rows.scan(tables.AT.name)))
     if lost or found != seen.rows[name]:
         _explain(rows, seen, lost)
+
+
+def _second_opinion() -> Callable[[bytes], str | None]:
+    """The reference codec, which is slow to load; few ask for it."""
+    from invocation_spec.second_opinion import disagreement
+
+    return disagreement
 
 
 def _explain(rows: Snapshot, seen: Seen, lost: dict[int, bytes]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from invocation_spec import CID, CidError, Outcome
+from invocation_spec import CID, CidError
 from octostore import car
 from octostore.cli.answers import answer_lines
 from octostore.cli.as_of import AsOf, AsOfText, read_as_of
@@ -30,10 +30,10 @@ from octostore.cli.rim import (
     UsageError,
     print_json,
     say,
+    server_at,
     store_path,
 )
 from octostore.cli.specs import leave_not_canonical
-from octostore.client import Remote
 from octostore.durable import write_new
 from octostore.errors import KeyFileError, NotFoundError, ProofError, StoreError
 from octostore.log_key import LogKey
@@ -241,7 +241,7 @@ def _of_spec(
                 f"{error.reason}, and no spec of that name is here", at=name
             ) from error
     outcome = one_canonical(outcomes_of(name, resolutions, network), task)
-    if not isinstance(outcome, Outcome):
+    if isinstance(outcome, tuple):
         leave_not_canonical(outcome, as_json=as_json)
     keys = [outcome.invocation.cid] if outcome.invocation is not None else []
     keys += [also.invocation for also in outcome.also]
@@ -249,7 +249,7 @@ def _of_spec(
 
 
 def _ask_server(url: str, questions: list[Asked], page: _Page) -> list[_Asked]:
-    with Remote(url) as remote:
+    with server_at(url) as remote:
         found = [
             remote.who(
                 question,

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from octostore.audit.folder import FolderSource
-from octostore.audit.remote import RemoteSource
 from octostore.audit.report import AuditReport
 from octostore.audit.run import audit, key_of
 from octostore.audit.source import Source
@@ -117,6 +116,8 @@ def _source(name: str) -> Iterator[Source]:
     if "://" not in name:
         yield FolderSource(Path(name))
         return
+    from octostore.audit.remote import RemoteSource  # and httpx with it
+
     with RemoteSource(name) as remote:
         yield remote
 

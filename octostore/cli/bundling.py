@@ -22,10 +22,10 @@ from octostore.cli.rim import (
     UsageError,
     print_json,
     say,
+    server_at,
     store_path,
 )
 from octostore.cli.signing import key_of
-from octostore.client import Remote
 from octostore.counted import counted, entries, first_entries
 from octostore.durable import write_new
 from octostore.errors import ProofError, StoreError, StoreLockedError
@@ -65,7 +65,7 @@ def bundle_command(
         raise UsageError("the spec has several invocations; ask for one of them")
     notes: list[str] = []
     if server is not None:
-        with Remote(server) as remote:
+        with server_at(server) as remote:
             file = remote.bundle(asked[0])
     else:
         file = _of_store(store_path(store), asked[0], notes.append)

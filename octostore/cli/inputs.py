@@ -1,4 +1,8 @@
-"""What people name on the command line: CIDs, files, documents, `-` for stdin."""
+"""What people name on the command line: CIDs, files, documents, `-` for stdin.
+
+What reads documents, with an adapter for every network, is loaded with the first of
+them: most commands name CIDs or files.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
 
 import typer
 
-from invocation_spec import Outcome, Resolutions, canonicalize
 from invocation_spec.cid import CID
-from invocation_spec.document import DOCUMENT_BYTES_MAX
 from invocation_spec.errors import CidError, DocumentError
 from invocation_spec.references import IpfsPath, parse_ipfs
-from octostore.cli.bundles import with_paths_hashed
 from octostore.cli.rim import UsageError
 from octostore.contents import cid_of_file
 from octostore.errors import FileError, NoteError
 from octostore.tlog.note import check_name
+
+if TYPE_CHECKING:
+    from invocation_spec import Outcome, Resolutions
 
 __all__ = [
     "From",
@@ -159,6 +163,9 @@ def resolutions_of(name: str | None) -> Resolutions:
         DocumentError: they are refused.
         FileError: the file cannot be read.
     """
+    from invocation_spec import Resolutions
+    from invocation_spec.document import DOCUMENT_BYTES_MAX
+
     if name is None:
         return Resolutions.none()
     with _named(f"in the resolutions {name}", always=True):
@@ -167,6 +174,9 @@ def resolutions_of(name: str | None) -> Resolutions:
 
 def read_spec(name: str) -> bytes:
     """The bytes of a document, paths in a Golem bundle hashed; see `read_file`."""
+    from invocation_spec.document import DOCUMENT_BYTES_MAX
+    from octostore.cli.bundles import with_paths_hashed
+
     with _named(name, always=False):
         return with_paths_hashed(name, read_file(name, DOCUMENT_BYTES_MAX))
 
@@ -179,6 +189,8 @@ def outcomes_in(
     Raises:
         DocumentError: it is refused.
     """
+    from invocation_spec import canonicalize
+
     with _named(name, always=False):
         return canonicalize(data, given, network=network)
 

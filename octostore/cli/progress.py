@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from rich import filesize
 from rich.console import Console
@@ -28,9 +28,11 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from octostore import check
 from octostore.cli.rim import one_line
 from octostore.errors import StoreError
+
+if TYPE_CHECKING:
+    from octostore import check
 
 __all__ = ["following", "metered", "told"]
 

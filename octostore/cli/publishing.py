@@ -16,9 +16,8 @@ from invocation_spec import CID, OctostoreError
 from octostore import car
 from octostore.chain import Fresh
 from octostore.claiming import Prepared, closure
-from octostore.cli.rim import UsageError, print_json, say, store_path
+from octostore.cli.rim import UsageError, print_json, say, server_at, store_path
 from octostore.cli.storing import leave_with, receipt_lines
-from octostore.client import Remote
 from octostore.durable import write_new
 from octostore.errors import StoreError
 from octostore.keyfile import KeyFile
@@ -94,7 +93,7 @@ def _destination(
     if out is not None:
         yield from _to_file(out)
     elif server is not None:
-        with Remote(server) as remote:
+        with server_at(server) as remote:
             yield lambda root, blocks: remote.send(_car(root, blocks))
     else:
         with Octostore.open(store_path(store)) as open_store:

@@ -15,11 +15,9 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, NoReturn, TypeAlias
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from invocation_spec.errors import (
     CidError,
@@ -27,7 +25,6 @@ from invocation_spec.errors import (
     EncodingError,
     OctostoreError,
 )
-from octostore.client import RemoteError
 from octostore.errors import (
     AddressError,
     BlockMismatchError,
@@ -43,6 +40,10 @@ from octostore.errors import (
     WitnessConflictError,
 )
 from octostore.runner import RunError
+from octostore.told import RemoteError
+
+if TYPE_CHECKING:
+    from octostore.client import Remote
 
 __all__ = [
     "DONE",
@@ -61,6 +62,7 @@ __all__ = [
     "print_json",
     "report",
     "say",
+    "server_at",
     "store_path",
 ]
 
@@ -168,6 +170,9 @@ def say(line: str = "") -> None:
 
     Names in it come from strangers: escapes are shown and not obeyed.
     """
+    from rich.console import Console  # --json does without
+    from rich.text import Text
+
     # Text, not str: rich would read `:key:` in a DID as the name of an emoji.
     text = Text(one_line(line))
     text.highlight_words(["CONFLICT"], style="bold red")
@@ -177,6 +182,13 @@ def say(line: str = "") -> None:
 def leave(code: int) -> NoReturn:
     """End the command with an exit code."""
     raise typer.Exit(code)
+
+
+def server_at(url: str) -> Remote:
+    """The server at a URL, to be closed; what asks it is loaded when one is named."""
+    from octostore.client import Remote
+
+    return Remote(url)
 
 
 def store_path(given: Path | None) -> Path:

@@ -16,10 +16,10 @@ from octostore.cli.rim import (
     UsageError,
     print_json,
     say,
+    server_at,
     store_path,
 )
 from octostore.cli.verifying import witness_key
-from octostore.client import Remote
 from octostore.counted import counted, entries
 from octostore.durable import write_new
 from octostore.errors import StoreError
@@ -175,7 +175,7 @@ def witness_command(
     key = witness_key(witness)
     with (
         Octostore.open(store_path(store), readonly=True) as opened,
-        Remote(url) as remote,
+        server_at(url) as remote,
     ):
         signed = witnessed(opened, key_of(opened), key, remote.add_checkpoint)
     (held,) = signed.cosigned

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
-from invocation_spec import Outcome
-from invocation_spec.adapters.own import to_car, to_dag_json
 from invocation_spec.errors import DocumentError, EncodingError
 from octostore.cli.inputs import From, ResolutionsFile, opened, outcomes_of
 from octostore.cli.rim import (
@@ -28,6 +26,9 @@ from octostore.cli.words import mend, outcome_lines, outcomes_json
 from octostore.contents import cid_of_file, cid_of_stream, files_below
 from octostore.errors import StoreError
 from octostore.store import BYTES_MAX, Octostore
+
+if TYPE_CHECKING:
+    from invocation_spec import Outcome
 
 __all__ = ["canonicalize_command", "cid_command", "leave_not_canonical"]
 
@@ -96,6 +97,8 @@ def _write(outcomes: Sequence[Outcome], out: Path) -> None:
 
 
 def _write_own(outcomes: Sequence[Outcome], file: Path) -> None:
+    from invocation_spec.adapters.own import to_car, to_dag_json
+
     if len(outcomes) > 1:
         raise UsageError(
             f"the document holds {len(outcomes)} tasks and the own form one;"

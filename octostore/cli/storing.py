@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, BinaryIO, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, BinaryIO, NoReturn, cast
 
 import typer
 
@@ -22,13 +22,16 @@ from octostore.cli.rim import (
     leave,
     print_json,
     say,
+    server_at,
     store_path,
 )
-from octostore.client import Remote
 from octostore.counted import entries
 from octostore.errors import FileError
 from octostore.receipt import Receipt
 from octostore.store import Octostore
+
+if TYPE_CHECKING:
+    from octostore.client import Remote
 
 __all__ = ["ingest_command", "leave_with", "receipt_lines"]
 
@@ -97,7 +100,7 @@ def _streams(
 
 
 def _send(files: Sequence[str], server: str, *, as_json: bool) -> list[Receipt]:
-    with Remote(server) as remote:
+    with server_at(server) as remote:
         return [_each(name, remote, as_json=as_json) for name in files]
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from invocation_spec import Outcome
-from invocation_spec.findings import Unresolved
+if TYPE_CHECKING:
+    from invocation_spec import Outcome
+    from invocation_spec.findings import Unresolved
 
 __all__ = ["mend", "outcome_lines", "outcomes_json"]
 

@@ -27,8 +27,25 @@ Not controlled:
 - time and memory of compiling, bounded only through the size of the code.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from octostore.runner.guest import Clock
 from octostore.runner.report import RunError, RunFailure, RunLimits, RunReport
-from octostore.runner.run import run_wasi
+
+if TYPE_CHECKING:
+    from octostore.runner.run import run_wasi
+else:
+
+    def __getattr__(name: str) -> object:
+        """`run_wasi`, with the engine, when something is to be run (PEP 562)."""
+        if name != "run_wasi":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from octostore.runner.run import run_wasi
+
+        globals()[name] = run_wasi
+        return run_wasi
+
 
 __all__ = ["Clock", "RunError", "RunFailure", "RunLimits", "RunReport", "run_wasi"]

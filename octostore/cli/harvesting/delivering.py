@@ -26,9 +26,9 @@ from octostore.cli.rim import (
     leave,
     print_json,
     say,
+    server_at,
     store_path,
 )
-from octostore.client import Remote
 from octostore.durable import replace_file, write_new
 from octostore.errors import StoreError
 from octostore.harvest.observed import Seen, Unclaimed
@@ -145,7 +145,7 @@ def sending(out: Path | None, store: Path | None, server: str | None) -> Iterato
         _check_folder(out)
         yield lambda stream: _keep_in(out, stream)
     elif server is not None:
-        with Remote(server) as remote:
+        with server_at(server) as remote:
             yield remote.send
     else:
         with Octostore.open(store_path(store)) as open_store:

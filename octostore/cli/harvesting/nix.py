@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -100,9 +101,11 @@ def nix_command(
 def _seen(
     sources: Sequence[str], make: Callable[[Sequence[Cache]], NixCaches]
 ) -> Iterator[Seen]:
-    with Web(insecure=True) as web:
+    with ExitStack() as opened:
         caches: list[Cache] = [
-            Site(web, source) if source.startswith(_URLS) else Folder(Path(source))
+            Site(opened.enter_context(Web(insecure=True)), source)
+            if source.startswith(_URLS)
+            else Folder(Path(source))
             for source in sources
         ]
         yield from make(caches).seen()

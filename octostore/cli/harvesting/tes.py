@@ -156,9 +156,9 @@ def _all(
     def is_known(item: str) -> bool:
         return not outbox.unclaimed(tasks.network, [item])
 
-    with Web() as web:
-        for source in sources:
-            if source.startswith(_URLS):
+    for source in sources:
+        if source.startswith(_URLS):
+            with Web() as web:
                 yield from from_server(web, source, tasks, is_known, header)
-            else:
-                yield from from_file(Path(source), tasks)
+        else:
+            yield from from_file(Path(source), tasks)
