@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from invocation_spec.errors import DocumentError
-from invocation_spec.explain import explain
+from invocation_spec.explanation import explain
 from invocation_spec.outcome import Outcome
 from octostore_server import bodies, models
 from octostore_server.answering import json_response
