@@ -19,14 +19,9 @@ from octostore.claiming import (
 )
 from octostore.cli.inputs import From, ResolutionsFile, Task, one_canonical, outcomes_of
 from octostore.cli.keys import KeyOption
-from octostore.cli.publishing import publish
-from octostore.cli.rim import (
-    AsJson,
-    Server,
-    StorePath,
-    UsageError,
-    say,
-)
+from octostore.cli.options import expanded
+from octostore.cli.publishing import Publication
+from octostore.cli.rim import UsageError, say
 from octostore.cli.specs import leave_not_canonical
 from octostore.committing import read_secret
 from octostore.errors import RecordError
@@ -42,7 +37,6 @@ from octostore.result import Result
 
 __all__ = [
     "ExitStatus",
-    "OutFile",
     "Outputs",
     "ResultFolder",
     "claim_command",
@@ -65,14 +59,9 @@ ResultFolder: TypeAlias = Annotated[
 ExitStatus: TypeAlias = Annotated[
     int | None, typer.Option("--exit", metavar="N", help="The exit status.")
 ]
-OutFile: TypeAlias = Annotated[
-    Path | None,
-    typer.Option(
-        "--out", "-o", metavar="FILE", help="Write a CAR instead of storing it."
-    ),
-]
 
 
+@expanded
 def claim_command(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec; - for stdin.")],
     key: KeyOption,
@@ -123,10 +112,8 @@ def claim_command(
     task: Task = None,
     network: From = None,
     resolutions: ResolutionsFile = None,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    where: Publication,
 ) -> None:
     """Sign what running a spec gave, and publish it.
 
@@ -134,7 +121,7 @@ def claim_command(
     """
     outcome = one_canonical(outcomes_of(spec, resolutions, network), task)
     if not isinstance(outcome, Outcome):
-        leave_not_canonical(outcome, as_json=as_json)
+        leave_not_canonical(outcome, as_json=where.as_json)
     _refuse_credentials(outcome, withhold or [], allowed=publish_credentials)
     key_file = KeyFile.open(key)
     result = _result(outcome, output or [], results, exit_status, failure)
@@ -154,12 +141,13 @@ def claim_command(
         prepared = prepare(outcome, reported)
     except RecordError as error:
         raise UsageError(error.reason, at=error.at) from error
-    if not as_json:
+    if not where.as_json:
         _show(prepared)
     items: list[Prepared | RecordBase] = [prepared, *links(outcome)]
-    publish(items, key_file, out, store, server, as_json=as_json)
+    where.publish(items, key_file)
 
 
+@expanded
 def profile_command(
     name: Annotated[str, typer.Option(help="What you call yourself.")],
     key: KeyOption,
@@ -170,10 +158,8 @@ def profile_command(
             metavar="NETWORK=NAME", help="A node of yours, by its network's name."
         ),
     ] = None,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    where: Publication,
 ) -> None:
     """Sign your name, and which nodes are yours.
 
@@ -181,10 +167,10 @@ def profile_command(
     """
     nodes: dict[str, list[str]] = {}
     for item in executor or []:
-        where, equals, who = item.partition("=")
+        network, equals, who = item.partition("=")
         if not equals:
             raise UsageError(f"{item!r}; expected NETWORK=NAME", at="--executor")
-        nodes.setdefault(where, []).append(who)
+        nodes.setdefault(network, []).append(who)
     try:
         profile = Profile(
             name=name,
@@ -193,7 +179,7 @@ def profile_command(
         )
     except RecordError as error:
         raise UsageError(error.reason, at=error.at) from error
-    publish([profile], KeyFile.open(key), out, store, server, as_json=as_json)
+    where.publish([profile], KeyFile.open(key))
 
 
 def _refuse_credentials(

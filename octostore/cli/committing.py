@@ -11,15 +11,15 @@ import typer
 from invocation_spec import CID, Outcome
 from octostore.cli.claiming import (
     ExitStatus,
-    OutFile,
     Outputs,
     ResultFolder,
     result_of,
 )
 from octostore.cli.inputs import From, ResolutionsFile, Task, one_canonical, outcomes_of
 from octostore.cli.keys import KeyOption
-from octostore.cli.publishing import publish
-from octostore.cli.rim import AsJson, Server, StorePath, UsageError, say
+from octostore.cli.options import expanded
+from octostore.cli.publishing import Publication
+from octostore.cli.rim import UsageError, say
 from octostore.cli.specs import leave_not_canonical
 from octostore.committing import Secret, read_secret, write_secret
 from octostore.keyfile import KeyFile
@@ -30,6 +30,7 @@ from octostore.records.commitment import SALT_BYTES
 __all__ = ["commit_command"]
 
 
+@expanded
 def commit_command(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec; - for stdin.")],
     key: KeyOption,
@@ -45,10 +46,8 @@ def commit_command(
     task: Task = None,
     network: From = None,
     resolutions: ResolutionsFile = None,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    where: Publication,
 ) -> None:
     """Sign that you have a result, and show nothing of it yet.
 
@@ -59,18 +58,18 @@ def commit_command(
     """
     outcome = one_canonical(outcomes_of(spec, resolutions, network), task)
     if not isinstance(outcome, Outcome):
-        leave_not_canonical(outcome, as_json=as_json)
+        leave_not_canonical(outcome, as_json=where.as_json)
     result = result_of(outcome, output or [], results, exit_status)
     key_file = KeyFile.open(key)
     assert outcome.invocation is not None  # noqa: S101 - it is canonical
     commitment = _kept(
         secret, key_file.key.public.did, outcome.invocation.cid, result.cid
     )
-    if not as_json:
+    if not where.as_json:
         say(f"invocation  {outcome.invocation.cid}")
         say(f"result      {result.cid}, not shown to anybody yet")
         say(f"secret      {secret}, to be claimed with --reveals {secret}")
-    publish([commitment], key_file, out, store, server, as_json=as_json)
+    where.publish([commitment], key_file)
 
 
 def _kept(path: Path, issuer: Did, invocation: CID, result: CID) -> Commitment:

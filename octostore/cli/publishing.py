@@ -7,8 +7,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -16,7 +17,16 @@ from invocation_spec import CID, OctostoreError
 from octostore import car
 from octostore.chain import Fresh
 from octostore.claiming import Prepared, closure
-from octostore.cli.rim import UsageError, print_json, say, server_at, store_path
+from octostore.cli.rim import (
+    AsJson,
+    Server,
+    StorePath,
+    UsageError,
+    print_json,
+    say,
+    server_at,
+    store_path,
+)
 from octostore.cli.storing import leave_with, receipt_lines
 from octostore.durable import write_new
 from octostore.errors import StoreError
@@ -26,7 +36,28 @@ from octostore.records.shape import RecordBase
 from octostore.statement import Statement
 from octostore.store import Octostore
 
-__all__ = ["publish"]
+__all__ = ["OutFile", "Publication", "publish"]
+
+OutFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="Write a CAR instead of storing it."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """Where signed records go, and how that is said: options of all that sign."""
+
+    out: OutFile = None
+    store: StorePath = None
+    server: Server = None
+    as_json: AsJson = False
+
+    def publish(self, items: Sequence[Prepared | RecordBase], key: KeyFile) -> None:
+        """Sign the records as one statement and bring it there; see `publish`."""
+        publish(items, key, self.out, self.store, self.server, as_json=self.as_json)
 
 
 def publish(

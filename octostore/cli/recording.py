@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import typer
 
 from invocation_spec import CID, CidError
-from octostore.cli.claiming import OutFile
 from octostore.cli.inputs import cid_or_path
 from octostore.cli.keys import KeyOption
-from octostore.cli.publishing import publish
-from octostore.cli.rim import AsJson, Server, StorePath, UsageError
+from octostore.cli.options import expanded
+from octostore.cli.publishing import Publication
+from octostore.cli.rim import UsageError
 from octostore.errors import DidError, RecordError
 from octostore.keyfile import KeyFile
 from octostore.keys import Did
@@ -36,10 +36,11 @@ link_app = typer.Typer(
     no_args_is_help=True,
 )
 
-_A: TypeAlias = Annotated[str, typer.Argument(metavar="A", help="A CID or ./path.")]
-_B: TypeAlias = Annotated[str, typer.Argument(metavar="B", help="A CID or ./path.")]
 _How: TypeAlias = Annotated[
     str | None, typer.Option(metavar="TEXT", help="How you know.")
+]
+_Platform: TypeAlias = Annotated[
+    str, typer.Option(metavar="OS/ARCH", help="Of which: linux/arm64.")
 ]
 _DidArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="DID", help="A key: did:key:z6Mk..")
@@ -51,108 +52,100 @@ _NONE: Final = "none"
 _UNIX: Final = re.compile(r"[0-9]{1,16}")
 
 
-@link_app.command("same-bytes")
-def same_bytes_command(
-    a: _A,
-    b: _B,
-    key: KeyOption,
-    how: _How = None,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
-) -> None:
-    """Sign that two CIDs are of the same bytes.
+class _Ends(NamedTuple):
+    """A meaning of links, what its two ends are, and the help of its command."""
 
-    Such as a file by two hashes, or raw and in UnixFS.
-
-    Example: octostore link same-bytes bafybei.. ./planets.csv --key me.key
-    """
-    record = _link("same-bytes", a, b, how)
-    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+    means: Meaning
+    a: tuple[str, str]
+    b: tuple[str, str]
+    words: str
 
 
-@link_app.command("same-program")
-def same_program_command(
-    a: _A,
-    b: _B,
-    key: KeyOption,
-    how: _How = None,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
-) -> None:
-    """Sign that two CIDs are of code that does the same.
+_SAME: Final = (("A", "A CID or ./path."), ("B", "A CID or ./path."))
 
-    Example: octostore link same-program bafkrei.. bafkreif.. --key me.key
-    """
-    record = _link("same-program", a, b, how)
-    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+#: A command for each meaning, in this order.
+_LINKS: Final = (
+    _Ends(
+        "same-bytes",
+        *_SAME,
+        """Sign that two CIDs are of the same bytes.
 
+        Such as a file by two hashes, or raw and in UnixFS.
 
-@link_app.command("selects")
-def selects_command(
-    a: Annotated[str, typer.Argument(metavar="INDEX", help="Of several platforms.")],
-    b: Annotated[str, typer.Argument(metavar="MANIFEST", help="The image of one.")],
-    platform: Annotated[
-        str, typer.Option(metavar="OS/ARCH", help="Of which: linux/arm64.")
-    ],
-    key: KeyOption,
-    how: _How = None,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
-) -> None:
-    """Sign which image an index holds for a platform.
+        Example: octostore link same-bytes bafybei.. ./planets.csv --key me.key
+        """,
+    ),
+    _Ends(
+        "same-program",
+        *_SAME,
+        """Sign that two CIDs are of code that does the same.
 
-    Example: octostore link selects A B --platform linux/arm64 --key me.key
-    """
-    record = _link("selects", a, b, how, platform)
-    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+        Example: octostore link same-program bafkrei.. bafkreif.. --key me.key
+        """,
+    ),
+    _Ends(
+        "selects",
+        ("INDEX", "Of several platforms."),
+        ("MANIFEST", "The image of one."),
+        """Sign which image an index holds for a platform.
 
+        Example: octostore link selects A B --platform linux/arm64 --key me.key
+        """,
+    ),
+    _Ends(
+        "built-from",
+        ("IMAGE", "A Golem image."),
+        ("OCI", "What it was made of."),
+        """Sign of which OCI image a Golem image was made.
 
-@link_app.command("built-from")
-def built_from_command(
-    a: Annotated[str, typer.Argument(metavar="IMAGE", help="A Golem image.")],
-    b: Annotated[str, typer.Argument(metavar="OCI", help="What it was made of.")],
-    key: KeyOption,
-    how: _How = None,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
-) -> None:
-    """Sign of which OCI image a Golem image was made.
+        Example: octostore link built-from bafkrmi.. bafkrei.. --key me.key
+        """,
+    ),
+    _Ends(
+        "reduces-to",
+        ("A", "An invocation that awaits."),
+        ("B", "The same with results."),
+        """Sign what an invocation is with results in it.
 
-    Example: octostore link built-from bafkrmi.. bafkrei.. --key me.key
-    """
-    record = _link("built-from", a, b, how)
-    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+        Results that were claimed stand in B where A awaits them.
+
+        Example: octostore link reduces-to bafyrei.. bafyreif.. --key me.key
+        """,
+    ),
+)
 
 
-@link_app.command("reduces-to")
-def reduces_to_command(
-    a: Annotated[str, typer.Argument(metavar="A", help="An invocation that awaits.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="The same with results.")],
-    key: KeyOption,
-    how: _How = None,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
-) -> None:
-    """Sign what an invocation is with results in it.
+def _command(ends: _Ends) -> Callable[..., None]:
+    """The command that signs a link of this meaning."""
 
-    Results that were claimed stand in B where A awaits them.
+    def of_two(
+        a: str, b: str, key: KeyOption, how: _How = None, *, where: Publication
+    ) -> None:
+        where.publish([_link(ends.means, a, b, how)], KeyFile.open(key))
 
-    Example: octostore link reduces-to bafyrei.. bafyreif.. --key me.key
-    """
-    record = _link("reduces-to", a, b, how)
-    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+    def of_platform(
+        a: str,
+        b: str,
+        platform: _Platform,
+        key: KeyOption,
+        how: _How = None,
+        *,
+        where: Publication,
+    ) -> None:
+        where.publish([_link(ends.means, a, b, how, platform)], KeyFile.open(key))
+
+    command = of_platform if ends.means == "selects" else of_two
+    for name, (metavar, words) in (("a", ends.a), ("b", ends.b)):
+        argument = typer.Argument(metavar=metavar, help=words)
+        command.__annotations__[name] = Annotated[str, argument]
+    return expanded(command)
 
 
+for _ends in _LINKS:
+    link_app.command(_ends.means, help=_ends.words)(_command(_ends))
+
+
+@expanded
 def delegate_command(
     to: _DidArgument,
     key: KeyOption,
@@ -164,10 +157,8 @@ def delegate_command(
         str | None,
         typer.Option(metavar="TIME", help="ISO 8601 with a zone, or Unix seconds."),
     ] = None,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    where: Publication,
 ) -> None:
     """Sign, as an organisation, that a key speaks for you.
 
@@ -178,16 +169,15 @@ def delegate_command(
     record = _made(
         lambda: Delegation(to=_did(to), scope=scope, until=_unix_seconds(until))
     )
-    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+    where.publish([record], KeyFile.open(key))
 
 
+@expanded
 def join_command(
     of: _DidArgument,
     key: KeyOption,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    where: Publication,
 ) -> None:
     """Sign that your key belongs to an organisation.
 
@@ -196,9 +186,10 @@ def join_command(
     Example: octostore join did:key:z6Mk.. --key node.key
     """
     record = Membership(of=_did(of))
-    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+    where.publish([record], KeyFile.open(key))
 
 
+@expanded
 def revoke_command(
     revoked: _DidArgument,
     key: KeyOption,
@@ -209,10 +200,8 @@ def revoke_command(
             help="It and what came before it in its chain stays valid.",
         ),
     ] = None,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    where: Publication,
 ) -> None:
     """Sign that a key is not to be believed.
 
@@ -229,17 +218,16 @@ def revoke_command(
         raise UsageError("none and others; expected one of the two", at="--keep")
     kept = () if _NONE in keep else tuple(sorted({_statement(item) for item in keep}))
     record = _made(lambda: Revocation(key=_did(revoked), keep=kept))
-    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+    where.publish([record], KeyFile.open(key))
 
 
+@expanded
 def withdraw_command(
     claim: Annotated[str, typer.Argument(metavar="CLAIM", help="The CID of a claim.")],
     why: Annotated[str, typer.Option(metavar="TEXT", help="What was wrong with it.")],
     key: KeyOption,
-    out: OutFile = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    where: Publication,
 ) -> None:
     """Sign that you no longer stand by a claim.
 
@@ -248,7 +236,7 @@ def withdraw_command(
     Example: octostore withdraw bafyrei.. --why "ran another image" --key me.key
     """
     record = _made(lambda: Withdrawal(claim=_cid(claim, "CLAIM"), why=why))
-    publish([record], KeyFile.open(key), out, store, server, as_json=as_json)
+    where.publish([record], KeyFile.open(key))
 
 
 def _link(
