@@ -9,19 +9,13 @@ from typing import Annotated
 
 import typer
 
-from octostore.cli.harvesting.delivering import (
-    Delivery,
-    OutboxFile,
-    OutFolder,
-    PublishCredentials,
-    SettleFile,
-    harvest,
-)
+from octostore.cli.harvesting.delivering import Delivery, harvest
 from octostore.cli.harvesting.tes import Authorization, authorization_of
 from octostore.cli.inputs import ResolutionsFile, read_file, resolutions_of
 from octostore.cli.keys import KeyOption
+from octostore.cli.options import expanded
 from octostore.cli.progress import told
-from octostore.cli.rim import AsJson, Server, StorePath, UsageError
+from octostore.cli.rim import UsageError
 from octostore.errors import RecordError
 from octostore.harvest.bacalhau.answers import ANSWER_BYTES_MAX, read
 from octostore.harvest.bacalhau.api import Orchestrator
@@ -35,6 +29,7 @@ from octostore.records.shape import check_network
 __all__ = ["bacalhau_command"]
 
 
+@expanded
 def bacalhau_command(
     source: Annotated[
         list[str],
@@ -57,13 +52,8 @@ def bacalhau_command(
     ] = None,
     authorization: Authorization = None,
     resolutions: ResolutionsFile = None,
-    settle: SettleFile = None,
-    publish_credentials: PublishCredentials = False,
-    outbox: OutboxFile = None,
-    out: OutFolder = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    to: Delivery,
 ) -> None:
     """Claim what executions of Bacalhau gave.
 
@@ -74,21 +64,11 @@ def bacalhau_command(
         raise UsageError("one URL, or files; not both", at=urls[0])
     network = _network(instance)
     reader = Reader(resolutions_of(resolutions), _folder(results), network)
-    to = Delivery(
-        key=key,
-        outbox=outbox,
-        out=out,
-        store=store,
-        server=server,
-        settle=settle,
-        publish_credentials=publish_credentials,
-        as_json=as_json,
-    )
     header = authorization_of(authorization, urls)
     if urls:
         url = urls[0]
-        harvest(network, lambda kept: _seen_at(url, reader, kept, to, header), to)
-    harvest(network, lambda _: _seen(source, reader), to)
+        harvest(network, lambda kept: _seen_at(url, reader, kept, to, header), key, to)
+    harvest(network, lambda _: _seen(source, reader), key, to)
 
 
 def _seen_at(

@@ -20,6 +20,9 @@ from invocation_spec.outcome import needed
 from octostore import car
 from octostore.cli.rim import (
     DONE,
+    AsJson,
+    Server,
+    StorePath,
     UsageError,
     complain,
     exit_code,
@@ -42,7 +45,6 @@ __all__ = [
     "OutFolder",
     "OutboxFile",
     "PublishCredentials",
-    "SettleFile",
     "harvest",
     "sending",
 ]
@@ -79,20 +81,19 @@ _SHOWN_MAX: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Who signs, what was claimed before, where claims go."""
+    """What may be claimed, what was before, where claims go: all harvests have it."""
 
-    key: Path
-    outbox: Path | None
-    out: Path | None
-    store: Path | None
-    server: str | None
-    settle: Path | None
-    publish_credentials: bool
-    as_json: bool
+    settle: SettleFile = None
+    publish_credentials: PublishCredentials = False
+    outbox: OutboxFile = None
+    out: OutFolder = None
+    store: StorePath = None
+    server: Server = None
+    as_json: AsJson = False
 
 
 def harvest(
-    network: str, seen: Callable[[Outbox], Iterable[Seen]], to: Delivery
+    network: str, seen: Callable[[Outbox], Iterable[Seen]], key: Path, to: Delivery
 ) -> NoReturn:
     """Claim what a harvester yields, deliver it, and say what became of it.
 
@@ -100,8 +101,8 @@ def harvest(
     """
     if to.settle is not None and to.settle.exists():
         raise UsageError("exists; name a file that is not there", at=str(to.settle))
-    key_file = KeyFile.open(to.key)
-    path = to.outbox or to.key.with_name(to.key.name + ".outbox")
+    key_file = KeyFile.open(key)
+    path = to.outbox or key.with_name(key.name + ".outbox")
     with ExitStack() as opened:
         outbox = opened.enter_context(Outbox.open(path, key_file.key.public.did))
         send = opened.enter_context(sending(to.out, to.store, to.server))

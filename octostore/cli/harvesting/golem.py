@@ -10,14 +10,7 @@ import typer
 
 from invocation_spec.cid import CID
 from invocation_spec.errors import DocumentError
-from octostore.cli.harvesting.delivering import (
-    Delivery,
-    OutboxFile,
-    OutFolder,
-    PublishCredentials,
-    SettleFile,
-    harvest,
-)
+from octostore.cli.harvesting.delivering import Delivery, harvest
 from octostore.cli.inputs import (
     ResolutionsFile,
     outcomes_in,
@@ -26,7 +19,8 @@ from octostore.cli.inputs import (
     resolutions_of,
 )
 from octostore.cli.keys import KeyOption
-from octostore.cli.rim import AsJson, Server, StorePath, UsageError
+from octostore.cli.options import expanded
+from octostore.cli.rim import UsageError
 from octostore.contents import cid_of_file, files_below
 from octostore.harvest.golem.answers import ANSWER_BYTES_MAX, read_batches
 from octostore.harvest.golem.batches import NETWORK, activity_seen
@@ -36,6 +30,7 @@ from octostore.harvest.observed import Seen
 __all__ = ["golem_command"]
 
 
+@expanded
 def golem_command(
     bundle: Annotated[
         str,
@@ -59,13 +54,8 @@ def golem_command(
         typer.Option(metavar="DIR", help="What was transferred out of the container."),
     ] = None,
     resolutions: ResolutionsFile = None,
-    outbox: OutboxFile = None,
-    out: OutFolder = None,
-    settle: SettleFile = None,
-    publish_credentials: PublishCredentials = False,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    to: Delivery,
 ) -> None:
     """Claim what an activity of Golem answered, as its requestor.
 
@@ -91,16 +81,8 @@ def golem_command(
     harvest(
         NETWORK,
         lambda _: seen(),
-        Delivery(
-            key=key,
-            outbox=outbox,
-            out=out,
-            store=store,
-            server=server,
-            settle=settle,
-            publish_credentials=publish_credentials,
-            as_json=as_json,
-        ),
+        key,
+        to,
     )
 
 

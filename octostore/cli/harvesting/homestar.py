@@ -11,14 +11,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from invocation_spec.errors import DocumentError
-from octostore.cli.harvesting.delivering import (
-    Delivery,
-    OutboxFile,
-    OutFolder,
-    PublishCredentials,
-    SettleFile,
-    harvest,
-)
+from octostore.cli.harvesting.delivering import Delivery, harvest
 from octostore.cli.inputs import (
     ResolutionsFile,
     outcomes_in,
@@ -27,8 +20,8 @@ from octostore.cli.inputs import (
     resolutions_of,
 )
 from octostore.cli.keys import KeyOption
+from octostore.cli.options import expanded
 from octostore.cli.progress import told
-from octostore.cli.rim import AsJson, Server, StorePath
 from octostore.harvest.homestar.database import (
     Place,
     is_database,
@@ -45,6 +38,7 @@ _Places: TypeAlias = Callable[[], Iterator[Place]]
 _STDIN: Final = "-"
 
 
+@expanded
 def homestar_command(
     files: Annotated[
         list[str],
@@ -61,13 +55,8 @@ def homestar_command(
         ),
     ] = None,
     resolutions: ResolutionsFile = None,
-    outbox: OutboxFile = None,
-    out: OutFolder = None,
-    settle: SettleFile = None,
-    publish_credentials: PublishCredentials = False,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    to: Delivery,
 ) -> None:
     """Claim what receipts of Homestar say, as their witness.
 
@@ -87,17 +76,9 @@ def homestar_command(
     tasks.join(given)
     harvest(
         NETWORK,
-        lambda _: _seen(files, tasks, as_json=as_json),
-        Delivery(
-            key=key,
-            outbox=outbox,
-            out=out,
-            store=store,
-            server=server,
-            settle=settle,
-            publish_credentials=publish_credentials,
-            as_json=as_json,
-        ),
+        lambda _: _seen(files, tasks, as_json=to.as_json),
+        key,
+        to,
     )
 
 

@@ -11,17 +11,11 @@ from typing import Annotated
 import typer
 
 from invocation_spec.errors import DidError, EncodingError
-from octostore.cli.harvesting.delivering import (
-    Delivery,
-    OutboxFile,
-    OutFolder,
-    PublishCredentials,
-    SettleFile,
-    harvest,
-)
+from octostore.cli.harvesting.delivering import Delivery, harvest
 from octostore.cli.inputs import ResolutionsFile, resolutions_of
 from octostore.cli.keys import KeyOption
-from octostore.cli.rim import AsJson, Server, StorePath, UsageError
+from octostore.cli.options import expanded
+from octostore.cli.rim import UsageError
 from octostore.harvest.nix.outputs import NixCaches
 from octostore.harvest.nix.signature import trusted_keys
 from octostore.harvest.nix.source import Cache, Derivations, Folder, Site
@@ -33,6 +27,7 @@ __all__ = ["nix_command"]
 _URLS = ("http://", "https://")
 
 
+@expanded
 def nix_command(
     sources: Annotated[
         list[str],
@@ -55,13 +50,8 @@ def nix_command(
         ),
     ] = None,
     resolutions: ResolutionsFile = None,
-    settle: SettleFile = None,
-    outbox: OutboxFile = None,
-    publish_credentials: PublishCredentials = False,
-    out: OutFolder = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    to: Delivery,
 ) -> None:
     """Claim outputs of derivations that caches of Nix have signed.
 
@@ -78,24 +68,14 @@ def nix_command(
             raise UsageError("no such file or folder", at=str(path))
     lying = [path for path in folders if path.is_dir()]
     found = Derivations([*(derivations or []), *lying])
-    to = Delivery(
-        key=key,
-        outbox=outbox,
-        out=out,
-        store=store,
-        server=server,
-        settle=settle,
-        publish_credentials=publish_credentials,
-        as_json=as_json,
-    )
     make = partial(
         NixCaches,
         derivations=found,
         keys=keys,
         given=resolutions_of(resolutions),
-        publishes_credentials=publish_credentials,
+        publishes_credentials=to.publish_credentials,
     )
-    harvest("nix", lambda _: _seen(sources, make), to)
+    harvest("nix", lambda _: _seen(sources, make), key, to)
 
 
 def _seen(

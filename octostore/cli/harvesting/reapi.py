@@ -10,18 +10,12 @@ from typing import Annotated, Final
 
 import typer
 
-from octostore.cli.harvesting.delivering import (
-    Delivery,
-    OutboxFile,
-    OutFolder,
-    PublishCredentials,
-    SettleFile,
-    harvest,
-)
+from octostore.cli.harvesting.delivering import Delivery, harvest
 from octostore.cli.inputs import ResolutionsFile, read_file, resolutions_of
 from octostore.cli.keys import KeyOption
+from octostore.cli.options import expanded
 from octostore.cli.progress import told
-from octostore.cli.rim import AsJson, Server, StorePath, UsageError
+from octostore.cli.rim import UsageError
 from octostore.harvest.observed import Seen
 from octostore.harvest.outbox import Outbox
 from octostore.harvest.reapi.actions import harvested
@@ -36,6 +30,7 @@ __all__ = ["LIST_BYTES_MAX", "reapi_command"]
 LIST_BYTES_MAX: Final = 16 << 20
 
 
+@expanded
 def reapi_command(
     source: Annotated[
         str,
@@ -66,13 +61,8 @@ def reapi_command(
         str | None, typer.Option(metavar="OS/ARCH", help="What the workers are.")
     ] = None,
     resolutions: ResolutionsFile = None,
-    settle: SettleFile = None,
-    publish_credentials: PublishCredentials = False,
-    outbox: OutboxFile = None,
-    out: OutFolder = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    to: Delivery,
 ) -> None:
     """Claim the results of actions that a cache holds.
 
@@ -93,7 +83,7 @@ def reapi_command(
 
         def seen(_: Outbox) -> Iterator[Seen]:
             found = harvested(cache, asked, known.directories, meanings, platform)
-            with told("reading", as_json=as_json) as tell:
+            with told("reading", as_json=to.as_json) as tell:
                 for count, item in enumerate(found, 1):
                     tell("actions", count, len(hashes) or None)
                     yield item
@@ -101,16 +91,8 @@ def reapi_command(
         harvest(
             NETWORK,
             seen,
-            Delivery(
-                key=key,
-                outbox=outbox,
-                out=out,
-                store=store,
-                server=server,
-                settle=settle,
-                publish_credentials=publish_credentials,
-                as_json=as_json,
-            ),
+            key,
+            to,
         )
 
 

@@ -9,17 +9,11 @@ from typing import Annotated, Final, TypeAlias, cast
 
 import typer
 
-from octostore.cli.harvesting.delivering import (
-    Delivery,
-    OutboxFile,
-    OutFolder,
-    PublishCredentials,
-    SettleFile,
-    harvest,
-)
+from octostore.cli.harvesting.delivering import Delivery, harvest
 from octostore.cli.inputs import ResolutionsFile, read_file, resolutions_of
 from octostore.cli.keys import KeyOption
-from octostore.cli.rim import AsJson, Server, StorePath, UsageError
+from octostore.cli.options import expanded
+from octostore.cli.rim import UsageError
 from octostore.errors import RecordError
 from octostore.harvest.observed import Seen
 from octostore.harvest.outbox import Outbox
@@ -55,6 +49,7 @@ Authorization: TypeAlias = Annotated[
 ]
 
 
+@expanded
 def tes_command(
     sources: Annotated[
         list[str],
@@ -75,31 +70,16 @@ def tes_command(
     ] = None,
     authorization: Authorization = None,
     resolutions: ResolutionsFile = None,
-    settle: SettleFile = None,
-    outbox: OutboxFile = None,
-    publish_credentials: PublishCredentials = False,
-    out: OutFolder = None,
-    store: StorePath = None,
-    server: Server = None,
-    as_json: AsJson = False,
+    *,
+    to: Delivery,
 ) -> None:
     """Claim the tasks that a TES server reports.
 
     Example: octostore harvest tes http://localhost:8000 --results out --key me.key
     """
     tasks = tes_tasks(instance, results, network_access, resolutions)
-    to = Delivery(
-        key=key,
-        outbox=outbox,
-        out=out,
-        store=store,
-        server=server,
-        settle=settle,
-        publish_credentials=publish_credentials,
-        as_json=as_json,
-    )
     header = authorization_of(authorization, sources)
-    harvest(tasks.network, lambda kept: _all(sources, tasks, kept, header), to)
+    harvest(tasks.network, lambda kept: _all(sources, tasks, kept, header), key, to)
 
 
 def tes_tasks(
