@@ -239,7 +239,7 @@ class _Stored:
     def _read(self, cid: CID) -> bytes:
         block = self._blocks.find(cid)
         if block is None:
-            raise NotFoundError(f"does not have block {cid}", at=str(cid))
+            raise NotFoundError(f"lacks block {cid}", at=str(cid))
         return block
 
 

@@ -24,6 +24,11 @@ __all__ = ["EXIT_FILE", "STDERR_FILE", "Executed", "execute", "write_results"]
 EXIT_FILE: Final = "exitCode"
 STDERR_FILE: Final = "stderr"
 
+_RUNS_HERE: Final = (
+    "what runs here is one run of a WASI command (kind wasi). Run it where it runs, and"
+    " sign what it gave with `octostore claim`"
+)
+
 _TAKEN: Final = frozenset({"", ".", "..", STDOUT, STDERR_FILE, EXIT_FILE})
 
 
@@ -52,9 +57,9 @@ def execute(
         RunError: a program of another kind, or one of several steps.
     """
     if not isinstance(program, WasiProgram):
-        raise RunError(f"a program of kind {program.kind}; only wasi programs run here")
+        raise RunError(f"a program of kind {program.kind}; {_RUNS_HERE}")
     if input.steps:
-        raise RunError("an input of several steps; only single runs are run here")
+        raise RunError(f"an input of {len(input.steps)} steps; {_RUNS_HERE}")
     bounds = limits or RunLimits()
     report = run_wasi(
         _bytes(contents, program.code, bounds.code_bytes),

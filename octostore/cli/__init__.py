@@ -39,6 +39,7 @@ VERBS: Final[Mapping[str, str]] = {
     "resolutions": "octostore.cli.resolving:app",
     "cid": "octostore.cli.specs:cid_command",
     "run": "octostore.cli.running:run_command",
+    "reproduce": "octostore.cli.reproducing:reproduce_command",
     "key": "octostore.cli.keys:app",
     "profile": "octostore.cli.claiming:profile_command",
     "claim": "octostore.cli.claiming:claim_command",

@@ -21,9 +21,10 @@ from octostore.questions.answer import Answer, ClaimAnswer, InvocationAnswer
 from octostore.questions.claims import called
 from octostore.result import EXIT
 
-__all__ = ["answer_lines"]
+__all__ = ["UNVERIFIED", "answer_lines", "claims_table", "signers_of"]
 
-_UNVERIFIED = "* the name that the key gives itself; nobody has checked it"
+#: What the star after a name means.
+UNVERIFIED = "* the name that the key gives itself; nobody has checked it"
 
 
 def answer_lines(answer: Answer) -> list[str]:
@@ -37,7 +38,7 @@ def answer_lines(answer: Answer) -> list[str]:
             for line in (*_invocation(invocation), "")
         ]
         if any(c.name for item in answer.invocations for c in item.claims):
-            lines.append(_UNVERIFIED)
+            lines.append(UNVERIFIED)
     lines.append(f"from a log of {entries(answer.checkpoint.size)}")
     lines += _of_map(answer)
     if answer.next is not None:
@@ -56,7 +57,7 @@ def _of_map(answer: Answer) -> list[str]:
 
 
 def _invocation(item: InvocationAnswer) -> Iterable[str]:
-    by_cid, signers = _by_cid(item.claims), _signers(item.claims)
+    by_cid, signers = _by_cid(item.claims), signers_of(item.claims)
     yield f"invocation  {item.invocation}" + ("  (with a nonce)" if item.nonced else "")
     yield f"  program   {item.program}"
     yield f"  input     {item.input}"
@@ -64,7 +65,7 @@ def _invocation(item: InvocationAnswer) -> Iterable[str]:
         title = one_line(name) or "the whole tree"
         yield from _headed(title, conflict=name in item.conflicts)
         marks = [f"R{number}" for number in range(1, len(values) + 1)]
-        yield from _table(
+        yield from claims_table(
             (
                 (mark, [claim for cid in value.claims for claim in by_cid[cid]])
                 for mark, value in zip(marks, values, strict=True)
@@ -84,7 +85,7 @@ def _invocation(item: InvocationAnswer) -> Iterable[str]:
     ):
         if group:
             yield from _headed(title, conflict=False)
-            yield from _table([("", group)], signers)
+            yield from claims_table([("", group)], signers)
 
 
 def _exits(item: InvocationAnswer, signers: Mapping[Did, str]) -> Iterable[str]:
@@ -104,12 +105,12 @@ def _exits(item: InvocationAnswer, signers: Mapping[Did, str]) -> Iterable[str]:
         claim.claim not in with_outputs for group in by_exit.values() for claim in group
     ):
         yield from _headed("exit status", conflict=conflict)
-        yield from _table(
+        yield from claims_table(
             ((str(code), by_exit[code]) for code in sorted(by_exit)), signers
         )
 
 
-def _signers(claims: Sequence[ClaimAnswer]) -> dict[Did, str]:
+def signers_of(claims: Sequence[ClaimAnswer]) -> dict[Did, str]:
     """How each issuer is shown: a name that could be another's with the DID."""
     names = called(claims)
     return {
@@ -136,9 +137,10 @@ def _headed(title: str, *, conflict: bool) -> Iterable[str]:
     yield f"  {title}" + ("   CONFLICT" if conflict else "")
 
 
-def _table(
+def claims_table(
     groups: Iterable[tuple[str, Sequence[ClaimAnswer]]], signers: Mapping[Did, str]
 ) -> Iterable[str]:
+    """Claims under marks: who signed, where it ran, who reports it."""
     rows = [("", "signed by", "ran on", "reported by")]
     for mark, claims in groups:
         # Saying the same again adds nothing.

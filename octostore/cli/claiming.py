@@ -41,6 +41,7 @@ __all__ = [
     "ResultFolder",
     "claim_command",
     "profile_command",
+    "refuse_credentials",
     "result_of",
 ]
 
@@ -122,7 +123,7 @@ def claim_command(
     outcome = one_canonical(outcomes_of(spec, resolutions, network), task)
     if not isinstance(outcome, Outcome):
         leave_not_canonical(outcome, as_json=where.as_json)
-    _refuse_credentials(outcome, withhold or [], allowed=publish_credentials)
+    refuse_credentials(outcome, withhold or [], allowed=publish_credentials)
     key_file = KeyFile.open(key)
     result = _result(outcome, output or [], results, exit_status, failure)
     try:
@@ -182,9 +183,14 @@ def profile_command(
     where.publish([profile], KeyFile.open(key))
 
 
-def _refuse_credentials(
+def refuse_credentials(
     outcome: Outcome, withhold: Sequence[str], *, allowed: bool
 ) -> None:
+    """Return if a claim of this outcome publishes nothing that looks like a secret.
+
+    Raises:
+        UsageError: an environment value does, and nobody said that it may.
+    """
     if allowed or outcome.input is None or "input" in withhold:
         return
     found = credentials(outcome.input)

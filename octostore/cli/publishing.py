@@ -36,7 +36,7 @@ from octostore.records.shape import RecordBase
 from octostore.statement import Statement
 from octostore.store import Octostore
 
-__all__ = ["OutFile", "Publication", "publish"]
+__all__ = ["OutFile", "Publication", "Published", "deliver", "publish"]
 
 OutFile: TypeAlias = Annotated[
     Path | None,
@@ -69,33 +69,71 @@ def publish(
     *,
     as_json: bool,
 ) -> None:
+    """Sign the records as one statement, bring it where it belongs, and say so."""
+    done = deliver(items, key_file, out, store, server)
+    if as_json:
+        print_json(done.to_json())
+    else:
+        for line in done.lines():
+            say(line)
+    if done.receipt is not None:
+        leave_with(done.receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A statement that was signed: what it says, and what became of it."""
+
+    statement: Statement
+    records: tuple[CID, ...]
+    out: Path | None
+    receipt: Receipt | None
+
+    def to_json(self) -> dict[str, object]:
+        """`{statement, records, issuer, out?, receipt?}`."""
+        said: dict[str, object] = {
+            "statement": str(self.statement.cid),
+            "records": [str(cid) for cid in self.records],
+            "issuer": str(self.statement.part.iss),
+        }
+        if self.out is not None:
+            said["out"] = str(self.out)
+        if self.receipt is not None:
+            said["receipt"] = self.receipt.to_json()
+        return said
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        lines = [
+            f"signed by   {self.statement.part.iss}",
+            f"statement   {self.statement.cid}",
+        ]
+        if self.out is not None:
+            lines.append(f"written to  {self.out}")
+        return lines + ([] if self.receipt is None else receipt_lines(self.receipt))
+
+
+def deliver(
+    items: Sequence[Prepared | RecordBase],
+    key_file: KeyFile,
+    out: Path | None,
+    store: Path | None,
+    server: str | None,
+) -> Published:
     """Sign the records as one statement and bring it where it belongs.
 
     Where it goes is opened before anything is signed: a signature that nobody
     gets would leave a gap in the chain.
     """
-    with _destination(out, store, server) as deliver:
+    with _destination(out, store, server) as bring:
         statement = _sign(key_file, items)
         blocks = closure(statement, items)
         try:
-            receipt = deliver(statement.envelope_cid, blocks)
+            receipt = bring(statement.envelope_cid, blocks)
         except OctostoreError as error:
             raise _kept(error, key_file, statement, blocks) from error
-    said: dict[str, object] = {
-        "statement": str(statement.cid),
-        "records": [str(_record(item).cid) for item in items],
-        "issuer": str(statement.part.iss),
-    }
-    if out is not None:
-        said["out"] = str(out)
-    if receipt is not None and as_json:
-        said["receipt"] = receipt.to_json()
-    _print_said(said, as_json=as_json)
-    if receipt is not None:
-        if not as_json:
-            for line in receipt_lines(receipt):
-                say(line)
-        leave_with(receipt)
+    records = tuple(_record(item).cid for item in items)
+    return Published(statement, records, out, receipt)
 
 
 def _record(item: Prepared | RecordBase) -> RecordBase:
@@ -183,13 +221,3 @@ def _kept(
         f" `octostore ingest {path}`",
         at=error.at,
     )
-
-
-def _print_said(said: dict[str, object], *, as_json: bool) -> None:
-    if as_json:
-        print_json(said)
-        return
-    say(f"signed by   {said['issuer']}")
-    say(f"statement   {said['statement']}")
-    if "out" in said:
-        say(f"written to  {said['out']}")

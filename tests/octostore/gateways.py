@@ -10,7 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from invocation_spec import CID
+from invocation_spec.cid import DAG_PB
 from octostore import car
+from octostore.unixfs import node_of
 
 RAW = "application/vnd.ipld.raw"
 CAR = "application/vnd.ipld.car; version=1; order=dfs; dups=n"
@@ -100,10 +102,19 @@ def honest(blocks: Mapping[CID, bytes], *, cars: bool = True) -> Answer:
         elif not cars:
             asked.answer(400, [b"no CARs here"], "text/plain")
         else:
-            others = dict(reversed(list(blocks.items())))
-            asked.answer(200, [car_of(asked.cid, others)], CAR)
+            dag = dict(below(asked.cid, blocks))
+            asked.answer(200, [car_of(asked.cid, dag)], CAR)
 
     return answer
+
+
+def below(root: CID, blocks: Mapping[CID, bytes]) -> Iterator[tuple[CID, bytes]]:
+    """A block and all to which it leads, depth first."""
+    if root in blocks:
+        yield root, blocks[root]
+        if root.codec == DAG_PB:
+            for link in node_of(blocks[root], root).links:
+                yield from below(link.cid, blocks)
 
 
 def car_of(root: CID, blocks: Mapping[CID, bytes]) -> bytes:

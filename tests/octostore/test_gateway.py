@@ -438,5 +438,5 @@ class TestSources:
 
         assert Contents([], Kept()).get(root) == data
         missing = CID(bytes((1, DAG_PB)) + CID_OF_DATA.raw[2:])
-        with pytest.raises(NotFoundError, match="the store does not have block"):
+        with pytest.raises(NotFoundError, match="the store lacks block"):
             Contents([], Kept()).get(missing)

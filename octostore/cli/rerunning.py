@@ -1,0 +1,117 @@
+"""One invocation, run again here and compared; and the claim that says so."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from invocation_spec import CID, Outcome
+from octostore.claiming import Prepared, Reported, prepare
+from octostore.cli.at_hand import Place, claims_in
+from octostore.cli.reproduced import Reproduced
+from octostore.contents import Contents
+from octostore.questions.answer import InvocationAnswer
+from octostore.records import Claim, Limits
+from octostore.reproduction import compare, folders, run_again, settler
+from octostore.runner import RunLimits
+
+__all__ = ["LOCAL", "Way", "check_of", "reproduced"]
+
+#: What the network is called where nobody but the claimant's own machine took part.
+LOCAL: Final = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to run it: within which limits; with which folders, if the user says."""
+
+    limits: RunLimits
+    dirs: tuple[str, ...] = ()
+
+
+def reproduced(
+    place: Place,
+    outcome: Outcome,
+    answers: Sequence[InvocationAnswer],
+    contents: Contents,
+    way: Way,
+) -> Reproduced:
+    """Run a canonical outcome twice, and compare it with what is claimed of it.
+
+    Raises:
+        NotFoundError: code or a file is nowhere to be had.
+        RunError: it is nothing that runs here.
+    """
+    program, given = outcome.program, outcome.input
+    assert program is not None and given is not None  # noqa: S101, PT018 - canonical
+    claims = [pair for answer in answers for pair in claims_in(place, answer)]
+    dirs = way.dirs or outcome.dirs
+    if not dirs:
+        dirs = folders(_with_names(claims, answers), given)[0]
+    again = run_again(
+        program,
+        given,
+        contents,
+        dirs=dirs,
+        limits=way.limits,
+        chance=secrets.token_bytes,
+    )
+    if again.result is None:
+        return Reproduced(outcome, dirs, again, None)
+    settle = settler(again.first.report.outputs, contents)
+    comparison = compare(again.result, again.varying, answers, settle)
+    others = frozenset(
+        str(cid) for claim, cid in claims if claim.dirs and claim.dirs != dirs
+    )
+    return Reproduced(outcome, dirs, again, comparison, others)
+
+
+def _with_names(
+    claims: Iterable[tuple[Claim, CID]], answers: Iterable[InvocationAnswer]
+) -> Iterable[tuple[Claim, list[str], object]]:
+    """The claims with the outputs that each names, and who signed it."""
+    names: dict[CID, list[str]] = defaultdict(list)
+    issuers: dict[CID, object] = {}
+    for answer in answers:
+        issuers.update((claim.claim, claim.issuer) for claim in answer.claims)
+        for name, values in answer.outputs.items():
+            for value in values:
+                for cid in value.claims:
+                    names[cid].append(name)
+    for claim, cid in claims:
+        yield claim, names[cid], issuers.get(cid)
+
+
+def check_of(
+    done: Reproduced, way: Way, network: str, *, sign_stable: bool
+) -> Prepared | str:
+    """The claim of what was found here, or why there is none."""
+    again = done.again
+    report = again.first.report
+    if again.result is None:
+        return "a run without a result is told and not signed"
+    result = again.result if again.is_stable else again.stable
+    if not again.is_stable and not sign_stable:
+        return (
+            "the program is nondeterministic: no result is signed; --sign-stable signs"
+            " what did not vary"
+        )
+    if result is None:
+        return "the program is nondeterministic, and nothing in its result is stable"
+    limits = Limits(
+        "none",
+        memory_bytes=way.limits.memory_bytes,
+        time_s=math.ceil(way.limits.time_s),
+        fuel=way.limits.fuel,
+    )
+    reported = Reported(
+        network=network,
+        result=result,
+        limits=limits,
+        native={"engine": report.engine},
+    )
+    return prepare(replace(done.outcome, dirs=tuple(sorted(done.dirs))), reported)
