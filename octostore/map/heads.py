@@ -103,11 +103,15 @@ def head_at(rows: Snapshot, size: int) -> LoggedHead | None:
         step *= 2
 
 
-def log_time_s(rows: Snapshot, index: int) -> int | None:
-    """When the log says that it had this entry: the time of the first head over it."""
+def log_time_s(rows: Snapshot, index: int, size: int | None = None) -> int | None:
+    """When the log says that it had this entry: the time of the first head over it.
+
+    With `size`, as of so many entries: a head that stands behind them is not seen.
+    """
     after = tables.MAP_HEADS.key.encode(index)
     for row in rows.scan(tables.MAP_HEADS.name, after=after):
-        return _head(*row).head.time_s
+        found = _head(*row)
+        return found.head.time_s if size is None or found.entry < size else None
     return None
 
 
