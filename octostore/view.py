@@ -266,17 +266,21 @@ class View:
 
         With `after` (log index, number of the record), those that follow it.
         """
+        rows = self.claim_rows(invocation, after=after)
+        while some := list(islice(rows, _CLAIMS_AT_ONCE)):
+            yield from self.claims_in(some)
+
+    def claim_rows(
+        self, invocation: int, *, after: tuple[int, int] | None = None
+    ) -> Iterator[bytes]:
+        """The rows of the same claims, for `claims_in`; none of them is read."""
         keys = tables.CLAIMS.key
         beyond = keys.encode(invocation, *after) if after else b""
         prefix = keys.prefix(invocation)
-        rows = self.rows.scan(tables.CLAIMS.name, prefix, after=beyond)
-        while some := [key for key, _ in islice(rows, _CLAIMS_AT_ONCE)]:
-            within = some
-            if self.is_as_of:
-                within = [key for key in some if keys.decode(key)[1] < self._end]
-            yield from self.claims_in(within)
-            if len(within) < len(some):
+        for key, _ in self.rows.scan(tables.CLAIMS.name, prefix, after=beyond):
+            if self.is_as_of and keys.decode(key)[1] >= self._end:
                 return
+            yield key
 
     def claims_in(self, keys: Sequence[bytes]) -> Iterator[LoggedClaim]:
         """Claims by their rows: number of the invocation, place, of the record."""
@@ -331,12 +335,17 @@ class View:
 
     def is_withdrawn(self, claim: CID, issuer: PublicKey) -> bool:
         """Whether this issuer has taken back this claim of its own."""
-        keys = tables.WITHDRAWALS.key
-        for key, _ in self.rows.scan(
-            tables.WITHDRAWALS.name, keys.prefix(claim, issuer)
-        ):
-            return keys.decode(key)[2] < self._end
-        return False
+        return next(self.withdrawals(claim, issuer), None) is not None
+
+    def withdrawals(self, claim: CID, issuer: PublicKey) -> Iterator[int]:
+        """Entries in which this issuer takes back this claim, in log order."""
+        keys, prefix = tables.WITHDRAWALS.key, tables.WITHDRAWALS.key.prefix
+        rows = self.rows.scan(tables.WITHDRAWALS.name, prefix(claim, issuer))
+        for key, _ in rows:
+            index = keys.decode(key)[2]
+            if index >= self._end:
+                return
+            yield index
 
     def committed(self, commitment: CID, issuer: PublicKey) -> int | None:
         """The first entry in which this issuer states this commitment, or None."""
@@ -349,10 +358,21 @@ class View:
 
     def has_equivocated(self, issuer: PublicKey) -> bool:
         """Whether this key has signed two statements for one place of a chain."""
+        return next(self.doubles(issuer), None) is not None
+
+    def doubles(self, issuer: PublicKey) -> Iterator[int]:
+        """Entries with a statement of this key whose place another had taken."""
         keys = tables.DOUBLES.key
         for key, _ in self.rows.scan(tables.DOUBLES.name, keys.prefix(issuer)):
-            return keys.decode(key)[1] < self._end
-        return False
+            index = keys.decode(key)[1]
+            if index >= self._end:
+                return
+            yield index
+
+    def is_double(self, index: int) -> bool:
+        """Whether the statement at this place in the log is such a one."""
+        key = tables.DOUBLES.key.encode(self.logged(index).issuer, index)
+        return self.rows.get(tables.DOUBLES.name, key) is not None
 
     def ties_of(self, key: PublicKey) -> Iterator[tuple[int, int]]:
         """Places and block numbers of records that tie this key to others.

@@ -66,6 +66,7 @@ class Heard:
     `kind` is the program's (`wasi`, `oci`), None where it is withheld. `time_s` is
     that of the last map head before the checkpoint. `also` are invocations that the
     links in `links` make the same; their claims are among the testimonies.
+    `strangers` is how many claims of keys in no group are not among them.
     """
 
     invocation: CID
@@ -74,3 +75,4 @@ class Heard:
     time_s: int | None = None
     also: tuple[CID, ...] = ()
     links: tuple[CID, ...] = ()
+    strangers: int = 0
