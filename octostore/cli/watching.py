@@ -12,13 +12,20 @@ from typing import Annotated, BinaryIO, Final, cast, get_args
 
 import typer
 
+from octostore.cli.harvesting.authorization import Authorization, authorization_of
 from octostore.cli.harvesting.delivering import (
     OutboxFile,
     OutFolder,
     PublishCredentials,
+    opened_outbox,
     sending,
 )
-from octostore.cli.harvesting.tes import Authorization, authorization_of
+from octostore.cli.harvesting.sources import (
+    checked_network,
+    is_url,
+    limits_of,
+    results_folder,
+)
 from octostore.cli.inputs import From, ResolutionsFile, resolutions_of
 from octostore.cli.keys import KeyOption
 from octostore.cli.rim import (
@@ -30,23 +37,16 @@ from octostore.cli.rim import (
     leave,
     one_line,
 )
-from octostore.errors import RecordError
 from octostore.harvest.bacalhau.followed import FollowedOrchestrator
 from octostore.harvest.jobs import Finished, JobFolder
-from octostore.harvest.outbox import Outbox
 from octostore.harvest.run import Harvest, Send
 from octostore.harvest.tes.source import FollowedServer
 from octostore.harvest.tes.tasks import TesTasks
 from octostore.harvest.watch import Source, Watch
 from octostore.keyfile import KeyFile
 from octostore.receipt import Receipt
-from octostore.records import Limits
-from octostore.records.limits import NetworkAccess
-from octostore.records.shape import check_network
 
 __all__ = ["watch_command"]
-
-_URLS: Final = ("http://", "https://")
 
 _ASKER: Final = "--authorization"
 
@@ -108,8 +108,9 @@ def watch_command(
 
     Example: octostore watch /var/lib/node/jobs --network bacalhau --key node.key
     """
-    limits = _limits(network, network_access)
-    if source.startswith(_URLS):
+    checked_network(network, "--network")
+    limits = limits_of(network_access)
+    if is_url(source):
         of_folders = {
             "--executor": executor is not None,
             "--finished": finished != "done",
@@ -121,14 +122,13 @@ def watch_command(
     elif authorization is not None:
         raise UsageError("nobody is asked about a folder; leave it out", at=_ASKER)
     key_file = KeyFile.open(key)
-    path = outbox or key.with_name(key.name + ".outbox")
-    with Outbox.open(path, key_file.key.public.did) as kept:
+    with opened_outbox(key_file, outbox) as kept:
 
         def is_claimed(item: str) -> bool:
             return not kept.unclaimed(network, [item])
 
         followed: Source
-        if not source.startswith(_URLS):
+        if not is_url(source):
             followed = JobFolder(
                 path=_folder(source, results),
                 network=network,
@@ -145,7 +145,7 @@ def watch_command(
                 tasks=TesTasks(
                     network=network,
                     resolutions=resolutions_of(resolutions),
-                    results=_checked(results),
+                    results=results_folder(results),
                     limits=limits,
                 ),
                 is_claimed=is_claimed,
@@ -156,7 +156,7 @@ def watch_command(
                 url=source,
                 network=network,
                 resolutions=resolutions_of(resolutions),
-                results=_checked(results),
+                results=results_folder(results),
                 publishes_credentials=publish_credentials,
                 cursor=kept.cursor,
                 wait=time.sleep,
@@ -177,7 +177,7 @@ def watch_command(
             leave(DONE if error is None else exit_code(error))
         _log(f"watching {source} as {key_file.key.public.did}")
         with _until_stopped() as wait:
-            is_server = source.startswith(_URLS)
+            is_server = is_url(source)
             watch.run(wait, every or (_SERVER_S if is_server else _FOLDER_S))
         _log("stopped")
 
@@ -213,15 +213,6 @@ def _until_stopped() -> Iterator[Callable[[float], bool]]:
             signal.signal(each, handler)
 
 
-def _limits(network: str, access: str | None) -> Limits | None:
-    try:
-        check_network(network, "--network")
-        given = cast("NetworkAccess", access)
-        return None if access is None else Limits(network=given)
-    except RecordError as error:
-        raise UsageError(error.reason, at=error.at) from error
-
-
 def _root(network: str) -> str:
     """The network of a server, without its instance."""
     root = network.partition(":")[0]
@@ -232,12 +223,6 @@ def _root(network: str) -> str:
             at="--network",
         )
     return root
-
-
-def _checked(results: Path | None) -> Path | None:
-    if results is not None and not results.is_dir():
-        raise UsageError("not a folder", at=str(results))
-    return results
 
 
 def _folder(source: str, results: Path | None) -> Path:

@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
+from octostore.cli.harvesting.authorization import Authorization, authorization_of
 from octostore.cli.harvesting.delivering import Delivery, harvest
-from octostore.cli.harvesting.tes import Authorization, authorization_of
+from octostore.cli.harvesting.sources import is_url, network_of, results_folder
 from octostore.cli.inputs import ResolutionsFile, read_file, resolutions_of
 from octostore.cli.keys import KeyOption
 from octostore.cli.options import expanded
 from octostore.cli.progress import told
 from octostore.cli.rim import UsageError
-from octostore.errors import RecordError
 from octostore.harvest.bacalhau.answers import ANSWER_BYTES_MAX, read
 from octostore.harvest.bacalhau.api import Orchestrator
 from octostore.harvest.bacalhau.executions import NETWORK, Reader, job_answers
@@ -24,7 +24,6 @@ from octostore.harvest.bacalhau.orchestrator import cursor_name, seen_at
 from octostore.harvest.observed import Seen, Unclaimed
 from octostore.harvest.outbox import Outbox
 from octostore.lookup import Web
-from octostore.records.shape import check_network
 
 __all__ = ["bacalhau_command"]
 
@@ -59,11 +58,11 @@ def bacalhau_command(
 
     Example: octostore harvest bacalhau http://localhost:1234 --key me.key
     """
-    urls = [name for name in source if name.startswith(("http://", "https://"))]
+    urls = [name for name in source if is_url(name)]
     if urls and len(source) > 1:
         raise UsageError("one URL, or files; not both", at=urls[0])
-    network = _network(instance)
-    reader = Reader(resolutions_of(resolutions), _folder(results), network)
+    network = network_of(NETWORK, instance)
+    reader = Reader(resolutions_of(resolutions), results_folder(results), network)
     header = authorization_of(authorization, urls)
     if urls:
         url = urls[0]
@@ -118,18 +117,3 @@ def _seen(files: Sequence[str], reader: Reader) -> Iterator[Seen]:
                 reason="holds what is neither a job nor an execution",
             )
     yield from reader.seen(*job_answers(answers))
-
-
-def _network(instance: str | None) -> str:
-    network = NETWORK if instance is None else f"{NETWORK}:{instance}"
-    try:
-        check_network(network, "--instance")
-    except RecordError as error:
-        raise UsageError(error.reason, at=error.at) from error
-    return network
-
-
-def _folder(path: Path | None) -> Path | None:
-    if path is not None and not path.is_dir():
-        raise UsageError("no folder is there", at=str(path))
-    return path

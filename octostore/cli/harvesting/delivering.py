@@ -46,6 +46,7 @@ __all__ = [
     "OutboxFile",
     "PublishCredentials",
     "harvest",
+    "opened_outbox",
     "sending",
 ]
 
@@ -102,9 +103,8 @@ def harvest(
     if to.settle is not None and to.settle.exists():
         raise UsageError("exists; name a file that is not there", at=str(to.settle))
     key_file = KeyFile.open(key)
-    path = to.outbox or key.with_name(key.name + ".outbox")
     with ExitStack() as opened:
-        outbox = opened.enter_context(Outbox.open(path, key_file.key.public.did))
+        outbox = opened.enter_context(opened_outbox(key_file, to.outbox))
         send = opened.enter_context(sending(to.out, to.store, to.server))
         run = Harvest(
             network,
@@ -137,6 +137,16 @@ def harvest(
         leave(DONE)
     complain(str(error))
     leave(exit_code(error))
+
+
+def opened_outbox(key: KeyFile, path: Path | None) -> Outbox:
+    """The outbox of a key, by default beside it; to be closed.
+
+    Raises:
+        StoreError: it cannot be used; see `Outbox.open`.
+    """
+    beside = key.path.with_name(key.path.name + ".outbox")
+    return Outbox.open(path or beside, key.key.public.did)
 
 
 @contextmanager

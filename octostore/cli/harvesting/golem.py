@@ -11,6 +11,7 @@ import typer
 from invocation_spec.cid import CID
 from invocation_spec.errors import DocumentError
 from octostore.cli.harvesting.delivering import Delivery, harvest
+from octostore.cli.harvesting.sources import results_folder
 from octostore.cli.inputs import (
     ResolutionsFile,
     outcomes_in,
@@ -102,8 +103,7 @@ def _batches(name: str, answer: bytes, *, streamed: bool) -> list[Batch]:
 def _files(folder: Path | None) -> dict[str, CID]:
     if folder is None:
         return {}
-    if not folder.is_dir():
-        raise UsageError("not a folder", at=str(folder))
+    results_folder(folder)
     return {
         path.relative_to(folder).as_posix(): cid_of_file(path)
         for path in files_below(folder, whole=True)

@@ -12,6 +12,7 @@ import typer
 
 from invocation_spec.errors import DidError, EncodingError
 from octostore.cli.harvesting.delivering import Delivery, harvest
+from octostore.cli.harvesting.sources import is_url
 from octostore.cli.inputs import ResolutionsFile, resolutions_of
 from octostore.cli.keys import KeyOption
 from octostore.cli.options import expanded
@@ -23,8 +24,6 @@ from octostore.harvest.observed import Seen
 from octostore.lookup import Web
 
 __all__ = ["nix_command"]
-
-_URLS = ("http://", "https://")
 
 
 @expanded
@@ -62,7 +61,7 @@ def nix_command(
         keys = trusted_keys(trusted_key)
     except (DidError, EncodingError) as error:
         raise UsageError(error.reason, at="--trusted-key") from error
-    folders = [Path(name) for name in sources if not name.startswith(_URLS)]
+    folders = [Path(name) for name in sources if not is_url(name)]
     for path in folders:
         if not path.exists():
             raise UsageError("no such file or folder", at=str(path))
@@ -84,7 +83,7 @@ def _seen(
     with ExitStack() as opened:
         caches: list[Cache] = [
             Site(opened.enter_context(Web(insecure=True)), source)
-            if source.startswith(_URLS)
+            if is_url(source)
             else Folder(Path(source))
             for source in sources
         ]

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from octostore.cli.harvesting.delivering import Delivery, harvest
+from octostore.cli.harvesting.sources import is_url
 from octostore.cli.inputs import ResolutionsFile, read_file, resolutions_of
 from octostore.cli.keys import KeyOption
 from octostore.cli.options import expanded
@@ -99,7 +100,7 @@ def reapi_command(
 @contextmanager
 def _opened(source: str) -> Iterator[Cache]:
     with ExitStack() as opened:
-        if source.startswith(("http://", "https://")):
+        if is_url(source):
             yield HttpCache(source, opened.enter_context(Web()))
         elif "://" in source:
             raise UsageError(
