@@ -31,6 +31,7 @@ __all__ = [
     "Damaged",
     "Sound",
     "chunks",
+    "to_bytes",
     "write",
 ]
 
@@ -306,6 +307,11 @@ def write(
     """Write a CAR v1 of these roots and blocks, in the order given."""
     for chunk in chunks(roots, blocks):
         stream.write(chunk)
+
+
+def to_bytes(roots: Iterable[CID], blocks: Iterable[tuple[CID, bytes]]) -> bytes:
+    """A whole CAR v1 in memory, of blocks that are bounded already."""
+    return b"".join(chunks(roots, blocks))
 
 
 def _roots(header: Ipld) -> tuple[CID, ...]:

@@ -34,8 +34,8 @@ from octostore.cli.rim import (
     store_path,
 )
 from octostore.cli.specs import leave_not_canonical
-from octostore.durable import write_new
-from octostore.errors import KeyFileError, NotFoundError, ProofError, StoreError
+from octostore.cli.writing import write_once
+from octostore.errors import KeyFileError, NotFoundError, ProofError
 from octostore.log_key import LogKey
 from octostore.questions import evidence
 from octostore.questions.answer import Answer, Asked
@@ -196,13 +196,7 @@ def _write(out: Path, store: Octostore, asked: list[_Asked]) -> None:
             "the spec has several invocations; ask for one of them", at=str(out)
         )
     root, blocks = evidence.packed(store, asked[0].answer, asked[0].proof)
-    content = b"".join(car.chunks([root], blocks))
-    try:
-        write_new(out, lambda _status: content)
-    except FileExistsError as error:
-        raise UsageError("exists; choose another name", at=str(out)) from error
-    except OSError as error:
-        raise StoreError(f"not written: {error.strerror}", at=str(out)) from error
+    write_once(out, car.to_bytes([root], blocks))
 
 
 def questions_of(

@@ -26,9 +26,8 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.cli.writing import write_over
 from octostore.counted import entries
-from octostore.durable import replace_file
-from octostore.errors import StoreError
 from octostore.tlog.note import KeyType, VerifierKey
 from octostore.witness import Witness
 
@@ -103,7 +102,7 @@ def audit_command(
             progress=progress,
         )
     if out is not None and report.holds and report.signed is not None:
-        _write(out, bytes(report.signed))
+        write_over(out, bytes(report.signed), 0o644)
     if as_json:
         print_json(report.to_json())
     else:
@@ -120,13 +119,6 @@ def _source(name: str) -> Iterator[Source]:
 
     with RemoteSource(name) as remote:
         yield remote
-
-
-def _write(path: Path, note: bytes) -> None:
-    try:
-        replace_file(path, lambda _status: note, mode=0o644)
-    except OSError as error:
-        raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
 
 
 def _code(report: AuditReport) -> int:

@@ -26,9 +26,9 @@ from octostore.cli.rim import (
     store_path,
 )
 from octostore.cli.signing import key_of
+from octostore.cli.writing import write_once
 from octostore.counted import counted, entries, first_entries
-from octostore.durable import write_new
-from octostore.errors import ProofError, StoreError, StoreLockedError
+from octostore.errors import ProofError, StoreLockedError
 from octostore.questions.answer import Asked
 from octostore.store import Octostore
 
@@ -72,7 +72,7 @@ def bundle_command(
     found = verify_bundle(io.BytesIO(file))
     if found.answer.asked != asked[0]:
         raise ProofError("a bundle that answers another question", at=server)
-    _write(out, file)
+    write_once(out, file)
     for note in notes:
         print(f"octostore: {note}", file=sys.stderr)
     _show(out, file, found, as_json=as_json)
@@ -99,15 +99,6 @@ def _of_store(path: Path, asked: Asked, note: _Note) -> bytes:
 def _made(store: Octostore, asked: Asked) -> bytes:
     signed = checkpoint_over(store, key_of(store))
     return b"".join(make_bundle(store, asked, signed))
-
-
-def _write(out: Path, file: bytes) -> None:
-    try:
-        write_new(out, lambda _status: file)
-    except FileExistsError as error:
-        raise UsageError("exists; choose another name", at=str(out)) from error
-    except OSError as error:
-        raise StoreError(f"not written: {error.strerror}", at=str(out)) from error
 
 
 def _show(out: Path, file: bytes, found: VerifiedBundle, *, as_json: bool) -> None:

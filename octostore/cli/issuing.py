@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.cli.words import time_words
 from octostore.counted import counted
 from octostore.errors import DidError
 from octostore.keys import PublicKey
@@ -86,7 +86,7 @@ def _lines(found: IssuerAnswer) -> Iterator[str]:
     for chain in found.chains:
         yield (
             f"  has signed    {counted(chain.seq + 1, 'statement')}, the last"
-            f" {_time(chain.head.issued_at_s)} by its own clock: {chain.head.cid}"
+            f" {time_words(chain.head.issued_at_s)} by its own clock: {chain.head.cid}"
         )
     for item in found.organisations:
         yield f"  speaks for    {_who(found, item.organisation)}{_terms(item)}"
@@ -109,12 +109,7 @@ def _who(found: IssuerAnswer, key: PublicKey) -> str:
 
 def _terms(item: Affiliation) -> str:
     scope = "" if item.terms.scope is None else f", on {item.terms.scope}"
-    until = "" if item.terms.until is None else f", until {_time(item.terms.until)}"
+    until = (
+        "" if item.terms.until is None else f", until {time_words(item.terms.until)}"
+    )
     return scope + until
-
-
-def _time(seconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError, OSError):
-        return f"{seconds} s"

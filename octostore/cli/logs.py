@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from octostore.cli.rim import (
     say,
     store_path,
 )
+from octostore.cli.words import time_words
 from octostore.counted import counted
 from octostore.durable import write_new
 from octostore.equivocation import Equivocation
@@ -147,7 +147,7 @@ def _entry_json(index: int, item: LoggedStatement | CID) -> dict[str, object]:
 def _entry_words(item: LoggedStatement | CID) -> str:
     if isinstance(item, CID):
         return f"{'map head':<20}  {item}"
-    return f"{_time(item.issued_at_s)}  {item.cid}  {item.issuer.did}"
+    return f"{time_words(item.issued_at_s)}  {item.cid}  {item.issuer.did}"
 
 
 def _write(folder: Path, proof: Equivocation) -> Path:
@@ -167,10 +167,3 @@ def _write(folder: Path, proof: Equivocation) -> Path:
 
 def _key(issuer: str | None) -> PublicKey | None:
     return None if issuer is None else Did(issuer).key
-
-
-def _time(seconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (OverflowError, ValueError, OSError):  # a clock of the year 10,000
-        return f"{seconds} s"

@@ -163,7 +163,9 @@ def _destination(
         yield from _to_file(out)
     elif server is not None:
         with server_at(server) as remote:
-            yield lambda root, blocks: remote.send(_car(root, blocks))
+            yield lambda root, blocks: remote.send(
+                io.BytesIO(car.to_bytes([root], blocks.items()))
+            )
     else:
         with Octostore.open(store_path(store)) as open_store:
             yield lambda root, blocks: open_store.ingest(blocks.items(), [root])
@@ -173,7 +175,7 @@ def _to_file(path: Path) -> Iterator[_Deliver]:
     def write(root: CID, blocks: Mapping[CID, bytes]) -> None:
         try:
             with path.open("wb") as stream:
-                stream.write(_car(root, blocks).getvalue())
+                stream.write(car.to_bytes([root], blocks.items()))
                 stream.flush()
                 os.fsync(stream.fileno())
         except OSError as error:
@@ -194,13 +196,6 @@ def _to_file(path: Path) -> Iterator[_Deliver]:
         raise
 
 
-def _car(root: CID, blocks: Mapping[CID, bytes]) -> io.BytesIO:
-    stream = io.BytesIO()
-    car.write(stream, [root], blocks.items())
-    stream.seek(0)
-    return stream
-
-
 def _kept(
     error: OctostoreError,
     key_file: KeyFile,
@@ -211,7 +206,7 @@ def _kept(
     path = key_file.path.with_name(f"{key_file.path.name}.{statement.part.seq}.car")
     if path.exists():  # from another chain
         path = key_file.path.with_name(f"{key_file.path.name}.{statement.cid}.car")
-    text = _car(statement.envelope_cid, blocks).getvalue()
+    text = car.to_bytes([statement.envelope_cid], blocks.items())
     try:
         write_new(path, lambda _: text)
     except OSError:

@@ -13,16 +13,14 @@ from octostore.cli.logs import app
 from octostore.cli.rim import (
     AsJson,
     StorePath,
-    UsageError,
     print_json,
     say,
     server_at,
     store_path,
 )
 from octostore.cli.verifying import witness_key
+from octostore.cli.writing import write_once
 from octostore.counted import counted, entries
-from octostore.durable import write_new
-from octostore.errors import StoreError
 from octostore.log_export import export_log
 from octostore.log_key import LogKey
 from octostore.log_proof import index_of, prove
@@ -116,7 +114,7 @@ def prove_command(
             index = _index(view, statement)
             proof = bytes(prove(view, index, signed))
     if out is not None:
-        _write(out, proof)
+        write_once(out, proof)
     if as_json:
         where = {"proof": proof.decode()} if out is None else {"out": str(out)}
         print_json({"index": index, **_json(signed), **where})
@@ -235,12 +233,3 @@ def _show_key(key: LogKey, *, as_json: bool) -> None:
         print_json({"vkey": vkey, "origin": key.signer.name})
     else:
         say(vkey)
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_new(path, lambda _status: content)
-    except FileExistsError as error:
-        raise UsageError("exists; name another file", at=str(path)) from error
-    except OSError as error:
-        raise StoreError(f"not written: {error.strerror}", at=str(path)) from error

@@ -1,16 +1,17 @@
-"""Outcomes in words for people: what it is, what is missing, how to mend it."""
+"""Words for people: of outcomes, what is missing and how to mend it; of times."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from invocation_spec import Outcome
     from invocation_spec.findings import Unresolved
 
-__all__ = ["mend", "outcome_lines", "outcomes_json"]
+__all__ = ["mend", "outcome_lines", "outcomes_json", "time_words"]
 
 _MENDS = {
     "oci-tag": "is a tag, not a digest; pin it as IMAGE@sha256:<digest>",
@@ -81,3 +82,11 @@ def outcomes_json(outcomes: Sequence[Outcome]) -> object:
     if len(outcomes) == 1:
         return outcomes[0].to_json()
     return {"invocations": [outcome.to_json() for outcome in outcomes]}
+
+
+def time_words(seconds: int) -> str:
+    """A time in UTC; one that no calendar has stays a number, such as year 10,000."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds} s"

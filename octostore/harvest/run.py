@@ -10,7 +10,7 @@ Source: ADR 20.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, TypeAlias
 
@@ -237,7 +237,7 @@ class Harvest:
                 network,
                 [ClaimedRun(item.seen.item, item.prepared.claim.cid) for item in batch],
                 statement.cid,
-                _car(statement.envelope_cid, blocks),
+                car.to_bytes([statement.envelope_cid], blocks.items()),
             )
         report.claimed += [
             Claimed(
@@ -259,9 +259,3 @@ def _check(receipt: Receipt) -> None:
         raise ProofError(f"not taken: {receipt.malformed}")
     for cid in receipt.pending:
         raise ProofError("not taken: blocks are said to lack", at=str(cid))
-
-
-def _car(root: CID, blocks: Mapping[CID, bytes]) -> bytes:
-    stream = io.BytesIO()
-    car.write(stream, [root], blocks.items())
-    return stream.getvalue()

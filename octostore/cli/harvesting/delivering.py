@@ -32,7 +32,8 @@ from octostore.cli.rim import (
     server_at,
     store_path,
 )
-from octostore.durable import replace_file, write_new
+from octostore.cli.writing import write_over
+from octostore.durable import write_new
 from octostore.errors import StoreError
 from octostore.harvest.observed import Seen, Unclaimed
 from octostore.harvest.outbox import Outbox
@@ -126,7 +127,8 @@ def harvest(
         waiting = outbox.waiting_count()
     missing = needed(item.outcome for item in run.report.unclaimed if item.outcome)
     if to.settle is not None and missing:
-        _write(to.settle, json.dumps(missing, indent=2, sort_keys=True) + "\n")
+        text = json.dumps(missing, indent=2, sort_keys=True) + "\n"
+        write_over(to.settle, text.encode(), 0o666)
     if to.as_json:
         _print(run.report, missing, waiting, error)
     else:
@@ -180,13 +182,6 @@ def _keep_in(out: Path, stream: BinaryIO) -> None:
         return  # it was written, and the outbox was not told
     except OSError as error:
         raise StoreError(f"not written: {error.strerror}", at=str(out)) from error
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        replace_file(path, lambda _: text.encode(), mode=0o666)
-    except OSError as error:
-        raise StoreError(f"not written: {error.strerror}", at=str(path)) from error
 
 
 def _print(

@@ -91,7 +91,7 @@ def get_block(
     content, kind, ending = block, RAW_TYPE, "bin"
     if form == "car":
         _check_scope(named, dag_scope)
-        content = b"".join(car.chunks([named], [(named, block)]))
+        content = car.to_bytes([named], [(named, block)])
         kind, ending = f"{CAR_TYPE}; version=1; order=dfs; dups=n", "car"
     if unchanged(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
