@@ -21,7 +21,7 @@ from octostore.errors import StoreError
 from octostore.records import Membership
 from octostore.store import Octostore
 from tests.octostore.test_ingest import dump
-from tests.octostore.test_store import fill, fill_map
+from tests.octostore.test_store import fill, fill_keys, fill_map
 from tests.octostore.world import Issuer, Ran, result
 
 REPO = Path(__file__).parents[2]
@@ -37,6 +37,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 def path(tmp_path: Path, engine: str) -> Path:
     with Octostore.open(tmp_path / "store", engine=engine) as store:
         fill(store)
+        fill_keys(store)
         bad = CID.of_block(b"\xa0"), b"\xa1"
         assert store.ingest([bad], [bad[0]]).quarantined
         org = Issuer("organisation").key.public.did

@@ -243,8 +243,6 @@ def fill(store: Octostore) -> None:
         Issuer("liar").claims(Ran(), result()),
         Issuer("liar").claims(Ran(), result(R2)),
         Issuer("shy").claims(Ran(), Failure(kind="trap"), withheld=("program",)),
-        Issuer("twice").says("Twice"),
-        Issuer("twice").state([Commitment(hash=bytes(32))]),
         Issuer("one").state([Link(a=Ran().cid, b=C1, means="built-from")]),
     ]
     withdrawn = Withdrawal(claim=told[1][0].part.records[0], why="wrong image")
@@ -254,6 +252,16 @@ def fill(store: Octostore) -> None:
     waiting = Issuer("waits").claims(Ran(), result(data("R3")))[1][:1]
     assert store.ingest(waiting).pending
     store.add_bytes(b"more")
+
+
+def fill_keys(store: Octostore) -> None:
+    """A key with two histories, and a commitment."""
+    twice = [
+        Issuer("twice").says("Twice"),
+        Issuer("twice").state([Commitment(hash=bytes(32))]),
+    ]
+    for _, blocks in twice:
+        assert store.ingest(blocks).accepted
 
 
 def fill_map(store: Octostore) -> LoggedHead:
@@ -269,6 +277,7 @@ def fill_map(store: Octostore) -> LoggedHead:
 
 def test_rebuilding_gives_equal_tables(store: Octostore) -> None:
     fill(store)
+    fill_keys(store)
     fill_map(store)
     before = dump(store)
     assert not [
