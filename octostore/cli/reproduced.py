@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from invocation_spec import Outcome
+from invocation_spec import CID, Outcome
+from invocation_spec.errors import OctostoreError
 from octostore.cli.answers import UNVERIFIED, claims_table, signers_of
 from octostore.cli.rim import one_line
 from octostore.keys import Did
@@ -27,7 +28,30 @@ from octostore.reproduction import (
 )
 from octostore.result import EXIT
 
-__all__ = ["Reproduced"]
+__all__ = ["NotReproduced", "Reproduced"]
+
+
+@dataclass(frozen=True, slots=True)
+class NotReproduced:
+    """One invocation of several that could not be run, and why."""
+
+    invocation: CID
+    error: OctostoreError
+
+    def to_json(self) -> dict[str, object]:
+        """`{invocation, error, at?, reason}`."""
+        place = {} if self.error.at is None else {"at": self.error.at}
+        return {
+            "invocation": str(self.invocation),
+            "error": self.error.code,
+            **place,
+            "reason": self.error.reason,
+        }
+
+    def lines(self) -> Iterable[str]:
+        """The same for people."""
+        yield f"invocation  {self.invocation}"
+        yield f"not run     {self.error}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,14 @@ import typer
 
 from invocation_spec import CID, CidError, Outcome
 from octostore.claiming import Prepared, links
-from octostore.cli.at_hand import Place, known, outcome_of, sources
+from octostore.cli.at_hand import Place, known, outcome_of
 from octostore.cli.claiming import refuse_credentials
+from octostore.cli.drawing import Drawn, drawn, run_all
 from octostore.cli.inputs import From, ResolutionsFile, Task, one_canonical, outcomes_of
 from octostore.cli.progress import told
 from octostore.cli.publishing import OutFile, Published, deliver
-from octostore.cli.reproduced import Reproduced
-from octostore.cli.rerunning import LOCAL, Way, check_of, reproduced
+from octostore.cli.reproduced import NotReproduced, Reproduced
+from octostore.cli.rerunning import LOCAL, Fetch, Way, check_of, reproduced
 from octostore.cli.rim import (
     DONE,
     NO,
@@ -25,6 +27,7 @@ from octostore.cli.rim import (
     Server,
     StorePath,
     UsageError,
+    exit_code,
     leave,
     print_json,
     say,
@@ -37,18 +40,41 @@ from octostore.keyfile import KeyFile
 from octostore.records.shape import RecordBase, check_network
 from octostore.runner import RunLimits
 from octostore.runner.report import FUEL, MEMORY_BYTES, TIME_S
+from octostore.sampling import SAMPLE_MAX
 
 __all__ = ["reproduce_command"]
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a command line asks for: a target, or a sample."""
+
+    target: str | None
+    sample: int | None
+    policy: Path | None
+    seed: str | None
+    reading: tuple[str | None, str | None, int | None]
+
+    def check(self, server: str | None) -> None:
+        """Refuse what contradicts itself."""
+        if (self.target is None) == (self.sample is None):
+            raise UsageError("name an invocation or a spec, or --sample N; one of them")
+        if (self.sample is None) != (self.policy is None):
+            raise UsageError("--sample and --policy go together: it says who counts")
+        if self.seed is not None and self.sample is None:
+            raise UsageError("--seed draws an earlier sample again; name its --sample")
+        if self.sample is not None and server is not None:
+            raise UsageError("a sample is drawn from a store; leave --server out")
+
+
 def reproduce_command(
     invocation: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="INVOCATION|SPEC",
             help="The CID of an invocation, or a spec; - for stdin.",
         ),
-    ],
+    ] = None,
     key: Annotated[
         Path | None,
         typer.Option(
@@ -65,6 +91,25 @@ def reproduce_command(
         list[str] | None,
         typer.Option(
             metavar="URL", help="A Trustless Gateway of IPFS that may have them."
+        ),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=SAMPLE_MAX,
+            metavar="N",
+            help="Draw so many of the store instead, those most worth checking first.",
+        ),
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Whose claims weigh in that draw (TOML)."),
+    ] = None,
+    seed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", help="Draw as an earlier sample did, and run nothing."
         ),
     ] = None,
     output_dir: Annotated[
@@ -97,7 +142,7 @@ def reproduce_command(
         float, typer.Option(metavar="SECONDS", help="Longest run.")
     ] = TIME_S,
     max_bytes: Annotated[
-        int, typer.Option(min=1, help="Most bytes that are fetched for it.")
+        int, typer.Option(min=1, help="Most bytes that are fetched for one.")
     ] = CONTENTS_BYTES_MAX,
     task: Task = None,
     network: From = None,
@@ -115,37 +160,129 @@ def reproduce_command(
 
     Example: octostore reproduce bafyrei.. --gateway https://ipfs.io --key me.key
     """
+    asked = _Asked(invocation, sample, policy, seed, (resolutions, network, task))
+    asked.check(server)
     key_file = None if key is None else KeyFile.open(key)
     _check_network(ran_on)
     limits = RunLimits(fuel=fuel, memory_bytes=memory, time_s=time)
     way = Way(limits, tuple(sorted(set(output_dir or ()))))
+    fetch = Fetch(files or (), gateway or (), server, max_bytes)
     with known(store, server) as place:
-        outcome, keys = _target(
-            place, invocation, (resolutions, network, task), as_json=as_json
-        )
-        if key_file is not None and place.find(_input_of(outcome)) is None:
-            refuse_credentials(outcome, (), allowed=publish_credentials)
-        answers = [item for item in map(place.answer, keys) if item is not None]
-        with (
-            sources(place, files or (), gateway or (), server, max_bytes) as contents,
-            told("running it twice", as_json=as_json),
-        ):
-            done = reproduced(place, outcome, answers, contents, way)
+        if asked.sample is not None:
+            done = _sampled(place, asked, way, fetch, as_json=as_json)
+        else:
+            may_publish = publish_credentials or key is None
+            done = _one(place, asked, way, fetch, may_publish, as_json=as_json)
     if not as_json:
-        for line in done.lines():
-            say(line)
-    check = check_of(done, way, ran_on, sign_stable=sign_stable)
+        done.show()
+    checks = done.checks(way, ran_on, sign_stable=sign_stable)
     published = None
-    if key_file is not None and isinstance(check, Prepared):
-        items: list[Prepared | RecordBase] = [check, *links(outcome)]
-        published = deliver(items, key_file, out, store, server)
-    _say(done, published, check, as_json=as_json)
+    if key_file is not None and checks:
+        published = deliver(checks, key_file, out, store, server)
+    done.show_signed(published, as_json=as_json)
     for note in place.notes:
         print(f"octostore: {note}", file=sys.stderr)
     receipt = None if published is None else published.receipt
     if receipt is not None and (receipt.pending or not receipt.sound):
         leave_with(receipt)
-    leave(DONE if done.holds else NO)
+    leave(done.code)
+
+
+@dataclass(slots=True)
+class _Done:
+    """What came of one, or of all of a sample; `unsigned` says what is not signed."""
+
+    items: Sequence[Reproduced | NotReproduced]
+    sample: Drawn | None = None
+    unsigned: tuple[str, ...] = ()
+
+    @property
+    def code(self) -> int:
+        """1 if anything does not hold, else the first error's, else 0."""
+        if any(isinstance(item, Reproduced) and not item.holds for item in self.items):
+            return NO
+        errors = [item.error for item in self.items if isinstance(item, NotReproduced)]
+        return exit_code(errors[0]) if errors else DONE
+
+    def show(self) -> None:
+        """Everything for people."""
+        if self.sample is not None:
+            for line in self.sample.lines():
+                say(line)
+        for number, item in enumerate(self.items):
+            if number or self.sample is not None:
+                say()
+            for line in item.lines():
+                say(line)
+
+    def checks(
+        self, way: Way, network: str, *, sign_stable: bool
+    ) -> list[Prepared | RecordBase]:
+        """What there is to sign: one claim for each that gave a result."""
+        found: dict[CID, Prepared | RecordBase] = {}
+        for item in self.items:
+            if isinstance(item, NotReproduced):
+                continue
+            check = check_of(item, way, network, sign_stable=sign_stable)
+            if isinstance(check, str):
+                self.unsigned = (*self.unsigned, check)
+                continue
+            found[check.claim.cid] = check
+            found.update((link.cid, link) for link in links(item.outcome))
+        return list(found.values())
+
+    def show_signed(self, published: Published | None, *, as_json: bool) -> None:
+        """What was signed, or why nothing was; as JSON, everything."""
+        why = "; ".join(dict.fromkeys(self.unsigned)) or "no --key"
+        if not as_json:
+            say()
+            if published is None or self.unsigned:
+                say(f"not signed  {why}")
+            for line in () if published is None else published.lines():
+                say(line)
+            return
+        signed: dict[str, object] = {
+            "signed": None if published is None else published.to_json()
+        }
+        if published is None or self.unsigned:
+            signed["unsigned"] = why
+        if self.sample is None:
+            (only,) = self.items
+            print_json(only.to_json() | signed)
+        else:
+            done = [item.to_json() for item in self.items]
+            print_json({"sample": self.sample.to_json(), "reproduced": done, **signed})
+
+
+def _sampled(
+    place: Place, asked: _Asked, way: Way, fetch: Fetch, *, as_json: bool
+) -> _Done:
+    assert asked.sample is not None and asked.policy is not None  # noqa: S101, PT018
+    sample = drawn(place, asked.sample, asked.policy, asked.seed)
+    if asked.seed is not None:
+        if as_json:
+            print_json({"sample": sample.to_json()})
+        else:
+            _Done((), sample).show()
+        leave(DONE)
+    with told("running", as_json=as_json) as tell:
+        return _Done(run_all(place, sample, way, fetch, tell), sample)
+
+
+def _one(
+    place: Place,
+    asked: _Asked,
+    way: Way,
+    fetch: Fetch,
+    may_publish: bool,
+    *,
+    as_json: bool,
+) -> _Done:
+    outcome, keys = _target(place, asked.target or "", asked.reading, as_json=as_json)
+    if place.find(_input_of(outcome)) is None:
+        refuse_credentials(outcome, (), allowed=may_publish)
+    with told("running it twice", as_json=as_json):
+        return _Done([reproduced(place, outcome, keys, way, fetch)])
 
 
 def _check_network(name: str) -> None:
@@ -184,25 +321,3 @@ def _target(
 def _input_of(outcome: Outcome) -> CID:
     assert outcome.input is not None  # noqa: S101 - it is canonical
     return outcome.input.cid
-
-
-def _say(
-    done: Reproduced,
-    published: Published | None,
-    check: Prepared | str,
-    *,
-    as_json: bool,
-) -> None:
-    """What was signed, or why nothing was; as JSON, all of it."""
-    why = check if isinstance(check, str) else "no --key"
-    if as_json:
-        signed = None if published is None else published.to_json()
-        more = {"signed": signed} | ({"unsigned": why} if published is None else {})
-        print_json(done.to_json() | more)
-        return
-    say()
-    if published is None:
-        say(f"not signed  {why}")
-    else:
-        for line in published.lines():
-            say(line)

@@ -7,19 +7,20 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from invocation_spec import CID, Outcome
 from octostore.claiming import Prepared, Reported, prepare
-from octostore.cli.at_hand import Place, claims_in
+from octostore.cli.at_hand import Place, claims_in, sources
 from octostore.cli.reproduced import Reproduced
-from octostore.contents import Contents
+from octostore.contents import CONTENTS_BYTES_MAX, Contents
 from octostore.questions.answer import InvocationAnswer
 from octostore.records import Claim, Limits
 from octostore.reproduction import compare, folders, run_again, settler
 from octostore.runner import RunLimits
 
-__all__ = ["LOCAL", "Way", "check_of", "reproduced"]
+__all__ = ["LOCAL", "Fetch", "Way", "check_of", "reproduced"]
 
 #: What the network is called where nobody but the claimant's own machine took part.
 LOCAL: Final = "local"
@@ -33,19 +34,41 @@ class Way:
     dirs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Where code and files may be had, and how much of them is fetched."""
+
+    folders: Sequence[Path] = ()
+    gateways: Sequence[str] = ()
+    server: str | None = None
+    bytes_max: int = CONTENTS_BYTES_MAX
+
+
 def reproduced(
+    place: Place, outcome: Outcome, keys: Iterable[CID], way: Way, fetch: Fetch
+) -> Reproduced:
+    """Run a canonical outcome twice, and compare it with what is claimed of it.
+
+    `keys` are the CIDs under which it may be claimed.
+
+    Raises:
+        NotFoundError: code or a file is nowhere to be had.
+        RunError: it is nothing that runs here.
+    """
+    answers = [found for key in keys if (found := place.answer(key)) is not None]
+    with sources(
+        place, fetch.folders, fetch.gateways, fetch.server, fetch.bytes_max
+    ) as contents:
+        return _compared(place, outcome, answers, contents, way)
+
+
+def _compared(
     place: Place,
     outcome: Outcome,
     answers: Sequence[InvocationAnswer],
     contents: Contents,
     way: Way,
 ) -> Reproduced:
-    """Run a canonical outcome twice, and compare it with what is claimed of it.
-
-    Raises:
-        NotFoundError: code or a file is nowhere to be had.
-        RunError: it is nothing that runs here.
-    """
     program, given = outcome.program, outcome.input
     assert program is not None and given is not None  # noqa: S101, PT018 - canonical
     claims = [pair for answer in answers for pair in claims_in(place, answer)]
@@ -64,6 +87,9 @@ def reproduced(
         return Reproduced(outcome, dirs, again, None)
     settle = settler(again.first.report.outputs, contents)
     comparison = compare(again.result, again.varying, answers, settle)
+    # Only their CIDs are told; of a sample, the bytes of all would be kept.
+    report = replace(again.first.report, outputs={})
+    again = replace(again, first=replace(again.first, report=report))
     others = frozenset(
         str(cid) for claim, cid in claims if claim.dirs and claim.dirs != dirs
     )
