@@ -9,7 +9,7 @@ def counted(number: int, noun: str) -> str:
     """The number with the noun, in the singular or the plural of English."""
     if number == 1:
         return f"1 {noun}"
-    if noun.endswith("y"):
+    if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{number} {noun[:-1]}ies"
     return f"{number} {noun}s"
 

@@ -53,6 +53,7 @@ VERBS: Final[Mapping[str, str]] = {
     "watch": "octostore.cli.watching:watch_command",
     "ingest": "octostore.cli.storing:ingest_command",
     "who": "octostore.cli.asking:who_command",
+    "policy": "octostore.cli.policies:app",
     "issuers": "octostore.cli.issuing:issuers_command",
     "log": "octostore.cli.signing:app",
     "map": "octostore.cli.mapping:app",
