@@ -5,8 +5,8 @@
     Learned.error(group, kind, platform)       upper credible bound, parts of ONE
     weight = ln((1 - e) / e)                   parts of ONE: log-odds that it is right
     support = max over n of (w1 + .. + wn) / (1 + shared (n - 1))
-    confidence = O(v) / (O(v) + sum of others' O(u) - O(0) + O(against all))
-        where O(s) = 1 / (exp(-s) + floor)
+    odds O(s) = 1 / (exp(-s) + floor), and what a value gained X(s) = O(s) - O(0)
+    confidence of v = X(v) / (sum of X(u) over all values u + O(against all))
 
 Whole numbers and correctly rounded decimals only: the same on every machine. The rule
 is always the real number, then rounded down (errors: up); 50 digits find it. Source:
@@ -166,18 +166,20 @@ def error_of(
 ) -> int | None:
     """The error rate of a group with these checks, parts of `ONE`.
 
-    None if there are fewer than `terms.checks` and the reader holds nothing. Whoever
-    changes is not vouched for by what was before: the worst bound counts of all checks
-    and of those from any day on that has a wrong one.
+    None if there are fewer than `terms.checks` and the reader holds nothing. The worst
+    bound counts, of all checks and of those from a day on whence two were wrong: one
+    wrong check is weighed against all that were right; after two, what was right before
+    them does not vouch for whoever may have changed.
     """
     if held is None and sum(map(sum, days.values())) < terms.checks:
         return None
-    worst = wrong = right = 0
+    worst = wrong = right = mistakes = 0
     for day in sorted(days, reverse=True):
         left = faded(max(0, today - day), terms.half_life_days)
         wrong += days[day][0] * left
         right += days[day][1] * left
-        if days[day][0]:
+        mistakes += days[day][0]
+        if days[day][0] and mistakes > 1:
             worst = max(worst, _between(wrong, right, terms, held))
     return max(worst, _between(wrong, right, terms, held))
 
@@ -271,19 +273,21 @@ def confidences(supports: Mapping[_T, int], against: int, floor: int) -> dict[_T
     """For each value, a lower bound of the chance that it is right, parts of `ONE`.
 
     `supports` are the values' own, `against` that of groups that are for none of them.
-    What nobody has claimed is always possible, and weighs as a value without support
-    does; one without support has the bound 0. `floor` is the chance, whatever agrees,
-    that those who agree err together.
+    What nobody has claimed is always possible; it has the odds of no support, and a
+    value has what its claims add to those. `floor` is the chance, whatever agrees, that
+    those who agree err together.
     """
-    odds = {value: _odds(supports[value], floor) for value in supports}
     nothing = _odds(0, floor)
+    gained = {
+        value: _REAL.subtract(_odds(worth, floor), nothing)
+        for value, worth in supports.items()
+    }
     total = _odds(against, floor)
-    for one in sorted(odds.values()):  # in one order: sums are rounded
-        total = _REAL.add(total, _REAL.subtract(one, nothing))
-    whole = _REAL.add(total, nothing)
+    for one in sorted(gained.values()):  # in one order: sums are rounded
+        total = _REAL.add(total, one)
     return {
-        value: min(_floor(_REAL.divide(one, whole)), ONE - 1) if supports[value] else 0
-        for value, one in odds.items()
+        value: min(_floor(_REAL.divide(one, total)), ONE - 1)
+        for value, one in gained.items()
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from invocation_spec.cid import CID
@@ -10,7 +12,7 @@ from octostore.belief.heard import Heard, Testimony
 from octostore.belief.judge import judge
 from octostore.belief.policy import Group, Policy
 from octostore.belief.verdict import Verdict
-from octostore.keys import SecretKey
+from octostore.keys import Did, SecretKey
 
 KEY = SecretKey(bytes(32)).public
 INVOCATION = CID.of_block(b"invocation")
@@ -61,8 +63,13 @@ def heard(*claims: Any, **more: Any) -> Heard:
 
 
 def groups(names: Iterable[str], **more: Any) -> tuple[Group, ...]:
-    """Groups of these names, without keys: nobody looks at them here."""
-    return tuple(Group(name=name, keys=(), **more) for name in names)
+    """Groups of these names, each with one key of its own."""
+    return tuple(Group(name=name, keys=(_did(name),), **more) for name in sorted(names))
+
+
+@cache
+def _did(name: str) -> Did:
+    return SecretKey(hashlib.sha256(name.encode()).digest()).public.did
 
 
 class Held:

@@ -58,7 +58,8 @@ def test_a_hundred_groups_and_more_can_agree(n: int, policy: Policy) -> None:
 
 @pytest.mark.parametrize("policy", [QUORUM, EVIDENCE, OPEN])
 def test_a_tie_is_undecided_in_whatever_order_it_is_heard(policy: Policy) -> None:
-    policy = replace(policy, quorum=Quorum(groups=2, against=9))
+    if policy.model == "quorum":
+        policy = replace(policy, quorum=Quorum(groups=2, against=9))
     claims = [says("A", "R1"), says("B", "R1"), says("C", "R2"), says("D", "R2")]
     found = {
         verdict(policy, heard(*order), PERCENT).outputs["/r"]
@@ -215,7 +216,7 @@ def test_a_failure_is_shown_or_is_against_as_the_policy_says() -> None:
 def test_platforms_of_two_classes_do_not_conflict() -> None:
     arm = {"platform": "linux/arm64"}
     claims = [says("A", platform="linux/amd64"), says("B", platform="linux/386")]
-    policy = replace(QUORUM, platforms=(("linux/amd64", "linux/386"),))
+    policy = replace(QUORUM, platforms=(("linux/386", "linux/amd64"),))
     found = verdict(policy, heard(*claims, says("C", "R2", **arm)))
     assert (found.state, found.outputs["/r"].value) == ("agreed", value("R"))
     two = verdict(
@@ -236,7 +237,7 @@ def test_values_of_two_codecs_neither_agree_nor_conflict() -> None:
 
 def test_who_has_no_weight_is_shown_and_moves_nothing() -> None:
     fresh = [f"fresh {i}" for i in range(40)]
-    policy = replace(EVIDENCE, groups=groups((*NAMES, *fresh)))
+    policy = replace(EVIDENCE, groups=groups([*NAMES, *fresh]))
     errors = dict.fromkeys(NAMES, 5 * PERCENT)
     alone = verdict(policy, heard(says("A"), says("B"), says("C")), errors)
     for word in ("R2", None):
