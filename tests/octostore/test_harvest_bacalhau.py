@@ -347,6 +347,29 @@ def test_v1beta_is_read_and_its_stdout_is_not_believed(harvest: Any) -> None:
     assert listed["known"] == 1
 
 
+def test_executions_of_v1beta_without_a_name_on_one_node_are_several(
+    harvest: Any,
+) -> None:
+    described = v1beta("Failed", "Completed", "Completed")
+    states = described["State"]["Executions"]
+    for state in states:
+        state["ComputeReference"] = ""
+        state["NodeId"] = "n-1"
+    states[2]["NodeId"] = "n-2"
+    _, found = harvest(described)
+    names = [claim.native["execution"] for claim in found]
+    id_ = found[0].job
+    assert names == [f"{id_}/n-1", f"{id_}/n-1/2", f"{id_}/n-2"]
+    assert [claim.failure is None for claim in found] == [False, True, True]
+    # The same runs in a later answer, of which one more was made meanwhile.
+    states.append({**states[0], "State": "Completed"})
+    said, _ = harvest(described)
+    assert (said["known"], [item["item"] for item in said["claimed"]]) == (
+        3,
+        [f"{id_}/n-1/3"],
+    )
+
+
 def test_a_job_that_is_not_canonical_says_what_would_settle_it(
     harvest: Any, tmp_path: Path
 ) -> None:

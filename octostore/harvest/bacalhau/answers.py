@@ -15,6 +15,7 @@ pkg/model/{job,job_state,execution_state}.go at v1.0.3, pkg/model/v1alpha1/job.g
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -192,9 +193,10 @@ def _take_described(
     state = fields.get("state")
     if isinstance(state, Mapping):
         said = _fields(state, at)
+        on_node: Counter[str] = Counter()
         for index, item in enumerate(_list(said.get("executions"))):
             where = f"{at}/State/Executions/{index}"
-            answer.executions.append(_v1beta(_map(item, where), job, where))
+            answer.executions.append(_v1beta(_map(item, where), job, where, on_node))
         _take_nodes(answer, state, job, f"{at}/State")
 
 
@@ -251,12 +253,20 @@ def _execution(answer: Answer, fields: Fields, at: str) -> Execution:
     )
 
 
-def _v1beta(fields: Fields, job: Job, at: str) -> Execution:
-    """An execution of V1beta: its state is a word, its times are RFC 3339."""
+def _v1beta(fields: Fields, job: Job, at: str, on_node: Counter[str]) -> Execution:
+    """An execution of V1beta: its state is a word, its times are RFC 3339.
+
+    Without a name of its own it is named by job and node, from the second one there on
+    (`on_node` counts them) with its number: they are listed as they were made.
+    """
     id_ = _text(fields, "computereference")
     node = _text(fields, "nodeid")
+    if not id_:
+        on_node[node] += 1
+        number = f"/{on_node[node]}" if on_node[node] > 1 else ""
+        id_ = f"{job.id}/{node}{number}"
     return Execution(
-        id=id_ or f"{job.id}/{node}",
+        id=id_,
         at=at,
         job=_text(fields, "jobid") or job.id,
         era="V1beta",
