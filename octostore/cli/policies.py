@@ -14,8 +14,8 @@ from octostore.belief.policy import MODELS, Model, Policy
 from octostore.belief.policy_text import POLICY_BYTES_MAX, read_policy, ready_text
 from octostore.cli.inputs import read_file
 from octostore.cli.rim import DONE, NO, AsJson, UsageError, leave, print_json, say
-from octostore.durable import write_new
-from octostore.errors import PolicyError, StoreError
+from octostore.cli.writing import write_once
+from octostore.errors import PolicyError
 
 __all__ = ["app", "policy_of"]
 
@@ -105,7 +105,7 @@ def new_command(
     text = _written(model, name, group or (), anchor or ())
     policy = read_policy(text.encode())
     if out is not None:
-        _write(out, text)
+        write_once(out, text.encode())
     if as_json:
         print_json({"policy": str(policy.cid), "toml": text})
     elif out is None:
@@ -154,15 +154,6 @@ def _written(
         listed = ", ".join(_quoted(key) for key in keys.split(","))
         text += f"\n[[groups]]\nname = {_quoted(called)}\nkeys = [{listed}]\n"
     return text if groups else text + _EXAMPLE
-
-
-def _write(out: Path, text: str) -> None:
-    try:
-        write_new(out, lambda _status: text.encode())
-    except FileExistsError as error:
-        raise UsageError("exists; choose another name", at=str(out)) from error
-    except OSError as error:
-        raise StoreError(f"not written: {error.strerror}", at=str(out)) from error
 
 
 def _quoted(text: str) -> str:

@@ -12,6 +12,7 @@ import typer
 from invocation_spec import CID, CidError
 from octostore.cli.inputs import cid_or_path
 from octostore.cli.keys import KeyOption
+from octostore.cli.linking import Checked, check_command, demand_same
 from octostore.cli.options import expanded
 from octostore.cli.publishing import Publication
 from octostore.cli.rim import UsageError
@@ -70,7 +71,8 @@ _LINKS: Final = (
         *_SAME,
         """Sign that two CIDs are of the same bytes.
 
-        Such as a file by two hashes, or raw and in UnixFS.
+        Such as a file by two hashes, or raw and in UnixFS. With --check it is signed
+        only if the bytes of a file have both names.
 
         Example: octostore link same-bytes bafybei.. ./planets.csv --key me.key
         """,
@@ -134,13 +136,31 @@ def _command(ends: _Ends) -> Callable[..., None]:
     ) -> None:
         where.publish([_link(ends.means, a, b, how, platform)], KeyFile.open(key))
 
-    command = of_platform if ends.means == "selects" else of_two
+    def of_bytes(
+        a: str,
+        b: str,
+        key: KeyOption,
+        how: _How = None,
+        check: Checked = None,
+        *,
+        where: Publication,
+    ) -> None:
+        link = _link(ends.means, a, b, how)
+        if check is not None:
+            assert isinstance(link, Link)  # noqa: S101 - so it was made
+            demand_same(link.a, link.b, check, as_json=where.as_json)
+        where.publish([link], KeyFile.open(key))
+
+    command: Callable[..., None] = of_two
+    if ends.means in ("selects", "same-bytes"):
+        command = of_platform if ends.means == "selects" else of_bytes
     for name, (metavar, words) in (("a", ends.a), ("b", ends.b)):
         argument = typer.Argument(metavar=metavar, help=words)
         command.__annotations__[name] = Annotated[str, argument]
     return expanded(command)
 
 
+link_app.command("check")(check_command)
 for _ends in _LINKS:
     link_app.command(_ends.means, help=_ends.words)(_command(_ends))
 

@@ -26,6 +26,7 @@ from tests.vectors.make import (
     results,
     statements,
     tlog,
+    unixfs,
 )
 from tests.vectors.make.rows import Row
 
@@ -55,4 +56,5 @@ if __name__ == "__main__":
         [*maps.keys(), *maps.roots(), *maps.heads(), *maps.proofs(), *maps.pages()],
     )
     save("bundles.json", bundles.bundles())
+    save("unixfs.json", unixfs.unixfs())
     save("policy.json", policies.policies())
