@@ -27,6 +27,7 @@ from octostore.belief.policy import ONE, EvidenceTerms, Policy
 __all__ = [
     "COUNT_MAX",
     "Check",
+    "Counted",
     "Days",
     "Learned",
     "Rates",
@@ -82,6 +83,14 @@ class Rates(Protocol):
         ...
 
 
+class Counted(Protocol):
+    """Where counts of checks are kept."""
+
+    def days(self, subject: Subject) -> Days:
+        """What is counted of a subject; nothing if it was never checked."""
+        ...
+
+
 class Tally:
     """Counts of checks by subject and day; in any order they are the same counts."""
 
@@ -132,7 +141,7 @@ class Learned:
     def __init__(
         self,
         policy: Policy,
-        tally: Tally,
+        tally: Counted,
         today: int,
         ended: Iterable[str] = (),
     ) -> None:
