@@ -54,6 +54,7 @@ VERBS: Final[Mapping[str, str]] = {
     "ingest": "octostore.cli.storing:ingest_command",
     "who": "octostore.cli.asking:who_command",
     "policy": "octostore.cli.policies:app",
+    "verdict": "octostore.cli.judging:verdict_command",
     "issuers": "octostore.cli.issuing:issuers_command",
     "log": "octostore.cli.signing:app",
     "map": "octostore.cli.mapping:app",

@@ -12,32 +12,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 from invocation_spec import CID
 from octostore.cli.rim import one_line
 from octostore.counted import entries
-from octostore.keys import Did
 from octostore.questions.answer import Answer, ClaimAnswer, InvocationAnswer
 from octostore.questions.claims import called
 from octostore.result import EXIT
 
-__all__ = ["UNVERIFIED", "answer_lines", "claims_table", "signers_of"]
+__all__ = [
+    "UNVERIFIED",
+    "Believed",
+    "Signers",
+    "answer_lines",
+    "claims_table",
+    "signers_of",
+]
+
+#: How who signed a claim is shown, by its statement and record.
+Signers: TypeAlias = Mapping[tuple[CID, CID], str]
+
+
+class Believed(Protocol):
+    """What a policy makes of an answer (`believing.py`)."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its groups, by which nobody else is shown."""
+        ...
+
+    def group_of(self, invocation: CID, claim: ClaimAnswer) -> str | None:
+        """The group for which a claim speaks."""
+        ...
+
+    def lines(self, invocation: CID) -> Iterable[str]:
+        """The verdict on an invocation, in words."""
+        ...
+
 
 #: What the star after a name means.
 UNVERIFIED = "* the name that the key gives itself; nobody has checked it"
 
 
-def answer_lines(answer: Answer) -> list[str]:
-    """The lines of an answer, as plain aligned text."""
+def answer_lines(answer: Answer, believed: Believed | None = None) -> list[str]:
+    """The lines of an answer, as plain aligned text, and what a policy believes."""
     if not answer.invocations:
         lines = ["no claims"]
     else:
         lines = [
             line
             for invocation in answer.invocations
-            for line in (*_invocation(invocation), "")
+            for line in (*_invocation(invocation, believed), "")
         ]
-        if any(c.name for item in answer.invocations for c in item.claims):
+        if any(
+            c.name
+            and (believed is None or believed.group_of(item.invocation, c) is None)
+            for item in answer.invocations
+            for c in item.claims
+        ):
             lines.append(UNVERIFIED)
     lines.append(f"from a log of {entries(answer.checkpoint.size)}")
     lines += _of_map(answer)
@@ -56,8 +89,10 @@ def _of_map(answer: Answer) -> list[str]:
     return [f"its map covers {entries(size)}{late}"]
 
 
-def _invocation(item: InvocationAnswer) -> Iterable[str]:
+def _invocation(item: InvocationAnswer, believed: Believed | None) -> Iterable[str]:
     by_cid, signers = _by_cid(item.claims), signers_of(item.claims)
+    if believed is not None:
+        signers = _named(item, believed, signers)
     yield f"invocation  {item.invocation}" + ("  (with a nonce)" if item.nonced else "")
     yield f"  program   {item.program}"
     yield f"  input     {item.input}"
@@ -86,9 +121,12 @@ def _invocation(item: InvocationAnswer) -> Iterable[str]:
         if group:
             yield from _headed(title, conflict=False)
             yield from claims_table([("", group)], signers)
+    if believed is not None:
+        yield ""
+        yield from believed.lines(item.invocation)
 
 
-def _exits(item: InvocationAnswer, signers: Mapping[Did, str]) -> Iterable[str]:
+def _exits(item: InvocationAnswer, signers: Signers) -> Iterable[str]:
     """Who reports which exit status, if they differ or some report nothing else."""
     by_exit: dict[int, list[ClaimAnswer]] = {}
     for claim in item.claims:
@@ -110,17 +148,30 @@ def _exits(item: InvocationAnswer, signers: Mapping[Did, str]) -> Iterable[str]:
         )
 
 
-def signers_of(claims: Sequence[ClaimAnswer]) -> dict[Did, str]:
-    """How each issuer is shown: a name that could be another's with the DID."""
+def signers_of(claims: Sequence[ClaimAnswer]) -> Signers:
+    """How who signed each is shown: a name that could be another's with the DID."""
     names = called(claims)
     return {
-        claim.issuer: str(claim.issuer)
+        (claim.statement, claim.claim): str(claim.issuer)
         if claim.name is None
         else f"{one_line(claim.name)}*"
         if names[str(claim.issuer)] == claim.name
         else f"{one_line(claim.name)}* {claim.issuer}"
         for claim in claims
     }
+
+
+def _named(item: InvocationAnswer, believed: Believed, signers: Signers) -> Signers:
+    """The same with groups by the names that the policy gives them, and no one else."""
+    shown = dict(signers)
+    for claim in item.claims:
+        group = believed.group_of(item.invocation, claim)
+        if group is not None:
+            shown[claim.statement, claim.claim] = one_line(group)
+        elif claim.name in believed.names:
+            text = f"{one_line(claim.name)}* {claim.issuer}"
+            shown[claim.statement, claim.claim] = text
+    return shown
 
 
 def _by_cid(claims: Iterable[ClaimAnswer]) -> dict[CID, list[ClaimAnswer]]:
@@ -138,13 +189,15 @@ def _headed(title: str, *, conflict: bool) -> Iterable[str]:
 
 
 def claims_table(
-    groups: Iterable[tuple[str, Sequence[ClaimAnswer]]], signers: Mapping[Did, str]
+    groups: Iterable[tuple[str, Sequence[ClaimAnswer]]], signers: Signers
 ) -> Iterable[str]:
     """Claims under marks: who signed, where it ran, who reports it."""
     rows = [("", "signed by", "ran on", "reported by")]
     for mark, claims in groups:
         # Saying the same again adds nothing.
-        said = dict.fromkeys(_row(claim, signers[claim.issuer]) for claim in claims)
+        said = dict.fromkeys(
+            _row(claim, signers[claim.statement, claim.claim]) for claim in claims
+        )
         rows += [("" if number else mark, *row) for number, row in enumerate(said)]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:

@@ -11,8 +11,10 @@ import typer
 
 from invocation_spec import CID, CidError
 from octostore import car
+from octostore.belief.policy import Policy
 from octostore.cli.answers import answer_lines
 from octostore.cli.as_of import AsOf, AsOfText, read_as_of
+from octostore.cli.believing import Beliefs, beliefs_of
 from octostore.cli.inputs import (
     From,
     InputOrData,
@@ -23,6 +25,7 @@ from octostore.cli.inputs import (
     one_canonical,
     outcomes_of,
 )
+from octostore.cli.policies import PolicyOption, policy_of
 from octostore.cli.rim import (
     AsJson,
     Server,
@@ -70,11 +73,14 @@ def who_command(
             "--out", "-o", metavar="FILE", help="Write the proven answer as a CAR."
         ),
     ] = None,
+    policy: PolicyOption = None,
     store: StorePath = None,
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Say who got which result, and where results conflict.
+
+    With a policy, which of them to believe: confidence needs somebody whose it is.
 
     Example: octostore who ./kepler.wasm ./planets.csv
     """
@@ -85,21 +91,50 @@ def who_command(
         keys = ", ".join(str(question.invocation) for question in questions)
         raise UsageError(f"the spec has several addresses; go on by one: {keys}")
     page = _Page(limit, after, read_as_of(as_of), prove or out is not None)
-    if server is not None:
-        if out is not None:
-            raise UsageError("--out proves what a store of one's own says", at=str(out))
-        asked = _ask_server(server, questions, page)
-    else:
+    believed = None if policy is None else policy_of(policy)
+    if server is None:
         with Octostore.open(store_path(store), readonly=True) as opened:
             asked = [page.ask(opened, question) for question in questions]
             if out is not None:
                 _write(out, opened, asked)
+            beliefs = _beliefs(opened, believed, asked)
+    else:
+        _check_alone(out, believed)
+        asked, beliefs = _ask_server(server, questions, page), None
     answer = _joined([item.answer for item in asked])
     if as_json:
-        print_json(_shown(asked))
+        value = _shown(asked)
+        if beliefs is not None:
+            beliefs.add_to(value, [answer])
+        print_json(value)
     else:
-        for line in answer_lines(answer):
+        for line in answer_lines(answer, beliefs):
             say(line)
+    notes = [*_notes(asked), *(() if beliefs is None else beliefs.notes)]
+    for note in dict.fromkeys(notes):
+        print(f"octostore: {note}", file=sys.stderr)
+
+
+def _check_alone(out: Path | None, believed: Policy | None) -> None:
+    """Refuse what needs a store of one's own."""
+    if out is not None:
+        raise UsageError("--out proves what a store of one's own says", at=str(out))
+    if believed is not None:
+        raise UsageError(
+            "--policy judges what a store of one's own has, as rates of error rest on"
+            " more than an answer; ask without it, or `octostore bundle --server`"
+        )
+
+
+def _beliefs(
+    store: Octostore, believed: Policy | None, asked: list[_Asked]
+) -> Beliefs | None:
+    if believed is None:
+        return None
+    return beliefs_of(store, believed, [item.answer for item in asked])
+
+
+def _notes(asked: list[_Asked]) -> list[str]:
     notes = [note for item in asked for note in item.notes]
     if len(asked) > 1:
         notes += [
@@ -107,8 +142,7 @@ def who_command(
             for item in asked
             if item.answer.next is not None
         ]
-    for note in dict.fromkeys(notes):
-        print(f"octostore: {note}", file=sys.stderr)
+    return notes
 
 
 class _Asked(NamedTuple):

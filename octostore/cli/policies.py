@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -17,7 +17,17 @@ from octostore.cli.rim import DONE, NO, AsJson, UsageError, leave, print_json, s
 from octostore.cli.writing import write_once
 from octostore.errors import PolicyError
 
-__all__ = ["app", "policy_of"]
+__all__ = ["PolicyName", "PolicyOption", "app", "policy_of"]
+
+_OPTION: Final = typer.Option(
+    "--policy",
+    metavar="FILE|NAME",
+    help="Whom to count: TOML, a policy block, or open.",
+)
+
+#: A policy by file or name, where there may be one, and where there is one.
+PolicyOption: TypeAlias = Annotated[str | None, _OPTION]
+PolicyName: TypeAlias = Annotated[str, _OPTION]
 
 app = typer.Typer(
     name="policy",

@@ -10,14 +10,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from invocation_spec import CID, Outcome
 from invocation_spec.errors import OctostoreError
-from octostore.cli.answers import UNVERIFIED, claims_table, signers_of
+from octostore.cli.answers import UNVERIFIED, Signers, claims_table, signers_of
 from octostore.cli.rim import one_line
-from octostore.keys import Did
 from octostore.questions.answer import ClaimAnswer
 from octostore.reproduction import (
     Again,
@@ -189,7 +188,7 @@ def _of_claim(claim: ClaimAnswer, comparison: Comparison) -> Standing:
     return Standing.INCOMPARABLE
 
 
-def _output_lines(item: OutputComparison, signers: Mapping[Did, str]) -> Iterable[str]:
+def _output_lines(item: OutputComparison, signers: Signers) -> Iterable[str]:
     word = "VARIES" if item.varies else ""
     if item.standing is Standing.DIFFERS:
         word = "DIFFERS"
