@@ -14,20 +14,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from invocation_spec import CID, Outcome
 from invocation_spec.errors import EncodingError
 from invocation_spec.model import Input, Invocation, check_fit, program_from_block
-from octostore.cli.rim import UsageError, store_path
-from octostore.client import Remote
+from octostore.cli.rim import UsageError, server_at, store_path
 from octostore.contents import CONTENTS_BYTES_MAX, Contents
 from octostore.errors import NotFoundError
-from octostore.gateway import Gateway
 from octostore.questions.answer import Asked, InvocationAnswer
 from octostore.questions.who import who
 from octostore.records import Claim, parse_record
 from octostore.store import Octostore
+
+if TYPE_CHECKING:
+    from octostore.client import Remote
+    from octostore.gateway import Gateway
 
 __all__ = ["Known", "Nothing", "Place", "claims_in", "known", "outcome_of", "sources"]
 
@@ -108,7 +110,7 @@ def known(store: Path | None, server: str | None) -> Iterator[Place]:
     """The server if one is named, else the store, else nothing."""
     path = store_path(store)
     if server is not None:
-        with Remote(server) as remote:
+        with server_at(server) as remote:
             yield _Served(remote)
     elif path.exists():
         with Octostore.open(path, readonly=True) as opened:
@@ -128,7 +130,7 @@ def sources(
     """Content from folders, the place, and gateways; a server is one of these."""
     urls = [*([] if server is None else [server]), *gateways]
     with ExitStack() as opened:
-        asked = [opened.enter_context(Gateway(url)) for url in urls]
+        asked = [opened.enter_context(_gateway(url)) for url in urls]
         scratch = opened.enter_context(
             tempfile.TemporaryDirectory(prefix="octostore-run-")
         )
@@ -136,6 +138,13 @@ def sources(
         yield Contents(
             folders, blocks, asked, scratch=Path(scratch), bytes_max=bytes_max
         )
+
+
+def _gateway(url: str) -> Gateway:
+    """A gateway; what asks it is loaded when one is named."""
+    from octostore.gateway import Gateway
+
+    return Gateway(url)
 
 
 def outcome_of(place: Place, cid: CID) -> Outcome:
