@@ -14,7 +14,8 @@ CASES ?= 20000
 SEED ?= 1
 
 .PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz fuzz-js bench \
-  interop-bacalhau interop-nix interop-reapi interop-tlog interop-unixfs interop-witness clean
+  interop-bacalhau interop-gateway-client interop-nix interop-reapi interop-tlog interop-unixfs \
+  interop-witness clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -98,6 +99,9 @@ interop-bacalhau: $(READY) ## Runs of a real Bacalhau and Kubo, harvested (needs
 
 interop-unixfs: $(READY) ## A real Kubo gives files the CIDs that link check finds (needs Go; the first time minutes)
 	@OCTOSTORE_INTEROP="kubo" $(BIN)/pytest -q tests/interop/test_unixfs.py
+
+interop-gateway-client: $(READY) ## The demo is reproduced with content from a real Kubo (needs Go; the first time minutes)
+	@OCTOSTORE_INTEROP=kubo $(BIN)/pytest -q tests/interop/test_gateway_client.py
 
 interop-reapi: $(READY) ## Results in bazel-remote, put there by Bazel too, are claimed (needs Go; Bazel)
 	@$(BIN)/pytest -q tests/interop/test_reapi.py
