@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from invocation_spec import Resolutions
+from octostore.harvest.bacalhau import api as api_module
 from octostore.harvest.bacalhau.api import PAGE_JOBS, Orchestrator
 from octostore.harvest.bacalhau.executions import Reader
 from octostore.harvest.bacalhau.orchestrator import Cursor, seen_at
@@ -50,7 +51,9 @@ class Site:
     faults: list[int] = field(default_factory=list)
     dies_at: int | None = None
     page_jobs: int = 2
+    page_executions: int = 1000
     is_endless: bool = False
+    goes_round: set[str] = field(default_factory=set)
     orders: tuple[str, ...] = ("created_at", "modified_at")
     is_ordered: bool = True
     asker: str | None = None
@@ -78,7 +81,10 @@ class Site:
             found = self.executions[id_]
             if query.get("all_job_versions") != "true":
                 found = found[-1:]
-            return 200, json.dumps({"NextToken": "", "Items": found}).encode()
+            answer = self.turned(found, query)
+            if id_ in self.goes_round:
+                answer["NextToken"] = "0"
+            return 200, json.dumps(answer).encode()
         version = int(query.get("job_version", "0"))
         if not what and (id_, version) in self.versions:
             return 200, json.dumps({"Job": self.versions[id_, version]}).encode()
@@ -96,6 +102,12 @@ class Site:
         token = str(end) if end < len(self.jobs) else ""
         token = "0" if self.is_endless else token
         return {"NextToken": token, "Items": jobs[start:end]}
+
+    def turned(self, found: list[Json], query: dict[str, str]) -> Json:
+        start = int(query.get("next_token", "0"))
+        end = start + self.page_executions
+        token = str(end) if end < len(found) else ""
+        return {"NextToken": token, "Items": found[start:end]}
 
     def paths(self) -> list[str]:
         return [urlsplit(target).path.removeprefix(JOBS) for target in self.asked]
@@ -331,6 +343,58 @@ def test_the_command_claims_what_came_and_its_exit_says_so(
     site.dies_at = None
     found = json.loads(octostore(*arguments).out)
     assert [item["item"] for item in found["claimed"]] == ["e-3", "e-4"]
+
+
+def test_executions_in_pages_are_read_to_the_end(site: Site) -> None:
+    site.page_executions = 2
+    site.add("j-1", 1000, *(execution(f"e-{number}", "j-1") for number in range(5)))
+    site.add("j-2", 1001, execution("e-last", "j-2"))
+    assert harvested(site).items == [*(f"e-{number}" for number in range(5)), "e-last"]
+    assert site.paths().count("/j-1/executions") == 3
+
+
+def _endless(site: Site) -> None:
+    site.add("j-1", 1000, execution("e-1", "j-1"), execution("e-2", "j-1"))
+    site.add("j-2", 1001, execution("e-3", "j-2"))
+    site.goes_round = {"j-1"}
+
+
+def test_pages_of_executions_without_an_end_keep_no_other_back(site: Site) -> None:
+    _endless(site)
+    found = harvested(site)
+    assert found.items == ["e-3"]
+    (left,) = (item for item in found.seen if isinstance(item, Unclaimed))
+    assert (left.item, "have no end" in left.reason) == ("j-1", True)
+
+
+def test_pages_of_executions_have_a_largest_number(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_module, "EXECUTION_PAGES_MAX", 1)
+    _endless(site)
+    found = harvested(site)
+    assert found.items == ["e-3"]
+    (left,) = (item for item in found.seen if isinstance(item, Unclaimed))
+    assert "too many: " in left.reason
+    assert "more than 1 pages" in left.reason
+
+
+def test_pages_of_executions_have_one_size_together(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.page_executions = 1
+    runs = [execution(f"e-{number}", "j-1") for number in range(3)]
+    site.add("j-1", 1000, *runs)
+    site.add("j-2", 1001, execution("e-9", "j-2"))
+    most = 2 * len(json.dumps({"NextToken": "1", "Items": runs[:1]}))
+    monkeypatch.setattr(api_module, "ANSWER_BYTES_MAX", 2 * most)
+    assert len(harvested(site).items) == 4
+    monkeypatch.setattr(api_module, "ANSWER_BYTES_MAX", most + 100)
+    found = harvested(site)
+    assert found.items == ["e-9"]
+    assert "too many: " in next(
+        item.reason for item in found.seen if isinstance(item, Unclaimed)
+    )
 
 
 def test_a_job_that_still_runs_is_read_again_when_it_has_ended(site: Site) -> None:

@@ -92,11 +92,12 @@ class Answer:
 
     `results` counts what `/results` gives, which names neither node nor execution;
     `other` what is neither that nor a job nor an execution. `next_token` is where
-    the answer goes on, "" at the end.
+    the answer goes on, "" at the end; `size` are its bytes.
     """
 
     at: str
     syntax: Syntax
+    size: int = 0
     jobs: list[Job] = field(default_factory=list)
     executions: list[Execution] = field(default_factory=list)
     results: int = 0
@@ -119,7 +120,7 @@ def read(data: bytes, at: str) -> Answer:
         document = _document(data)
     except DocumentError as error:
         raise DocumentError(f"{at}: {error.reason}", at=error.at) from error
-    answer = Answer(at, document.syntax)
+    answer = Answer(at, document.syntax, len(data))
     _take(answer, document.tree, f"{at}#")
     return answer
 

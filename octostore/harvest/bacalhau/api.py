@@ -1,7 +1,7 @@
 """The API of a running orchestrator of Bacalhau.
 
     GET /api/v1/orchestrator/jobs?namespace=*&order_by=created_at&limit=100
-    GET /api/v1/orchestrator/jobs/ID/executions?all_job_versions=true
+    GET /api/v1/orchestrator/jobs/ID/executions?all_job_versions=true&next_token=
     GET /api/v1/orchestrator/jobs/ID?job_version=2
 
 Source: bacalhau pkg/publicapi/endpoint/orchestrator/job.go at v1.9.0.
@@ -19,13 +19,16 @@ from octostore.harvest.bacalhau.answers import ANSWER_BYTES_MAX, Answer, read
 from octostore.lookup import Reply, Web
 from octostore.told import RemoteError, TooLargeError
 
-__all__ = ["PAGE_JOBS", "Orchestrator"]
+__all__ = ["EXECUTION_PAGES_MAX", "PAGE_JOBS", "Orchestrator"]
 
 #: Jobs of one page; a job may carry its module inline.
 PAGE_JOBS: Final = 100
 
 #: Pages of one harvest: a hundred million jobs; a server whose pages have no end.
 _PAGES_MAX: Final = 1_000_000
+
+#: Pages of the executions of one job; all have the bytes of one answer together.
+EXECUTION_PAGES_MAX: Final = 10_000
 
 #: Seconds to wait before asking again, where a server did not answer.
 _WAITS_S: Final = (0.5, 1.0, 2.0, 4.0)
@@ -87,15 +90,33 @@ class Orchestrator:
             seen.add(token)
         raise RemoteError("its pages have no end", at=f"{self.url}{_API}/jobs")
 
-    def executions(self, job: str) -> Answer | None:
+    def executions(self, job: str) -> list[Answer] | None:
         """The executions of a job, of all its versions; None if it has no such job.
 
+        They come in pages, which have `ANSWER_BYTES_MAX` together.
+
         Raises:
-            DocumentError: it answers what no version of Bacalhau does.
+            DocumentError: it answers what no version of Bacalhau does, or pages that
+                have no end.
+            TooLargeError: more than that, or more than `EXECUTION_PAGES_MAX`.
         """
+        path = f"/jobs/{quote(job, safe='')}/executions"
         # Servers before v1.8 have one version and pass the word over.
         query = {"all_job_versions": "true"}
-        return self._answer(f"/jobs/{quote(job, safe='')}/executions", query)
+        found: list[Answer] = []
+        token, seen, left = "", set[str](), ANSWER_BYTES_MAX
+        while len(found) < EXECUTION_PAGES_MAX:
+            answer = self._answer(path, {**query, "next_token": token}, left)
+            if answer is None:
+                return found or None
+            found.append(answer)
+            token, left = answer.next_token, left - answer.size
+            if not token:
+                return found
+            if token in seen:
+                raise DocumentError("its pages have no end", at=answer.at)
+            seen.add(token)
+        raise TooLargeError(f"more than {EXECUTION_PAGES_MAX} pages", at=self.url)
 
     def version(self, job: str, version: int) -> Answer | None:
         """A job as it was in one version.
@@ -105,10 +126,15 @@ class Orchestrator:
         """
         return self._answer(f"/jobs/{quote(job, safe='')}", {"job_version": version})
 
-    def _answer(self, path: str, query: Mapping[str, object]) -> Answer | None:
+    def _answer(
+        self,
+        path: str,
+        query: Mapping[str, object],
+        bytes_max: int = ANSWER_BYTES_MAX,
+    ) -> Answer | None:
         asked = urlencode({key: value for key, value in query.items() if value != ""})
         url = f"{self.url}{_API}{path}?{asked}"
-        reply = self._asked(url)
+        reply = self._asked(url, bytes_max)
         if self.began_ns is None:
             self.began_ns = _date_ns(reply)
         if reply.status == 404:
@@ -126,10 +152,10 @@ class Orchestrator:
                 f"sent no answer of Bacalhau's: {error.reason}", at=url
             ) from error
 
-    def _asked(self, url: str) -> Reply:
+    def _asked(self, url: str, bytes_max: int) -> Reply:
         for wait in _WAITS_S:
             try:
-                reply = self._get(url)
+                reply = self._get(url, bytes_max)
             except TooLargeError:
                 raise
             except RemoteError:
@@ -138,10 +164,10 @@ class Orchestrator:
             if reply.status not in _PASSING:
                 return reply
             self._wait(wait)
-        return self._get(url)
+        return self._get(url, bytes_max)
 
-    def _get(self, url: str) -> Reply:
-        return self._web.get(url, ANSWER_BYTES_MAX, self._headers, plain=True)
+    def _get(self, url: str, bytes_max: int) -> Reply:
+        return self._web.get(url, bytes_max, self._headers, plain=True)
 
 
 def _date_ns(reply: Reply) -> int | None:

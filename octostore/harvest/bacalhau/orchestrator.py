@@ -162,17 +162,17 @@ def _before(api: Orchestrator, open_since: int | None) -> int:
 
 def _executions(api: Orchestrator, reader: Reader, job: Job) -> Iterator[Seen]:
     try:
-        answer = api.executions(job.id)
-        jobs, executions = job_answers([] if answer is None else [answer])
+        answers = api.executions(job.id)
+        jobs, executions = job_answers(answers or ())
         jobs = [job, *jobs, *_versions(api, job, executions)]
     except DocumentError as error:  # of this job; others are as good as before
         yield Unclaimed(item=job.id, at=job.at, reason=f"its executions: {error}")
         return
     except TooLargeError as error:
-        reason = f"its executions are too many for one answer: {error.reason}"
+        reason = f"its executions are too many: {error.reason}"
         yield Unclaimed(item=job.id, at=job.at, reason=reason)
         return
-    if answer is None:
+    if answers is None:
         yield Unclaimed(
             item=job.id, at=job.at, reason="its executions were collected (404)"
         )
