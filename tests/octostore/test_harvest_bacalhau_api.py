@@ -19,8 +19,10 @@ import pytest
 
 from invocation_spec import Resolutions
 from octostore.harvest.bacalhau import api as api_module
+from octostore.harvest.bacalhau import orchestrator as orchestrator_module
 from octostore.harvest.bacalhau.api import PAGE_JOBS, Orchestrator
 from octostore.harvest.bacalhau.executions import Reader
+from octostore.harvest.bacalhau.followed import FollowedOrchestrator
 from octostore.harvest.bacalhau.orchestrator import Cursor, seen_at
 from octostore.harvest.observed import Observed, Reached, Seen, Unclaimed
 from octostore.lookup import Web
@@ -423,6 +425,53 @@ def test_what_can_be_settled_is_read_again(site: Site, tmp_path: Path) -> None:
     })]  # fmt: skip
     waiting = harvested(site, None, Reader(reader.resolutions, tmp_path / "results"))
     assert Cursor.parse(waiting.cursor).done == 1600 * NS - 1
+
+
+def _followed(site: Site, results: Path | None = None) -> FollowedOrchestrator:
+    return FollowedOrchestrator(
+        url=site.url,
+        network="bacalhau",
+        resolutions=Resolutions.none(),
+        results=results,
+        publishes_credentials=False,
+        cursor=lambda _: None,
+        wait=lambda _: None,
+    )
+
+
+def test_a_job_that_is_open_has_no_other_asked_for_again(site: Site) -> None:
+    site.add("j-open", 1000, execution("e-open", "j-open"), image="ubuntu:latest")
+    running = execution("e-runs", "j-runs", state=5, desired="")
+    site.add("j-runs", 1001, running)
+    fill(site, 3)
+    follow = _followed(site)
+    assert len([item for item in follow() if isinstance(item, Observed)]) == 4
+    site.asked.clear()
+    again = [item.item for item in follow() if not isinstance(item, Reached)]
+    assert again == ["e-open", "e-runs"]
+    assert [path for path in site.paths() if path] == [
+        "/j-open/executions",
+        "/j-runs/executions",
+    ]
+    site.jobs[3]["ModifyTime"] += 1
+    assert [item.item for item in follow() if isinstance(item, Observed)] == [
+        "e-open",
+        "e-1",
+    ]
+    follow.forget()
+    assert len([item for item in follow() if isinstance(item, Observed)]) == 4
+
+
+def test_jobs_that_were_read_are_remembered_up_to_a_number(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orchestrator_module, "READ_MAX", 2)
+    fill(site, 3)
+    follow = _followed(site)
+    assert len(list(follow())) > 3
+    assert len(follow._read) == 1
+    items = [item.item for item in follow() if isinstance(item, Observed)]
+    assert items == ["e-0", "e-1", "e-2"]
 
 
 def test_the_version_that_ran_is_asked_for_where_no_answer_repeats_it(

@@ -2,12 +2,13 @@
 
 What `octostore harvest bacalhau URL` reads, from where either of the two got last: they
 share the cursor in the outbox, so a job that did not change is not asked for again.
+What is unresolved keeps the cursor back; jobs behind it that were read are remembered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from invocation_spec import Resolutions
@@ -35,6 +36,7 @@ class FollowedOrchestrator:
     cursor: Callable[[str], str | None]
     wait: Callable[[float], None]
     authorization: str | None = None
+    _read: dict[str, int] = field(default_factory=dict, init=False)
 
     def __call__(self) -> Iterator[Seen]:
         """The executions that ended since the cursor; see `seen_at`."""
@@ -43,7 +45,9 @@ class FollowedOrchestrator:
             # One for each look: it keeps every job that it has read.
             reader = Reader(self.resolutions, self.results, self.network)
             name = cursor_name(reader, api, self.publishes_credentials)
-            yield from seen_at(api, reader, self.cursor(name), name, lambda _: None)
+            cursor = self.cursor(name)
+            yield from seen_at(api, reader, cursor, name, lambda _: None, self._read)
 
     def forget(self) -> None:
-        """Nothing is to be done: the cursor moves when a batch has been kept."""
+        """Ask for all jobs behind the cursor again, which a kept batch moves."""
+        self._read.clear()

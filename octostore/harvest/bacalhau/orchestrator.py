@@ -9,7 +9,7 @@ Source: ADR 20.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Self
@@ -21,7 +21,10 @@ from octostore.harvest.bacalhau.executions import Reader, job_answers
 from octostore.harvest.observed import Observed, Reached, Seen, Unclaimed
 from octostore.told import RemoteError, TooLargeError
 
-__all__ = ["Cursor", "cursor_name", "seen_at"]
+__all__ = ["READ_MAX", "Cursor", "cursor_name", "seen_at"]
+
+#: Jobs that are remembered as read; of more, all are asked for once again.
+READ_MAX: Final = 100_000
 
 #: Changed jobs that are kept at once; of more, all jobs are listed as they were made.
 _CHANGED_MAX: Final = 1000
@@ -75,20 +78,23 @@ def seen_at(
     cursor: str | None,
     source: str,
     tell: Callable[[int], None],
+    read: MutableMapping[str, int] | None = None,
 ) -> Iterator[Seen]:
     """All executions of a running orchestrator that are new since the cursor.
 
     `source` names the cursor, `tell` is told how many jobs were looked at. What is
     unresolved or lacks its results keeps the cursor before it, so that it is read
-    again when somebody has settled it.
+    again when somebody has settled it. `read` is for who looks again and again: the
+    jobs behind such a cursor about which nothing is open, by when they had changed;
+    they are not asked for again until they change.
     """
     known = Cursor.parse(cursor)
+    look = _Look(api, reader, {} if read is None else read)
     if known.done and not known.through:
         changed = _changed_since(api, known.done)
         if changed is not None:
-            yield from _seen_of(api, reader, changed, source, tell)
+            yield from _seen_of(look, changed, source, tell)
             return
-    open_since: int | None = None
     looked_at = 0
     for page in api.pages():
         through = 0
@@ -98,15 +104,49 @@ def seen_at(
             through = max(through, job.made_ns)
             if known.covers(job.made_ns, job.changed_ns):
                 continue
-            for item in _executions(api, reader, job):
-                if _may_be_settled(item):
-                    open_since = min(open_since or job.changed_ns, job.changed_ns)
-                yield item
-        began = _before(api, open_since)
+            yield from look.at(job)
+        began = look.dealt_with_ns
         if began and through > known.through:
             yield Reached(source=source, value=str(Cursor(known.done, began, through)))
-    if began := _before(api, open_since):
+    if began := look.dealt_with_ns:
         yield Reached(source=source, value=str(Cursor(done=began)))
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look at an orchestrator: what of it is open, and what is read for good."""
+
+    api: Orchestrator
+    reader: Reader
+    read: MutableMapping[str, int]
+    _open_since: int | None = None
+
+    def at(self, job: Job) -> Iterator[Seen]:
+        """The executions of a job that was not read, or has changed since."""
+        if job.changed_ns and self.read.get(job.id) == job.changed_ns:
+            return
+        is_open = False
+        for item in _executions(self.api, self.reader, job):
+            if _may_be_settled(item):
+                since = self._open_since or job.changed_ns
+                self._open_since = min(since, job.changed_ns)
+                is_open = True
+            elif isinstance(item, Unclaimed) and not item.has_ended:
+                is_open = True
+            yield item
+        if not is_open:
+            if len(self.read) >= READ_MAX:
+                self.read.clear()
+            self.read[job.id] = job.changed_ns
+
+    @property
+    def dealt_with_ns(self) -> int:
+        """Up to which change everything is dealt with, as far as it was read."""
+        if self.api.began_ns is None:
+            return 0
+        began = self.api.began_ns - _SKEW_NS
+        since = self._open_since
+        return max(0, began if since is None else min(began, since - 1))
 
 
 def _changed_since(api: Orchestrator, done_ns: int) -> list[Job] | None:
@@ -134,30 +174,14 @@ def _changed_since(api: Orchestrator, done_ns: int) -> list[Job] | None:
 
 
 def _seen_of(
-    api: Orchestrator,
-    reader: Reader,
-    jobs: list[Job],
-    source: str,
-    tell: Callable[[int], None],
+    look: _Look, jobs: list[Job], source: str, tell: Callable[[int], None]
 ) -> Iterator[Seen]:
     """All executions of these jobs, and that they were read."""
-    open_since: int | None = None
     for looked_at, job in enumerate(jobs, 1):
         tell(looked_at)
-        for item in _executions(api, reader, job):
-            if _may_be_settled(item):
-                open_since = min(open_since or job.changed_ns, job.changed_ns)
-            yield item
-    if began := _before(api, open_since):
+        yield from look.at(job)
+    if began := look.dealt_with_ns:
         yield Reached(source=source, value=str(Cursor(done=began)))
-
-
-def _before(api: Orchestrator, open_since: int | None) -> int:
-    """Up to which change everything is dealt with, as far as it was read."""
-    if api.began_ns is None:
-        return 0
-    began = api.began_ns - _SKEW_NS
-    return max(0, began if open_since is None else min(began, open_since - 1))
 
 
 def _executions(api: Orchestrator, reader: Reader, job: Job) -> Iterator[Seen]:
