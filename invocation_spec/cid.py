@@ -33,6 +33,7 @@ __all__ = [
     "SHA2_512",
     "SHA3_BY_BYTES",
     "Hasher",
+    "identity_of",
     "spelled_bytes",
 ]
 
@@ -287,6 +288,21 @@ def spelled_bytes(text: str) -> bytes:
     if raw[:1] != b"\x01":  # a CIDv0 has no multibase: its one spelling is Qm..
         raise CidError(f"{_shown(text)} is not a CIDv1")
     return raw
+
+
+def identity_of(raw: bytes) -> tuple[int, bytes] | None:
+    """The codec and the bytes that a binary identity CID holds; None of any other.
+
+    No block has such a CID, for nothing has to be fetched. Source: the identity
+    multihash, code 0x00 of multicodec.
+
+    Raises:
+        CidError: the bytes are no CID.
+    """
+    if (len(raw) == 36 and raw[:4] in _COMMON) or raw[:1] != b"\x01":
+        return None
+    codec, code, held = _split(raw)
+    return (codec, held) if code == _IDENTITY else None
 
 
 def _base32(text: str) -> bytes:

@@ -6,18 +6,20 @@
     Tree(read).content(root)     the bytes of a file, piece by piece
     Tree(read).files(root)       path and bytes of each file of a folder
 
-Files of many blocks are read block by block. A sharded folder (HAMT, thousands of
+Files of many blocks are read block by block. What an identity CID names (`ipfs add
+--inline`) is read from the CID: no block has it. A sharded folder (HAMT, thousands of
 names) and a symlink are refused. Source: the dag-pb and UnixFS specifications of IPLD
 and IPFS.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from invocation_spec.cid import CID, DAG_PB, RAW
+from invocation_spec.cid import CID, DAG_PB, RAW, SHA2_256, identity_of
 from invocation_spec.errors import CidError
 from invocation_spec.paths import PATH_BYTES_MAX
 
@@ -49,7 +51,7 @@ _VARINT_BYTES_MAX: Final = 10
 #: Gives the bytes of a CID, which hash to it.
 Read: TypeAlias = Callable[[CID], bytes]
 
-_Found: TypeAlias = "tuple[tuple[str, ...], CID, Node | None]"
+_Found: TypeAlias = "tuple[tuple[str, ...], Link, Node | None]"
 
 
 class NotReadError(Exception):
@@ -58,10 +60,14 @@ class NotReadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where a block leads; `name` is that of a file in a folder, else empty."""
+    """Where a block leads; `name` is that of a file in a folder, else empty.
+
+    `held` are the bytes of an identity CID; `cid` is then that of their hash.
+    """
 
     cid: CID
     name: str
+    held: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ class Tree:
     def content(self, root: CID) -> Iterator[bytes]:
         """The bytes of a file."""
         if root.codec == RAW:
-            yield from self._raw(root)
+            yield self._counted(self._block(root, None))
             return
         node = self._node(root)
         if not node.is_file:
@@ -119,8 +125,8 @@ class Tree:
         """
         if root.codec != DAG_PB or (node := self._node(root)).is_file:
             raise NotReadError(f"{root} is a file; expected a folder")
-        for path, cid, inner in self._folder(node, (), empty=empty):
-            yield path, self._raw(cid) if inner is None else self._content(inner, 0)
+        for path, link, inner in self._folder(node, (), empty=empty):
+            yield path, self._raw(link) if inner is None else self._content(inner, 0)
 
     def is_folder(self, root: CID) -> bool:
         """Whether it is no file: a folder of some form."""
@@ -141,9 +147,10 @@ class Tree:
             below = (*path, link.name)
             if len(below) > TREE_DEPTH_MAX:
                 raise NotReadError(f"folders deeper than {TREE_DEPTH_MAX}")
-            inner = None if link.cid.codec == RAW else self._node(link.cid)
+            is_raw = link.cid.codec == RAW
+            inner = None if is_raw else self._node(link.cid, link.held)
             if inner is None or inner.is_file:
-                yield below, link.cid, inner
+                yield below, link, inner
             else:
                 yield from self._folder(inner, below, empty=empty)
 
@@ -159,16 +166,17 @@ class Tree:
         for link, size in zip(node.links, node.sizes, strict=True):
             start = self._bytes
             if link.cid.codec == RAW:
-                yield from self._raw(link.cid)
+                yield from self._raw(link)
             else:
-                yield from self._content(self._node(link.cid), depth + 1)
+                inner = self._node(link.cid, link.held)
+                yield from self._content(inner, depth + 1)
             if self._bytes - start != size:
                 raise NotReadError("a file whose pieces have other sizes than it says")
         if node.size not in (None, self._bytes - before):
             raise NotReadError("a file of another size than it says")
 
-    def _raw(self, cid: CID) -> Iterator[bytes]:
-        yield self._counted(self._block(cid))
+    def _raw(self, link: Link) -> Iterator[bytes]:
+        yield self._counted(self._block(link.cid, link.held))
 
     def _counted(self, data: bytes) -> bytes:
         self._bytes += len(data)
@@ -176,16 +184,16 @@ class Tree:
             raise NotReadError(f"more than {self._bytes_max} bytes")
         return data
 
-    def _node(self, cid: CID) -> Node:
+    def _node(self, cid: CID, held: bytes | None = None) -> Node:
         if cid.codec != DAG_PB:
             raise NotReadError(f"{cid} is neither dag-pb nor raw")
-        return node_of(self._block(cid), cid)
+        return node_of(self._block(cid, held), cid)
 
-    def _block(self, cid: CID) -> bytes:
+    def _block(self, cid: CID, held: bytes | None) -> bytes:
         self._visits += 1
         if self._visits > BLOCKS_MAX:
             raise NotReadError(f"more than {BLOCKS_MAX} blocks on the way through it")
-        return self._read(cid)
+        return self._read(cid) if held is None else held
 
 
 def _check_folder(node: Node, path: tuple[str, ...]) -> None:
@@ -234,11 +242,26 @@ def _link(value: bytes, cid: CID) -> Link:
     if not isinstance(raw, bytes) or not isinstance(name, bytes):
         raise NotReadError(f"{cid} has a link without a CID")
     try:
-        return Link(CID.from_bytes(raw), name.decode())
+        identity = identity_of(raw)
+        if identity is None:
+            return Link(CID.from_bytes(raw), name.decode())
+        return Link(_hashed(*identity), name.decode(), identity[1])
     except CidError as error:
         raise NotReadError(f"{cid} has a link: {error.reason}") from error
     except UnicodeDecodeError as error:
         raise NotReadError(f"{cid} has a name that is not UTF-8") from error
+
+
+def _hashed(codec: int, held: bytes) -> CID:
+    """The CID that the bytes of an identity CID would have as a block.
+
+    Raises:
+        CidError: of a codec that folders of IPFS do not have.
+    """
+    if codec not in (DAG_PB, RAW):
+        raise CidError(f"an identity CID of codec {codec:#x}; expected raw or dag-pb")
+    digest = hashlib.sha256(held).digest()
+    return CID.from_bytes(bytes((1, codec, SHA2_256, 32)) + digest)
 
 
 def _unixfs(data: bytes, links: tuple[Link, ...], cid: CID) -> Node:

@@ -1,7 +1,7 @@
 """A folder of IPFS in a CAR, as `ipfs dag export CID > results.car` writes it.
 
 The CAR is read once to hash every block and note where it lies, then the folder is
-walked from the root (`octostore/unixfs.py`).
+walked from the root (`octostore/unixfs.py`). What identity CIDs hold may lack.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from invocation_spec.cid import CID, DAG_PB, RAW
+from invocation_spec.cid import CID, DAG_PB, RAW, identity_of
+from invocation_spec.errors import CidError
 from octostore.car import CarReader, Damaged
 from octostore.errors import FileError
 from octostore.published.layout import ENTRIES_MAX, FOLDER_BYTES_MAX, File, hashed
@@ -68,11 +69,20 @@ def _index(stream: BinaryIO) -> tuple[CID, dict[CID, tuple[int, int]]]:
         if count > BLOCKS_MAX:
             raise NotReadError(f"more than {BLOCKS_MAX} blocks")
         if isinstance(item, Damaged):
+            if _is_identity(item.cid):
+                continue  # whoever links to it has its bytes
             raise NotReadError(f"block {item.text}: {item.error.reason}")
         # Blocks of other codecs come out several at once; none is of UnixFS.
         if item.cid.codec in (DAG_PB, RAW):
             places[item.cid] = (reader.offset - len(item.data), len(item.data))
     return reader.roots[0], places
+
+
+def _is_identity(raw: bytes) -> bool:
+    try:
+        return identity_of(raw) is not None
+    except CidError:
+        return False
 
 
 def _block(stream: BinaryIO, places: dict[CID, tuple[int, int]], cid: CID) -> bytes:

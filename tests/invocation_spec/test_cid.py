@@ -22,6 +22,7 @@ from invocation_spec.cid import (
     RAW,
     SHA2_256,
     SHA3_BY_BYTES,
+    identity_of,
 )
 from invocation_spec.errors import CidError, MutableNameError
 
@@ -130,6 +131,16 @@ def test_a_sha3_of_golem_has_its_width_by_its_length() -> None:
 def test_nearest_invalid_bytes_are_refused(why: str, raw: bytes) -> None:
     with pytest.raises(CidError):
         CID.from_bytes(raw)
+
+
+def test_an_identity_cid_holds_its_bytes() -> None:
+    assert identity_of(raw_cid(b"\x00", b"hello")) == (0x55, b"hello")
+    assert identity_of(raw_cid(b"\x00", b"\xa0", b"\x71")) == (0x71, b"\xa0")
+    assert identity_of(raw_cid(b"\x00", b"h" * 32)) == (0x55, b"h" * 32)
+    assert identity_of(CID.of_bytes(b"hello").raw) is None
+    assert identity_of(b"\x12\x20" + bytes(32)) is None
+    with pytest.raises(CidError):
+        identity_of(raw_cid(b"\x00", b"hello")[:-1])
 
 
 def test_identity_of_raw_bytes_is_the_hash_of_the_bytes() -> None:

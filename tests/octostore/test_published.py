@@ -406,6 +406,65 @@ def test_a_file_of_many_blocks_is_its_bytes(tmp_path: Path, raw: bool) -> None:
     assert found.outputs == {"/outputs/big": CID.of_bytes(b"".join(pieces))}
 
 
+def inlined(data: bytes, codec: int = RAW) -> bytes:
+    """An identity CID, as `ipfs add --inline` makes them."""
+    return bytes((1, codec, 0)) + varint(len(data)) + data
+
+
+def linked(blocks: Blocks, entries: Mapping[str, bytes], data: bytes) -> CID:
+    """A node whose links are binary CIDs of any kind."""
+    links = sorted(entries.items())
+    return put(
+        blocks,
+        b"".join(
+            text(2, text(1, raw) + text(2, name.encode()) + number(3, 1))
+            for name, raw in links
+        )
+        + text(1, data),
+    )
+
+
+def test_what_an_identity_cid_names_is_read_from_it(tmp_path: Path) -> None:
+    blocks: Blocks = {}
+    small = number(1, 2) + text(2, b"in a file") + number(3, 9)
+    pieces = number(1, 2) + number(3, 4) + number(4, 2) + number(4, 2)
+    two = text(2, text(1, inlined(b"ab")) + text(2, b"") + number(3, 2))
+    of_two = put(blocks, two + two + text(1, pieces))
+    deep = text(2, text(1, inlined(b"x")) + text(2, b"x") + number(3, 1))
+    root = linked(
+        blocks,
+        {
+            "file": inlined(text(1, small), DAG_PB),
+            "folder": inlined(deep + text(1, number(1, 1)), DAG_PB),
+            "pieces": of_two.raw,
+            "stdout": inlined(b"said\n"),
+        },
+        number(1, 1),
+    )
+    expected = {
+        "stdout": CID.of_bytes(b"said\n"),
+        "file": CID.of_bytes(b"in a file"),
+        "folder/x": CID.of_bytes(b"x"),
+        "pieces": CID.of_bytes(b"abab"),
+    }
+    found = files_of_car(written(tmp_path / "r.car", root, blocks))[1]
+    assert {"/".join(file.path): file.cid for file in found} == expected
+    # A CAR may have such blocks, too, which nobody needs.
+    with (tmp_path / "more.car").open("wb") as stream:
+        car.write(stream, [root], blocks.items())
+        raw, data = inlined(text(1, small), DAG_PB), text(1, small)
+        stream.write(varint(len(raw) + len(data)) + raw + data)
+    assert len(list(files_of_car(tmp_path / "more.car")[1])) == 4
+
+
+def test_an_identity_cid_of_no_file_and_no_folder_is_refused(tmp_path: Path) -> None:
+    blocks: Blocks = {}
+    root = linked(blocks, {"a": inlined(b"\xa0", 0x71)}, number(1, 1))
+    path = written(tmp_path / "r.car", root, blocks)
+    with pytest.raises(FileError, match="codec 0x71; expected raw or dag-pb"):
+        list(files_of_car(path)[1])
+
+
 def test_blocks_may_stand_in_any_order_and_be_shared(tmp_path: Path) -> None:
     blocks: Blocks = {}
     root = published(blocks, {**FILES, "stdout": b"same", "outputs/a.csv": b"same"})
