@@ -21,6 +21,7 @@ from octostore.errors import DidError
 from octostore.keys import PublicKey
 from octostore.questions.issuers import (
     ISSUERS_MAX,
+    SAID_MAX,
     IssuerAnswer,
     IssuersAnswer,
     issuer,
@@ -99,6 +100,8 @@ def _lines(found: IssuerAnswer) -> Iterator[str]:
         by = "itself" if said.by.issuer == found.issuer else str(said.by.issuer.did)
         effect = "" if takes_effect else ", which takes no effect"
         yield f"  revoked       by {by}, entry {said.by.index}{effect}"
+    if found.cut:
+        yield f"  and more of   {', '.join(found.cut)}; the first {SAID_MAX} are shown"
     yield f"from a log of {counted(found.checkpoint.size, 'entry')}"
 
 

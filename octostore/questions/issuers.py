@@ -6,15 +6,17 @@
      "members": [..], "revocations": [{"by": did, "keep": [..], "takes_effect": true}]}
 
 A name is what a key calls itself. An organisation is listed if both sides said so; what
-only one said stands under `unanswered`. Source: FORMATS 6; docs/spec/issuers.md.
+only one said stands under `unanswered`. Anybody may say thousands of things of a key:
+each list has a largest length, and `cut` names those that are longer.
+Source: FORMATS 6; docs/spec/issuers.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from octostore import tables
 from octostore.errors import NotFoundError
@@ -27,6 +29,7 @@ from octostore.view import LoggedStatement, View
 __all__ = [
     "CHAINS_MAX",
     "ISSUERS_MAX",
+    "SAID_MAX",
     "Chain",
     "IssuerAnswer",
     "IssuersAnswer",
@@ -42,6 +45,12 @@ ISSUERS_MAX: Final = 1000
 
 #: Chains that are shown of one issuer; a key has one on each machine it signs on.
 CHAINS_MAX: Final = 1000
+
+#: Organisations, members, unanswered words and revocations that are shown of one key,
+#: of each so many.
+SAID_MAX: Final = 1000
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,8 @@ class IssuerAnswer:
     unanswered: tuple[Said, ...]
     revocations: tuple[tuple[Said, bool], ...]
     names: dict[PublicKey, str]
+    #: The lists that are longer than what is shown of them.
+    cut: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The shape of `octostore issuers DID --json`; what is empty is left out."""
@@ -103,7 +114,8 @@ class IssuerAnswer:
                 for said, takes_effect in self.revocations
             ],
         }
-        return value | {name: items for name, items in lists.items() if items}
+        value |= {name: items for name, items in lists.items() if items}
+        return value | ({"cut": list(self.cut)} if self.cut else {})
 
     def _named(self, role: str, key: PublicKey) -> dict[str, object]:
         value: dict[str, object] = {role: str(key.did)}
@@ -148,7 +160,9 @@ def issuer(view: View, key: PublicKey) -> IssuerAnswer:
     Raises:
         NotFoundError: it has signed nothing here, and nobody speaks of it.
     """
-    chains = tuple(islice(_chains(view, key), CHAINS_MAX))
+    cut: list[str] = []
+    found = tuple(islice(_chains(view, key), CHAINS_MAX + 1))
+    chains = _shown("chains", found, CHAINS_MAX, cut)
     standings = Standings(view)
     said = standings.said_of(key)
     if not chains and not said:
@@ -166,6 +180,18 @@ def issuer(view: View, key: PublicKey) -> IssuerAnswer:
         for one in (item.delegation, item.membership)
     }
     effective = {(item.cid, item.by.index) for item in standings.revocations(key)}
+    unanswered = [
+        item
+        for item in said
+        if not isinstance(item.record, Revocation) and item.cid not in answered
+    ]
+    revocations = [
+        (item, (item.cid, item.by.index) in effective)
+        for item in said
+        if isinstance(item.record, Revocation) and item.record.key.key == key
+    ]
+    organisations = _shown("organisations", organisations, SAID_MAX, cut)
+    members = _shown("members", members, SAID_MAX, cut)
     known = {item.organisation for item in organisations} | {
         item.member for item in members
     }
@@ -176,22 +202,34 @@ def issuer(view: View, key: PublicKey) -> IssuerAnswer:
         profile=view.profile(key),
         organisations=organisations,
         members=members,
-        unanswered=tuple(
-            item
-            for item in said
-            if not isinstance(item.record, Revocation) and item.cid not in answered
-        ),
-        revocations=tuple(
-            (item, (item.cid, item.by.index) in effective)
-            for item in said
-            if isinstance(item.record, Revocation) and item.record.key.key == key
-        ),
+        unanswered=_shown("unanswered", unanswered, SAID_MAX, cut),
+        revocations=_shown("revocations", _weighty(revocations), SAID_MAX, cut),
         names={
             other: profile.name
             for other in known
             if (profile := view.profile(other)) is not None
         },
+        cut=tuple(cut),
     )
+
+
+def _shown(
+    name: str, items: Sequence[_Item], most: int, cut: list[str]
+) -> tuple[_Item, ...]:
+    """The first of a list; if there are more, its name is among those that are cut."""
+    if len(items) > most:
+        cut.append(name)
+    return tuple(items[:most])
+
+
+def _weighty(revocations: list[tuple[Said, bool]]) -> list[tuple[Said, bool]]:
+    """In log order; if there are too many, those that take effect come first.
+
+    Whoever says a thousand times that a key is revoked hides no word that counts.
+    """
+    if len(revocations) <= SAID_MAX:
+        return revocations
+    return sorted(revocations, key=lambda item: not item[1])
 
 
 def issuers(

@@ -15,6 +15,7 @@ from invocation_spec.cid import CID
 from octostore.check import check_folder
 from octostore.errors import NotFoundError
 from octostore.keys import PublicKey
+from octostore.questions import issuers as issuers_module
 from octostore.questions.issuers import CHAINS_MAX, issuer, issuers
 from octostore.questions.standing import Standings
 from octostore.records import Delegation, Membership, Profile, Record, Revocation
@@ -243,7 +244,8 @@ def test_who_says_thousands_of_things_is_answered_soon(
         found = issuer(view, key_of(node))
         end = time.process_time()
     assert end - read < TIMES * (read - begin)
-    assert len(found.unanswered) == len(people)
+    assert len(people) > len(found.unanswered) == issuers_module.SAID_MAX
+    assert found.cut == ("unanswered",)
     assert not found.organisations
 
 
@@ -328,10 +330,48 @@ def test_chains_of_an_issuer_are_shown_up_to_so_many(store: Octostore) -> None:
         blocks += who.state([Profile(name="node")])[1]
     assert len(store.ingest(blocks).accepted) == CHAINS_MAX + 1
     with store.view() as view:
-        chains = issuer(view, key_of(Issuer("node"))).chains
+        found = issuer(view, key_of(Issuer("node")))
+    chains = found.chains
+    assert found.cut == ("chains",)
     assert [int.from_bytes(chain.chain, "big") for chain in chains] == list(
         range(CHAINS_MAX)
     )
+
+
+def test_what_is_said_of_a_key_is_shown_up_to_so_much(
+    store: Octostore,
+    node: Issuer,
+    org: Issuer,
+    thief: Issuer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(issuers_module, "SAID_MAX", 3)
+    did = key_of(node).did
+    for number in range(2):
+        say(store, thief, Delegation(to=did, until=number))
+        say(store, thief, Revocation(key=did, keep=(CID.of_block(bytes([number])),)))
+    with store.view() as view:
+        found = issuer(view, key_of(node))
+    assert (len(found.unanswered), len(found.revocations), found.cut) == (2, 2, ())
+    assert "cut" not in found.to_json()
+    for number in range(2, 4):
+        say(store, thief, Delegation(to=did, until=number))
+        say(store, thief, Revocation(key=did, keep=(CID.of_block(bytes([number])),)))
+    own = say(store, node, Revocation(key=did, keep=()))
+    with store.view() as view:
+        found = issuer(view, key_of(node))
+    assert (len(found.unanswered), len(found.revocations)) == (3, 3)
+    assert found.to_json()["cut"] == ["unanswered", "revocations"]
+    # The one that counts is shown, whoever says how often what takes no effect.
+    first, counts = found.revocations[0]
+    assert (first.by.cid, counts) == (own.cid, True)
+    for number in range(4):
+        member = Issuer(f"member {number}")
+        say(store, org, Delegation(to=key_of(member).did))
+        say(store, member, Membership(of=key_of(org).did))
+    with store.view() as view:
+        found = issuer(view, key_of(org))
+    assert (len(found.members), found.cut) == (3, ("members",))
 
 
 def test_issuers_are_listed_page_by_page(store: Octostore) -> None:
