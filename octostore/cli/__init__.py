@@ -55,6 +55,7 @@ VERBS: Final[Mapping[str, str]] = {
     "who": "octostore.cli.asking:who_command",
     "policy": "octostore.cli.policies:app",
     "verdict": "octostore.cli.judging:verdict_command",
+    "disagreements": "octostore.cli.disagreeing:disagreements_command",
     "issuers": "octostore.cli.issuing:issuers_command",
     "log": "octostore.cli.signing:app",
     "map": "octostore.cli.mapping:app",
