@@ -251,7 +251,7 @@ def _below(cid: CID, block: bytes) -> Iterator[CID]:
         return
     with suppress(NotReadError, CidError):  # whoever walks it says why
         for link in node_of(block, cid).links:
-            if link.cid.codec in (DAG_PB, RAW):
+            if link.held is None and link.cid.codec in (DAG_PB, RAW):
                 yield link.cid
 
 
