@@ -27,6 +27,7 @@ from tests.vectors.make import (
     statements,
     tlog,
     unixfs,
+    verdicts,
 )
 from tests.vectors.make.rows import Row
 
@@ -58,3 +59,4 @@ if __name__ == "__main__":
     save("bundles.json", bundles.bundles())
     save("unixfs.json", unixfs.unixfs())
     save("policy.json", policies.policies())
+    save("verdict.json", [*verdicts.numbers(), *verdicts.verdicts()])
