@@ -12,12 +12,15 @@ from dataclasses import replace
 import pytest
 
 from invocation_spec.cid import CID, DAG_PB
+from octostore.belief.ballot import CLASSES_MAX
+from octostore.belief.judge import EXPLAINED_MAX, explain
 from octostore.belief.policy import ONE, EvidenceTerms, Policy, Quorum
 from octostore.belief.verdict import Verdict
 from octostore.result import EXIT
 from tests.octostore.hearing import (
     INVOCATION,
     POLICY,
+    Held,
     fails,
     groups,
     heard,
@@ -277,3 +280,59 @@ def test_terms_are_those_of_the_policy() -> None:
     claims = heard(says("A"), says("B"))
     assert verdict(EVIDENCE, claims, 5 * PERCENT).state == "agreed"
     assert verdict(strict, claims, 5 * PERCENT).state == "single"
+
+
+# What moved the number.
+
+
+def test_an_explanation_leaves_out_each_group_in_turn() -> None:
+    errors = {"A": 5 * PERCENT, "B": 5 * PERCENT, "C": 20 * PERCENT}
+    claims = heard(says("A"), says("B"), says("C", "R2"), says("D"), fails("E"))
+    whole = verdict(EVIDENCE, claims, errors).outputs["/r"]
+    moved = explain(EVIDENCE, claims, Held(errors))
+    assert [(one.group, one.agrees) for one in moved] == [
+        ("A", True),
+        ("B", True),
+        ("C", False),
+        ("D", True),
+    ]
+    for one in moved:
+        rest = [t for t in claims.testimonies if t.group != one.group]
+        without = verdict(EVIDENCE, replace(claims, testimonies=tuple(rest)), errors)
+        assert (one.output, one.value) == ("/r", value("R"))
+        assert one.bound == whole.lower_bound
+        assert one.without == without.outputs["/r"].lower_bound
+    assert moved[0].without < moved[0].bound < moved[2].without
+    assert (moved[3].error, moved[3].weight, moved[3].without) == (
+        None,
+        0,
+        whole.lower_bound,
+    )
+    assert moved[0].claims == (claims.testimonies[0].claim,)
+
+
+def test_a_failure_that_is_against_is_explained_too() -> None:
+    policy = replace(EVIDENCE, failures="against")
+    claims = heard(says("A"), fails("B"))
+    moved = {one.group: one for one in explain(policy, claims, Held(5 * PERCENT))}
+    assert moved["B"].without > moved["B"].bound
+    assert moved["A"].without == 0
+
+
+def test_what_is_undecided_between_two_has_nothing_to_explain() -> None:
+    assert explain(EVIDENCE, heard(says("A"), says("B", "R2")), Held(PERCENT)) == ()
+
+
+def test_explaining_many_groups_has_an_end() -> None:
+    names = [f"g{i:03}" for i in range(EXPLAINED_MAX + 9)]
+    policy = replace(EVIDENCE, groups=groups(names))
+    moved = explain(policy, heard(*map(says, names)), Held(5 * PERCENT))
+    assert len(moved) == EXPLAINED_MAX
+
+
+def test_with_too_many_platforms_all_claims_are_laid_side_by_side() -> None:
+    names = [f"g{i:03}" for i in range(CLASSES_MAX + 1)]
+    policy = replace(QUORUM, groups=groups(names))
+    apart = [says(name, name, platform=f"os/{name}") for name in names]
+    assert verdict(policy, heard(*apart[:-1])).state == "single"
+    assert verdict(policy, heard(*apart)).state == "conflict"
