@@ -11,7 +11,7 @@ Source: FORMATS 4, 5; docs/spec/verdict.md.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
@@ -63,7 +63,7 @@ def ballots(votes: Sequence[Vote]) -> dict[OutputValue, tuple[Ballot, ...]]:
     known = {vote.platform for vote in votes if vote.platform != UNTOLD}
     if len(known) < 2 or len(known) > CLASSES_MAX:
         whole = _by_family(votes)
-        return {vote.value: (whole[family(vote.value)],) for vote in votes}
+        return {value: (board,) for board in whole.values() for value in board.for_}
     scopes = {
         name: _by_family([vote for vote in votes if vote.platform in (name, UNTOLD)])
         for name in sorted(known)
@@ -93,28 +93,36 @@ def may_coincide(value: OutputValue) -> bool:
     return isinstance(value, int) or value in EMPTY_BYTES
 
 
-def _by_family(votes: Iterable[Vote]) -> dict[Family, Ballot]:
-    families: dict[Family, list[Vote]] = defaultdict(list)
+def _by_family(votes: Sequence[Vote]) -> dict[Family, Ballot]:
+    names = {value: family(value) for value in {vote.value for vote in votes}}
+    families: dict[Family, list[Vote]] = {name: [] for name in names.values()}
+    if len(families) == 1:  # as nearly always
+        return {name: _ballot(votes) for name in families}
     for vote in votes:
-        families[family(vote.value)].append(vote)
+        families[names[vote.value]].append(vote)
     return {name: _ballot(members) for name, members in families.items()}
 
 
-def _ballot(votes: Iterable[Vote]) -> Ballot:
+def _ballot(votes: Sequence[Vote]) -> Ballot:
     said: dict[str, OutputValue] = {}
     contradicting: set[str] = set()
     weights: dict[str, int] = {}
-    networks: dict[OutputValue, set[str]] = defaultdict(set)
-    for vote in votes:
-        if said.setdefault(vote.group, vote.value) != vote.value:
-            contradicting.add(vote.group)
-        weights[vote.group] = max(weights.get(vote.group, 0), vote.weight)
     groups: dict[OutputValue, set[str]] = defaultdict(set)
-    for vote in votes:
-        members = groups[vote.value]
-        if vote.group not in contradicting:
-            members.add(vote.group)
-            networks[vote.value].add(vote.network)
+    networks: dict[OutputValue, set[str]] = defaultdict(set)
+    for group, _, value, network, weight in votes:
+        if said.setdefault(group, value) != value:
+            contradicting.add(group)
+        if weight >= weights.get(group, 0):
+            weights[group] = weight
+        groups[value].add(group)
+        networks[value].add(network)
+    if contradicting:
+        networks.clear()
+        for names in groups.values():
+            names -= contradicting
+        for vote in votes:
+            if vote.group not in contradicting:
+                networks[vote.value].add(vote.network)
     return Ballot(
         {value: frozenset(names) for value, names in groups.items()},
         frozenset(contradicting),

@@ -120,7 +120,10 @@ class Judge:
             advice=self._advice(state, heard, policy_cid, root),
             outputs={name: self._output(one) for name, one in standings.items()},
             evidence=tuple(
-                sorted({cid for name in spoke for cid in said.claims[name]})
+                sorted(
+                    {cid for name in spoke for cid in said.claims.get(name, ())},
+                    key=bytes,
+                )
             ),
             links=tuple(sorted(set(heard.links))),
         )
