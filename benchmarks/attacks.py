@@ -89,6 +89,8 @@ class Reader:
 
     world: World
     checks: float
+    #: The share of checks that go where verdicts are least certain.
+    aimed: float = 0.0
     tally: Tally = field(default_factory=Tally)
     scores: dict[str, Score] = field(
         default_factory=lambda: {rule: Score() for rule in RULES}
@@ -119,10 +121,14 @@ class Reader:
         for day in range((world.warm_up + world.attacked) // PER_DAY):
             learned = Learned(self.policy, self.tally, day)
             today = [self._asked(day * PER_DAY + i, day) for i in range(PER_DAY)]
+            certain: dict[int, int] = {}
             for one in today:
-                self._score(one, "evidence, at once", _judged(judge, one, learned))
+                verdict = _judged(judge, one, learned)
+                found = verdict.outputs.get(_OUTPUT)
+                certain[one.n] = found.lower_bound if found else 0
+                self._score(one, "evidence, at once", verdict)
                 self._decide_otherwise(one)
-            for one in self._chosen(today):
+            for one in self._chosen(today, certain):
                 self._check(one, day)
             learned = Learned(self.policy, self.tally, day)
             for one in today:
@@ -135,11 +141,17 @@ class Reader:
         heard = _heard(n, [self.world.logged(one, n, day) for one in said])
         return Asked(n, CID.of_bytes(truth.encode()), heard)
 
-    def _chosen(self, today: list[Asked]) -> Iterable[Asked]:
+    def _chosen(
+        self, today: list[Asked], certain: Mapping[int, int]
+    ) -> Iterable[Asked]:
         self.owed += self.checks * len(today)
         count = int(self.owed)
         self.owed -= count
-        return self.world.random.sample(today, count)
+        drawn = self.world.random.sample(today, len(today))
+        aimed = int(count * self.aimed + self.world.random.random() * (self.aimed > 0))
+        first = sorted(drawn, key=lambda one: certain[one.n])[: min(aimed, count)]
+        rest = [one for one in drawn if one not in first]
+        return [*first, *rest[: count - len(first)]]
 
     def _check(self, one: Asked, day: int) -> None:
         """An anchor claims too; what this invocation teaches is counted anew."""
@@ -225,12 +237,13 @@ class Job:
     seed: int
     checks: float = 0.05
     fixed: tuple[tuple[str, float], ...] = ()
+    aimed: float = 0.0
 
 
 def run(job: Job) -> Reader:
     """One world, followed to its end."""
     world = World(job.attack, job.seed, fixed=dict(job.fixed))
-    reader = Reader(world, job.checks)
+    reader = Reader(world, job.checks, job.aimed)
     reader.follow()
     return reader
 
@@ -280,12 +293,15 @@ SWEEPS: tuple[tuple[str, str, tuple[float, ...]], ...] = (
     ("6 sleepers", "bad", (2, 4, 8, 16, 32)),
     ("withholding server", "share", (0.05, 0.1, 0.2, 0.4)),
     ("none", "fault", (0.01, 0.02, 0.03, 0.05)),
+    ("none", "aimed", (0, 0.25, 0.5, 1)),
 )
 
 
 def _swept(attack: str, name: str, value: float, seed: int) -> Job:
     if name == "checks":
         return Job(attack, seed, checks=value)
+    if name == "aimed":
+        return Job(attack, seed, aimed=value)
     return Job(attack, seed, fixed=((name, value),))
 
 
