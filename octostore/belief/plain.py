@@ -157,10 +157,12 @@ def _evidence(policy: Policy) -> Iterator[str]:
 
 def _worth(policy: Policy) -> int:
     """What the agreement of all groups is worth at best, parts of `ONE`."""
+    teachers = {one.name for one in policy.groups if one.error is not None}
+    teachers |= set(policy.anchors)
     weights = {
         group.name: weight_of(error)
         for group in policy.groups
-        if (error := _least_error(policy, group)) is not None
+        if (error := _least_error(policy, group, teachers)) is not None
     }
     apart = Clusters(policy).apart(name for name, weight in weights.items() if weight)
     return support(
@@ -169,14 +171,13 @@ def _worth(policy: Policy) -> int:
     )
 
 
-def _least_error(policy: Policy, group: Group) -> int | None:
-    """The least error rate that a group can come to have."""
+def _least_error(policy: Policy, group: Group, teachers: set[str]) -> int | None:
+    """The least error rate that a group can come to have; only others teach of it."""
     terms, held = policy.evidence, group.error
     if held is None and group.name in policy.anchors:
         held = terms.anchor_error
-    teachers = {one.name for one in policy.groups if one.error is not None}
-    teachers |= set(policy.anchors)
-    checks = COUNT_MAX if teachers - {group.name} else 0
+    is_taught = len(teachers) > (group.name in teachers)
+    checks = COUNT_MAX if is_taught else 0
     if held is None and checks < terms.checks:
         return None
     learned = error_bound(terms.prior_wrong, terms.prior_right + checks, terms.level)

@@ -63,6 +63,7 @@ from octostore.tlog.proof import TlogProof
 from octostore.tlog.tiles import Tile
 from octostore.tlog.witness import AddCheckpoint
 from tests.fuzz.harvests import answers, read_answer, read_receipt_bytes, receipts
+from tests.fuzz.policies import policies, read_policy_bytes
 from tests.fuzz.results import (
     bacalhau_answers,
     cars,
@@ -469,6 +470,7 @@ TARGETS = {
         Target("document", _read_document, whole_documents),
         Target("statement", _receive, partial(blocks, "statements.json")),
         Target("record", _parse_record, partial(blocks, "records.json")),
+        Target("policy", read_policy_bytes, policies),
         Target("nix-record", _read_nix_record, nix_records),
         Target("car", _read_car, partial(blocks, "car.json")),
         Target("bundle", _verify_bundle, bundles),
