@@ -22,10 +22,14 @@ from octostore.map.heads import log_time_s
 from octostore.records import SYMMETRIC, Link, parse_record
 from octostore.view import View
 
-__all__ = ["LOOKS_MAX", "Admitted", "Cut", "Edge"]
+__all__ = ["CLASS_MAX", "LOOKS_MAX", "Admitted", "Cut", "Edge"]
 
-#: CIDs, and statements on links of them, that are looked at for one question. Of keys
-#: that nobody trusts a million statements may name one CID.
+#: CIDs of one class. A file has some dozens of names at most: by hash functions,
+#: chunkers and layouts. Who can sign more of them than this shall not merge the world.
+CLASS_MAX: Final = 1024
+
+#: CIDs, links of those who are trusted, and statements of others on
+#: them, that are looked at for one question: a million may name one CID.
 LOOKS_MAX: Final = 1 << 17
 
 #: Beyond every block number: where the links of the next statement begin.
@@ -112,38 +116,41 @@ class Admitted:
         return found
 
     def _logged(self, cid: CID) -> list[Link]:
-        """Admitted links of the log, by statement and CID of the record."""
+        """Admitted links of the log, by statement and CID of the record.
+
+        No more than make the class too large, whatever the others are.
+        """
         if not self._trusted or not self._look(cid):
             return []
-        found = [
-            (index, record.cid, record)
-            for index, number in self._rows(cid)
-            if isinstance(record := parse_record(self._view.block(number)), Link)
-        ]
+        found: list[tuple[int, CID, Link]] = []
+        same: set[CID] = set()
+        for index, number in self._rows(cid):
+            record = parse_record(self._view.block(number))
+            assert isinstance(record, Link)  # noqa: S101 - so it was indexed
+            found.append((index, record.cid, record))
+            if record.means == "same-bytes":
+                same.add(record.b if record.a == cid else record.a)
+                if len(same) > CLASS_MAX:
+                    break
         return [record for *_, record in sorted(found, key=lambda item: item[:2])]
 
     def _rows(self, cid: CID) -> Iterator[tuple[int, int]]:
         """Places and block numbers of links by those who are trusted."""
         keys, name = tables.LINKS.key, tables.LINKS.name
-        prefix = start = keys.prefix(cid)
-        while self._look(cid):
-            key = next((key for key, _ in self._rows_after(name, prefix, start)), None)
-            if key is None:
-                return
-            _, index, number = keys.decode(key)
-            if index >= self._size:
-                return
-            if self._is_trusted(index):
+        prefix, start = keys.prefix(cid), b""
+        while True:
+            beyond = None
+            for key, _ in self._view.rows.scan(name, prefix, after=start):
+                _, index, number = keys.decode(key)
+                if index >= self._size or not self._look(cid):
+                    return
+                if not self._is_trusted(index):
+                    beyond = keys.encode(cid, index, _NO_MAX)
+                    break
                 yield index, number
-                start = key
-            else:
-                start = keys.encode(cid, index, _NO_MAX)
-
-    def _rows_after(
-        self, name: str, prefix: bytes, start: bytes
-    ) -> Iterator[tuple[bytes, bytes]]:
-        after = start if start != prefix else b""
-        return self._view.rows.scan(name, prefix, after=after)
+            if beyond is None:
+                return
+            start = beyond
 
     def _is_trusted(self, index: int) -> bool:
         trusted = self._said_by.get(index)

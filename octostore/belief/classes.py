@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
 
 from invocation_spec.cid import CID
 from invocation_spec.model import (
@@ -23,7 +22,7 @@ from invocation_spec.model import (
     OciProgram,
     Program,
 )
-from octostore.belief.admitted import Admitted, Cut, Edge
+from octostore.belief.admitted import CLASS_MAX, Admitted, Cut, Edge
 from octostore.belief.alike import CANDIDATES_MAX, TooManyError, alike
 from octostore.belief.groups import Groups
 from octostore.belief.normal import Place, normal, places
@@ -33,10 +32,6 @@ from octostore.records import Link, Meaning
 from octostore.view import View
 
 __all__ = ["CLASS_MAX", "Classes", "Led", "Same", "same_as"]
-
-#: CIDs of one class. A file has some dozens of names at most: by hash functions,
-#: chunkers and layouts. Who can sign more of them than this shall not merge the world.
-CLASS_MAX: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)

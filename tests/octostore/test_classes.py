@@ -441,8 +441,30 @@ def test_when_links_were_looked_up_too_often_no_more_are_followed(
     with store.view() as view:
         mine = policy(ME)
         classes = Classes(view, mine, Groups(mine, Standings(view)))
-        for number in range(LOOKS_MAX // 2):  # each is looked at, and has no links
+        for number in range(LOOKS_MAX):  # each is looked at, and has no links
             assert classes.least(cid := data(f"{number}")) == cid
         found = classes.same_as(RAW.cid)
     assert found.invocations == ()
     assert str(LOOKS_MAX) in found.cuts[0].reason
+
+
+def test_of_a_class_that_is_too_large_no_more_is_read_than_shows_it(
+    store: Octostore, me: Issuer
+) -> None:
+    claimed(store, RAW, FS)
+    say(store, me, link(D1, D1_FS))
+    for part in range(4):
+        names = (unixfs(f"{part} {number}") for number in range(RECORDS_MAX))
+        say(store, me, *(link(D1, name) for name in names))
+    mine = policy(ME)
+    with store.view() as view:
+        begin = time.process_time()
+        found = same_as(view, mine, Groups(mine, Standings(view)), FS.cid)
+        taken_s = time.process_time() - begin
+        begin = time.process_time()
+        read = sum(1 for _ in view.links_of(D1))
+        read_s = time.process_time() - begin
+    assert found.invocations == ()
+    assert len(found.cuts) == 1
+    assert read == 4 * RECORDS_MAX + 1
+    assert taken_s < read_s

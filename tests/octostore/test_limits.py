@@ -30,7 +30,7 @@ from invocation_spec import (
 from invocation_spec.adapters import bacalhau_job, golem_terms, pipeline, reapi_tree
 from invocation_spec.cid import CID
 from octostore import ingest, keys, result, statement, tables
-from octostore.belief import admitted, alike, classes, policy, terms
+from octostore.belief import admitted, alike, policy, terms
 from octostore.map import head as map_head
 from octostore.map import keys as map_keys
 from octostore.map import trie as map_trie
@@ -118,7 +118,7 @@ CODE: dict[str, dict[str, Any]] = {
         "signature_bytes": keys.SIGNATURE_BYTES,
     },
     "links": {
-        "class_max": classes.CLASS_MAX,
+        "class_max": admitted.CLASS_MAX,
         "candidates_max": alike.CANDIDATES_MAX,
         "looks_max": admitted.LOOKS_MAX,
     },
@@ -152,7 +152,7 @@ def test_published_limits_are_those_of_the_code() -> None:
         *(archive, bacalhau_job, document, findings, model, paths, pipeline),
         *(references, resolutions, yamltext),
         *(result, claim, commitment, issuers, meanings, shape, policy, terms),
-        *(admitted, alike, classes),
+        *(admitted, alike),
     ],
 )
 def test_no_limit_of_validity_is_unpublished(module: ModuleType) -> None:
