@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -97,6 +97,10 @@ def new_command(
         list[str] | None,
         typer.Option(metavar="NAME", help="A group that checks others; repeat."),
     ] = None,
+    links: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A group whose links you follow; repeat."),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What you call the policy.")
     ] = None,
@@ -112,7 +116,9 @@ def new_command(
     """
     if model not in MODELS:
         raise UsageError(f"{model!r}; expected one of {', '.join(MODELS)}", at="MODEL")
-    text = _written(model, name, group or (), anchor or ())
+    text = _written(
+        model, name, group or (), {"anchors": anchor or (), "links": links or ()}
+    )
     policy = read_policy(text.encode())
     if out is not None:
         write_once(out, text.encode())
@@ -149,14 +155,18 @@ def policy_of(name: str) -> Policy:
 
 
 def _written(
-    model: Model, name: str | None, groups: Sequence[str], anchors: Iterable[str]
+    model: Model,
+    name: str | None,
+    groups: Sequence[str],
+    trusted: Mapping[str, Sequence[str]],
 ) -> str:
     text = ready_text(model)
     if name is not None:
         text = text.replace(f'name = "{model}"', f"name = {_quoted(name)}")
-    if anchors:
-        word = f"anchors = [{', '.join(map(_quoted, anchors))}]\n"
-        text = text.replace(f'model = "{model}"\n', f'model = "{model}"\n{word}')
+    for word, names in trusted.items():
+        if names:
+            line = f"{word} = [{', '.join(map(_quoted, names))}]\n"
+            text = text.replace(f'model = "{model}"\n', f'model = "{model}"\n{line}')
     for item in groups:
         called, _, keys = item.rpartition("=")
         if not called:
