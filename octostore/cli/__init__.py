@@ -60,6 +60,7 @@ VERBS: Final[Mapping[str, str]] = {
     "log": "octostore.cli.signing:app",
     "map": "octostore.cli.mapping:app",
     "bundle": "octostore.cli.bundling:bundle_command",
+    "cite": "octostore.cli.citing:cite_command",
     "verify": "octostore.cli.verifying:verify_command",
     "check": "octostore.cli.checking:check_command",
     "rebuild": "octostore.cli.checking:rebuild_command",

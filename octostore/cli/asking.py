@@ -47,7 +47,7 @@ from octostore.questions.who import CLAIMS_MAX, who
 from octostore.store import Octostore
 from octostore.tlog.note import VerifierKey
 
-__all__ = ["questions_of", "who_command"]
+__all__ = ["own_key", "questions_of", "who_command"]
 
 
 def who_command(
@@ -181,7 +181,7 @@ class _Page(NamedTuple):
                 store, question, limit=self.limit, after=self.after, as_of=self.size
             )
         notes = () if proof is None else unproven(question)
-        own = None if self.as_of is None else _own_key(store)
+        own = None if self.as_of is None else own_key(store)
         return self.checked(_Asked(answer, proof, notes), own)
 
     def checked(self, asked: _Asked, own: VerifierKey | None = None) -> _Asked:
@@ -215,7 +215,7 @@ def _shown(asked: list[_Asked]) -> dict[str, object]:
     return value | ({"proof": each[0]["proof"]} if "proof" in each[0] else {})
 
 
-def _own_key(store: Octostore) -> VerifierKey | None:
+def own_key(store: Octostore) -> VerifierKey | None:
     """The key of the store's log, if it has one."""
     try:
         return LogKey.open(store.path).verifier
