@@ -10,13 +10,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from invocation_spec import CID, Outcome
 from invocation_spec.errors import OctostoreError
 from octostore.cli.answers import UNVERIFIED, Signers, claims_table, signers_of
+from octostore.cli.differing import compared_lines
 from octostore.cli.rim import one_line
+from octostore.differences import Compared
 from octostore.questions.answer import ClaimAnswer
 from octostore.reproduction import (
     Again,
@@ -57,7 +59,8 @@ class NotReproduced:
 class Reproduced:
     """One invocation, run again and compared; `dirs` were laid for its outputs.
 
-    `others` are claims that ran with other folders, which a program can see.
+    `others` are claims that ran with other folders, which a program can see. `gaps` say
+    how values of others differ from ours, by output and value, where that was asked.
     """
 
     outcome: Outcome
@@ -65,6 +68,7 @@ class Reproduced:
     again: Again
     comparison: Comparison | None
     others: frozenset[str] = frozenset()
+    gaps: Mapping[tuple[str, CID], Compared] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
@@ -101,7 +105,7 @@ class Reproduced:
             found["second_failure"] = self.again.second_failure
         if self.comparison is not None:
             found["outputs"] = {
-                item.name: _output(item) for item in self.comparison.outputs
+                item.name: _output(item, self.gaps) for item in self.comparison.outputs
             }
             found["failures"] = [str(claim.claim) for claim in self.comparison.failures]
             found["claims"] = [
@@ -124,7 +128,7 @@ class Reproduced:
         signers = signers_of(claims)
         for item in self.comparison.outputs:
             if item.name != EXIT or item.varies or item.standing is Standing.DIFFERS:
-                yield from _output_lines(item, signers)
+                yield from _output_lines(item, signers, self.gaps)
         if self.comparison.failures:
             yield from ("", "  failed elsewhere, which contradicts no result")
             yield from claims_table([("", self.comparison.failures)], signers)
@@ -188,7 +192,11 @@ def _of_claim(claim: ClaimAnswer, comparison: Comparison) -> Standing:
     return Standing.INCOMPARABLE
 
 
-def _output_lines(item: OutputComparison, signers: Signers) -> Iterable[str]:
+def _output_lines(
+    item: OutputComparison,
+    signers: Signers,
+    gaps: Mapping[tuple[str, CID], Compared],
+) -> Iterable[str]:
     word = "VARIES" if item.varies else ""
     if item.standing is Standing.DIFFERS:
         word = "DIFFERS"
@@ -207,6 +215,10 @@ def _output_lines(item: OutputComparison, signers: Signers) -> Iterable[str]:
         yield f"    R1 = {item.ours}   ours" + (", this time" if item.varies else "")
     for side, mark in numbers.items():
         yield f"    {mark} = {side.value}"
+    for side, mark in numbers.items():
+        gap = gaps.get((item.name, side.value)) if isinstance(side.value, CID) else None
+        for line in () if gap is None else compared_lines(f"R1 to {mark}", gap):
+            yield f"    {line}"
 
 
 def _mark(mark: str, side: Side) -> str:
@@ -218,7 +230,9 @@ def _theirs(item: OutputComparison) -> list[Side]:
     return [side for side in item.theirs if side.value != item.ours]
 
 
-def _output(item: OutputComparison) -> dict[str, object]:
+def _output(
+    item: OutputComparison, gaps: Mapping[tuple[str, CID], Compared]
+) -> dict[str, object]:
     return {
         "ours": _value(item.ours),
         "varies": item.varies,
@@ -230,9 +244,17 @@ def _output(item: OutputComparison) -> dict[str, object]:
                     dict.fromkeys(str(claim.claim) for claim in side.claims)
                 ),
             }
+            | _gap(item, side, gaps)
             for side in item.theirs
         ],
     }
+
+
+def _gap(
+    item: OutputComparison, side: Side, gaps: Mapping[tuple[str, CID], Compared]
+) -> dict[str, object]:
+    found = gaps.get((item.name, side.value)) if isinstance(side.value, CID) else None
+    return {} if found is None else found.to_json()
 
 
 def _value(value: object) -> object:

@@ -131,6 +131,10 @@ def reproduce_command(
             help="Of a nondeterministic program, sign the outputs that did not vary.",
         ),
     ] = False,
+    diff: Annotated[
+        bool,
+        typer.Option("--diff", help="Fetch values that differ, and say how they do."),
+    ] = False,
     publish_credentials: Annotated[
         bool, typer.Option(help="Publish environment values that look secret.")
     ] = False,
@@ -165,7 +169,7 @@ def reproduce_command(
     key_file = None if key is None else KeyFile.open(key)
     _check_network(ran_on)
     limits = RunLimits(fuel=fuel, memory_bytes=memory, time_s=time)
-    way = Way(limits, tuple(sorted(set(output_dir or ()))))
+    way = Way(limits, tuple(sorted(set(output_dir or ()))), diff)
     fetch = Fetch(files or (), gateway or (), server, max_bytes)
     with known(store, server) as place:
         if asked.sample is not None:

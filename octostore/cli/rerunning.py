@@ -7,6 +7,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +16,18 @@ from octostore.claiming import Prepared, Reported, prepare
 from octostore.cli.at_hand import Place, claims_in, sources
 from octostore.cli.reproduced import Reproduced
 from octostore.contents import CONTENTS_BYTES_MAX, Contents
+from octostore.differences import VALUES_MAX, Compared, beside
 from octostore.questions.answer import InvocationAnswer
 from octostore.records import Claim, Limits
-from octostore.reproduction import compare, folders, run_again, settler
+from octostore.reproduction import (
+    Again,
+    Comparison,
+    Standing,
+    compare,
+    folders,
+    run_again,
+    settler,
+)
 from octostore.runner import RunLimits
 
 __all__ = ["LOCAL", "Fetch", "Way", "check_of", "reproduced"]
@@ -28,10 +38,14 @@ LOCAL: Final = "local"
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to run it: within which limits; with which folders, if the user says."""
+    """How to run it: within which limits; with which folders, if the user says.
+
+    With `diff` the values that differ are fetched, and compared with ours.
+    """
 
     limits: RunLimits
     dirs: tuple[str, ...] = ()
+    diff: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +101,28 @@ def _compared(
         return Reproduced(outcome, dirs, again, None)
     settle = settler(again.first.report.outputs, contents)
     comparison = compare(again.result, again.varying, answers, settle)
+    gaps = _gaps(comparison, again, contents) if way.diff else {}
     # Only their CIDs are told; of a sample, the bytes of all would be kept.
     report = replace(again.first.report, outputs={})
     again = replace(again, first=replace(again.first, report=report))
     others = frozenset(
         str(cid) for claim, cid in claims if claim.dirs and claim.dirs != dirs
     )
-    return Reproduced(outcome, dirs, again, comparison, others)
+    return Reproduced(outcome, dirs, again, comparison, others, gaps)
+
+
+def _gaps(
+    comparison: Comparison, again: Again, contents: Contents
+) -> dict[tuple[str, CID], Compared]:
+    """How values of others differ from ours, by output and value."""
+    found: dict[tuple[str, CID], Compared] = {}
+    for item in comparison.outputs:
+        ours = again.first.report.outputs.get(item.name)
+        sides = (side for side in item.theirs if side.standing is Standing.DIFFERS)
+        for side in islice(sides, VALUES_MAX):
+            if ours is not None and isinstance(side.value, CID):
+                found[item.name, side.value] = beside(ours, side.value, contents)
+    return found
 
 
 def _with_names(
