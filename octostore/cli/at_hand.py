@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias
+
+import typer
 
 from invocation_spec import CID, Outcome
 from invocation_spec.errors import EncodingError
@@ -31,7 +33,37 @@ if TYPE_CHECKING:
     from octostore.client import Remote
     from octostore.gateway import Gateway
 
-__all__ = ["Known", "Nothing", "Place", "claims_in", "known", "outcome_of", "sources"]
+__all__ = [
+    "Folders",
+    "Gateways",
+    "Known",
+    "MaxBytes",
+    "Nothing",
+    "Place",
+    "claims_in",
+    "known",
+    "outcome_of",
+    "sources",
+]
+
+
+Folders: TypeAlias = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--files", metavar="DIR", help="A folder or file that holds code or data."
+    ),
+]
+Gateways: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--gateway",
+        metavar="URL",
+        help="A Trustless Gateway of IPFS that may have them.",
+    ),
+]
+MaxBytes: TypeAlias = Annotated[
+    int, typer.Option("--max-bytes", min=1, help="Most bytes that are fetched for one.")
+]
 
 
 class Place(Protocol):

@@ -20,6 +20,7 @@ from octostore.cli.differing import compared_lines
 from octostore.cli.rim import one_line
 from octostore.differences import Compared
 from octostore.questions.answer import ClaimAnswer
+from octostore.records.claim import Withheld
 from octostore.reproduction import (
     Again,
     Comparison,
@@ -61,6 +62,7 @@ class Reproduced:
 
     `others` are claims that ran with other folders, which a program can see. `gaps` say
     how values of others differ from ours, by output and value, where that was asked.
+    What all others withhold is `withheld` in our claim, too.
     """
 
     outcome: Outcome
@@ -69,6 +71,7 @@ class Reproduced:
     comparison: Comparison | None
     others: frozenset[str] = frozenset()
     gaps: Mapping[tuple[str, CID], Compared] = field(default_factory=dict)
+    withheld: tuple[Withheld, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -91,6 +94,8 @@ class Reproduced:
             "fuel_used": report.fuel_used,
             "holds": self.holds,
         }
+        if self.withheld:
+            found["withheld"] = list(self.withheld)
         if report.failure is not None:
             failure = report.failure
             found["failure"] = {"kind": failure.kind, "message": failure.message}
@@ -119,8 +124,11 @@ class Reproduced:
         """The same for people."""
         outcome = self.outcome
         yield f"invocation  {_cid(outcome.invocation)}"
-        yield f"  program   {_cid(outcome.program)}"
-        yield f"  input     {_cid(outcome.input)}"
+        for name, block in (("program", outcome.program), ("input", outcome.input)):
+            is_secret = (
+                "  (withheld by all, and by us)" if name in self.withheld else ""
+            )
+            yield f"  {name:<10}{_cid(block)}{is_secret}"
         yield f"ran here    {self._how_it_went()}"
         if self.comparison is None:
             return

@@ -12,7 +12,14 @@ import typer
 
 from invocation_spec import CID, CidError, Outcome
 from octostore.claiming import Prepared, links
-from octostore.cli.at_hand import Place, known, outcome_of
+from octostore.cli.at_hand import (
+    Folders,
+    Gateways,
+    MaxBytes,
+    Place,
+    known,
+    outcome_of,
+)
 from octostore.cli.claiming import refuse_credentials
 from octostore.cli.drawing import Drawn, drawn, run_all
 from octostore.cli.inputs import From, ResolutionsFile, Task, one_canonical, outcomes_of
@@ -32,6 +39,7 @@ from octostore.cli.rim import (
     print_json,
     say,
 )
+from octostore.cli.running import Fuel, Memory, Time
 from octostore.cli.specs import leave_not_canonical
 from octostore.cli.storing import leave_with
 from octostore.contents import CONTENTS_BYTES_MAX
@@ -81,18 +89,8 @@ def reproduce_command(
             metavar="FILE", help="The key that signs the check; without it none is."
         ),
     ] = None,
-    files: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--files", metavar="DIR", help="A folder or file that holds code or data."
-        ),
-    ] = None,
-    gateway: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="URL", help="A Trustless Gateway of IPFS that may have them."
-        ),
-    ] = None,
+    files: Folders = None,
+    gateway: Gateways = None,
     sample: Annotated[
         int | None,
         typer.Option(
@@ -138,16 +136,10 @@ def reproduce_command(
     publish_credentials: Annotated[
         bool, typer.Option(help="Publish environment values that look secret.")
     ] = False,
-    fuel: Annotated[int, typer.Option(help="Instructions of a run, about.")] = FUEL,
-    memory: Annotated[
-        int, typer.Option(metavar="BYTES", help="Most memory of the guest.")
-    ] = MEMORY_BYTES,
-    time: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest run.")
-    ] = TIME_S,
-    max_bytes: Annotated[
-        int, typer.Option(min=1, help="Most bytes that are fetched for one.")
-    ] = CONTENTS_BYTES_MAX,
+    fuel: Fuel = FUEL,
+    memory: Memory = MEMORY_BYTES,
+    time: Time = TIME_S,
+    max_bytes: MaxBytes = CONTENTS_BYTES_MAX,
     task: Task = None,
     network: From = None,
     resolutions: ResolutionsFile = None,
@@ -283,7 +275,7 @@ def _one(
     as_json: bool,
 ) -> _Done:
     outcome, keys = _target(place, asked.target or "", asked.reading, as_json=as_json)
-    if place.find(_input_of(outcome)) is None:
+    if not any(place.answer(cid) for cid in keys):  # what all withhold, we withhold
         refuse_credentials(outcome, (), allowed=may_publish)
     with told("running it twice", as_json=as_json):
         return _Done([reproduced(place, outcome, keys, way, fetch)])
@@ -320,8 +312,3 @@ def _target(
     assert outcome.invocation is not None  # noqa: S101 - it is canonical
     also = [item.invocation for item in outcome.also]
     return outcome, [outcome.invocation.cid, *also]
-
-
-def _input_of(outcome: Outcome) -> CID:
-    assert outcome.input is not None  # noqa: S101 - it is canonical
-    return outcome.input.cid

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from invocation_spec import CID, Outcome
+from invocation_spec.model import Block
 from octostore.claiming import Prepared, Reported, prepare
 from octostore.cli.at_hand import Place, claims_in, sources
 from octostore.cli.reproduced import Reproduced
@@ -19,6 +20,7 @@ from octostore.contents import CONTENTS_BYTES_MAX, Contents
 from octostore.differences import VALUES_MAX, Compared, beside
 from octostore.questions.answer import InvocationAnswer
 from octostore.records import Claim, Limits
+from octostore.records.claim import Withheld
 from octostore.reproduction import (
     Again,
     Comparison,
@@ -85,8 +87,9 @@ def _compared(
 ) -> Reproduced:
     program, given = outcome.program, outcome.input
     assert program is not None and given is not None  # noqa: S101, PT018 - canonical
+    secret = _withheld(place, outcome) if answers else ()
     claims = [pair for answer in answers for pair in claims_in(place, answer)]
-    dirs = way.dirs or outcome.dirs
+    dirs = tuple(sorted({*way.dirs, *outcome.dirs}))
     if not dirs:
         dirs = folders(_with_names(claims, answers), given)[0]
     again = run_again(
@@ -98,7 +101,7 @@ def _compared(
         chance=secrets.token_bytes,
     )
     if again.result is None:
-        return Reproduced(outcome, dirs, again, None)
+        return Reproduced(outcome, dirs, again, None, withheld=secret)
     settle = settler(again.first.report.outputs, contents)
     comparison = compare(again.result, again.varying, answers, settle)
     gaps = _gaps(comparison, again, contents) if way.diff else {}
@@ -108,7 +111,20 @@ def _compared(
     others = frozenset(
         str(cid) for claim, cid in claims if claim.dirs and claim.dirs != dirs
     )
-    return Reproduced(outcome, dirs, again, comparison, others, gaps)
+    return Reproduced(outcome, dirs, again, comparison, others, gaps, secret)
+
+
+def _withheld(place: Place, outcome: Outcome) -> tuple[Withheld, ...]:
+    """What all who claim it withhold, so that only a spec told it."""
+    parts: dict[Withheld, Block | None] = {
+        "input": outcome.input,
+        "program": outcome.program,
+    }
+    return tuple(
+        name
+        for name, block in parts.items()
+        if block is not None and place.find(block.cid) is None
+    )
 
 
 def _gaps(
@@ -168,5 +184,6 @@ def check_of(
         result=result,
         limits=limits,
         native={"engine": report.engine},
+        withheld=done.withheld,
     )
     return prepare(replace(done.outcome, dirs=tuple(sorted(done.dirs))), reported)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import typer
 
 from invocation_spec import Outcome
+from octostore.cli.at_hand import Folders, Gateways, MaxBytes, known, sources
 from octostore.cli.inputs import From, ResolutionsFile, Task, one_canonical, outcomes_of
 from octostore.cli.rim import (
     DONE,
@@ -17,26 +18,30 @@ from octostore.cli.rim import (
     leave,
     print_json,
     say,
-    store_path,
 )
 from octostore.cli.specs import leave_not_canonical
-from octostore.contents import Contents
+from octostore.contents import CONTENTS_BYTES_MAX, Contents
 from octostore.execution import Executed, execute, write_results
 from octostore.runner import RunLimits
 from octostore.runner.report import FUEL, MEMORY_BYTES, TIME_S
-from octostore.store import Octostore
 
-__all__ = ["run_command"]
+__all__ = ["Fuel", "Memory", "Time", "run_command"]
+
+Fuel: TypeAlias = Annotated[
+    int, typer.Option("--fuel", help="Instructions of a run, about.")
+]
+Memory: TypeAlias = Annotated[
+    int, typer.Option("--memory", metavar="BYTES", help="Most memory of the guest.")
+]
+Time: TypeAlias = Annotated[
+    float, typer.Option("--time", metavar="SECONDS", help="Longest run.")
+]
 
 
 def run_command(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="A spec; - for stdin.")],
-    files: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--files", metavar="DIR", help="A folder or file that holds code or data."
-        ),
-    ] = None,
+    files: Folders = None,
+    gateway: Gateways = None,
     output_dir: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,13 +54,10 @@ def run_command(
         Path | None,
         typer.Option("--out", "-o", metavar="DIR", help="Write the outputs here."),
     ] = None,
-    fuel: Annotated[int, typer.Option(help="Instructions, about.")] = FUEL,
-    memory: Annotated[
-        int, typer.Option(metavar="BYTES", help="Most memory of the guest.")
-    ] = MEMORY_BYTES,
-    time: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest run.")
-    ] = TIME_S,
+    fuel: Fuel = FUEL,
+    memory: Memory = MEMORY_BYTES,
+    time: Time = TIME_S,
+    max_bytes: MaxBytes = CONTENTS_BYTES_MAX,
     task: Task = None,
     network: From = None,
     resolutions: ResolutionsFile = None,
@@ -64,7 +66,8 @@ def run_command(
 ) -> None:
     """Run a WASI invocation locally and print its result.
 
-    Code and files are found by CID, in the folders given or in the store.
+    Code and files are found by CID, in the folders given, in the store, and at the
+    gateways; what is sent is hashed.
 
     Example: octostore run job.yaml --files . --out results
     """
@@ -72,7 +75,11 @@ def run_command(
     if not isinstance(outcome, Outcome):
         leave_not_canonical(outcome, as_json=as_json)
     limits = RunLimits(fuel=fuel, memory_bytes=memory, time_s=time)
-    done = _execute(outcome, files or [], output_dir or [], limits, store)
+    with (
+        known(store, None) as place,
+        sources(place, files or (), gateway or (), None, max_bytes) as contents,
+    ):
+        done = _execute(outcome, output_dir or [], limits, contents)
     if out is not None and done.result is not None:
         write_results(out, done.report, outcome.result_names)
     if as_json:
@@ -83,22 +90,13 @@ def run_command(
 
 
 def _execute(
-    outcome: Outcome,
-    files: list[Path],
-    output_dirs: list[str],
-    limits: RunLimits,
-    store: Path | None,
+    outcome: Outcome, output_dirs: list[str], limits: RunLimits, contents: Contents
 ) -> Executed:
     program, input = outcome.program, outcome.input
     if program is None or input is None:
         raise AssertionError("a canonical outcome has both")
     dirs = (*outcome.dirs, *output_dirs)
-    path = store_path(store)
-    if not path.exists():
-        return execute(program, input, Contents(files), output_dirs=dirs, limits=limits)
-    with Octostore.open(path, readonly=True) as blocks:
-        contents = Contents(files, blocks)
-        return execute(program, input, contents, output_dirs=dirs, limits=limits)
+    return execute(program, input, contents, output_dirs=dirs, limits=limits)
 
 
 def _json(outcome: Outcome, done: Executed) -> dict[str, object]:

@@ -348,7 +348,23 @@ class TestContent:
         said = reproduce(octostore)
         assert said.code == 6
         assert "its input is withheld" in said.err
-        assert octostore("reproduce", JOB, "--files", KEPLER).code == 0
+
+    def test_what_all_withhold_the_check_withholds_too(
+        self, octostore: Command, tmp_path: Path
+    ) -> None:
+        octostore("key", "new", "me.key")
+        octostore(
+            *("claim", JOB, "--network", "golem", "--exit", "0", "--key", "me.key"),
+            *("--withhold", "input"),
+        )
+        said = octostore("reproduce", JOB, "--files", KEPLER, "--key", "me.key")
+        assert said.code == 0
+        assert "(withheld by all, and by us)" in said.out
+        with Octostore.open(tmp_path / "store", readonly=True) as store:
+            check = store.claims_of(CID.parse(INVOCATION))[1].claim
+            outcome = octostore("canonicalize", JOB, "--json").json
+            assert store.find(CID.parse(str(outcome["input"]))) is None
+        assert check.withheld == ("input",)
 
     @pytest.mark.parametrize("cid", [str(data("unknown")), str(CID.of_block(b"\xa0"))])
     def test_an_invocation_that_nobody_knows_exits_6(
@@ -535,6 +551,16 @@ class TestFolders:
         cid, code = world(tmp_path, SAYS_X, stdout(b"x", exit=0), dirs=("/o",))
         said = octostore("reproduce", cid, "--files", code, "--output-dir", "/p")
         assert "1 of the claims ran with other folders" in said.out
+
+
+def test_run_fetches_from_gateways_too(octostore: Command, tmp_path: Path) -> None:
+    files = [KEPLER / "kepler.wasm", KEPLER / "planets.csv"]
+    blocks = {CID.of_bytes(path.read_bytes()): path.read_bytes() for path in files}
+    with gateway(honest(blocks)) as (url, _):
+        assert octostore("run", JOB, "--gateway", url).code == 0
+        most = ("--max-bytes", "1000")
+        assert octostore("run", JOB, "--gateway", url, *most).code == 6
+    assert not (tmp_path / "store").exists()
 
 
 def test_imports_are_fetched_too(octostore: Command, tmp_path: Path) -> None:
