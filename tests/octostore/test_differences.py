@@ -26,6 +26,7 @@ from octostore.differences import (
     differences,
 )
 from octostore.runner import run_wasi
+from tests.octostore.gateways import gateway, honest
 from tests.octostore.said import Command
 from tests.octostore.test_reproduce import INVOCATION, KEPLER, claimed, kepler
 
@@ -249,6 +250,36 @@ def test_reproduce_says_how_a_value_differs(octostore: Command, claimed: Path) -
     gap = found["theirs"][1]["difference"]
     assert gap["numbers"]["differing"] == 4
     assert gap["numbers"]["absolute"]["a"] == "365.23537826272"
+
+
+def test_disagreements_say_how_values_differ(octostore: Command, claimed: Path) -> None:
+    kepler(octostore, "faulty", "bacalhau", "bad")
+    assert "R1 to R2" not in octostore("disagreements").out
+    missing = octostore("disagreements", "--diff")
+    assert missing.code == 0
+    assert "R1: its bytes are neither in" in missing.out
+    words = ("disagreements", "--diff", "--files", "good", "--files", "bad")
+    assert "26 of 39 numbers differ" in octostore(*words).out
+    (item,) = octostore(*words, "--json").json["disagreements"]
+    for name, values in item["outputs"].items():
+        found = item["differences"][name]
+        assert found["first"] == values[0]["value"]
+        assert found["others"][0]["value"] == values[1]["value"]
+        assert found["others"][0]["difference"]["text"] is True
+    assert octostore("disagreements", "--files", "good").code == 2
+
+
+def test_disagreements_fetch_from_gateways(octostore: Command, claimed: Path) -> None:
+    kepler(octostore, "faulty", "bacalhau", "bad")
+    blocks = {
+        CID.of_bytes(path.read_bytes()): path.read_bytes()
+        for name in ("good", "bad")
+        for path in (claimed / name).rglob("*")
+        if path.is_file()
+    }
+    with gateway(honest(blocks)) as (url, _):
+        said = octostore("disagreements", "--diff", "--gateway", url)
+    assert "26 of 39 numbers differ" in said.out
 
 
 def test_the_example_differs_in_digits_only() -> None:
