@@ -14,8 +14,8 @@ CASES ?= 20000
 SEED ?= 1
 
 .PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz fuzz-js bench \
-  interop-bacalhau interop-gateway-client interop-nix interop-reapi interop-tlog interop-unixfs \
-  interop-witness clean
+  interop-bacalhau interop-gateway interop-gateway-client interop-nix interop-reapi interop-tlog \
+  interop-unixfs interop-witness clean
 
 help: ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -102,6 +102,9 @@ interop-unixfs: $(READY) ## A real Kubo gives files the CIDs that link check fin
 
 interop-gateway-client: $(READY) ## The demo is reproduced with content from a real Kubo (needs Go; the first time minutes)
 	@OCTOSTORE_INTEROP=kubo $(BIN)/pytest -q tests/interop/test_gateway_client.py
+
+interop-gateway: $(READY) ## Blocks and DAGs as IPFS asks for them: its conformance suite, Helia (needs gateway-conformance; npm)
+	@OCTOSTORE_INTEROP=helia $(BIN)/pytest -q -s tests/interop/test_gateway.py
 
 interop-reapi: $(READY) ## Results in bazel-remote, put there by Bazel too, are claimed (needs Go; Bazel)
 	@$(BIN)/pytest -q tests/interop/test_reapi.py

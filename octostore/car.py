@@ -31,6 +31,7 @@ __all__ = [
     "Damaged",
     "Sound",
     "chunks",
+    "section",
     "to_bytes",
     "write",
 ]
@@ -298,7 +299,12 @@ def chunks(
     header = dagcbor.encode({"roots": list(roots), "version": 1})
     yield _varint(len(header)) + header
     for cid, data in blocks:
-        yield _varint(len(cid.raw) + len(data)) + cid.raw + data
+        yield section(cid.raw, data)
+
+
+def section(cid: bytes, data: bytes) -> bytes:
+    """A block of a CAR under a CID in binary, which may be a CIDv0."""
+    return _varint(len(cid) + len(data)) + cid + data
 
 
 def write(

@@ -19,9 +19,10 @@ from typing import BinaryIO, Final, Protocol, TypeAlias
 
 from invocation_spec.cid import CID, DAG_PB, RAW, SHA2_256
 from invocation_spec.errors import CidError
+from octostore.dagpb import NotReadError
 from octostore.errors import BlockMismatchError, FileError, NotFoundError, StoreError
 from octostore.told import RemoteError
-from octostore.unixfs import NotReadError, Read, Tree
+from octostore.unixfs import Read, Tree
 
 __all__ = [
     "CONTENTS_BYTES_MAX",

@@ -25,10 +25,11 @@ from typing import BinaryIO, Final, Self, cast
 from invocation_spec.cid import CID, DAG_PB, RAW
 from invocation_spec.errors import CidError
 from octostore.car import CarReader, Damaged
+from octostore.dagpb import NotReadError, decode
 from octostore.errors import BlockMismatchError, CarError, NotFoundError
 from octostore.lookup import Streamed, Web
 from octostore.told import RemoteError, TooLargeError
-from octostore.unixfs import BLOCKS_MAX, NODE_BYTES_MAX, NotReadError, Read, node_of
+from octostore.unixfs import BLOCKS_MAX, NODE_BYTES_MAX, Read
 
 __all__ = ["ASKED_MAX", "GATEWAY_S_MAX", "Gateway"]
 
@@ -250,7 +251,7 @@ def _below(cid: CID, block: bytes) -> Iterator[CID]:
     if cid.codec != DAG_PB:
         return
     with suppress(NotReadError, CidError):  # whoever walks it says why
-        for link in node_of(block, cid).links:
+        for link in decode(block, cid).links:
             if link.held is None and link.cid.codec in (DAG_PB, RAW):
                 yield link.cid
 

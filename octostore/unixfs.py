@@ -1,8 +1,5 @@
 """UnixFS, the files and folders of IPFS: from blocks that were hashed to bytes.
 
-    PBNode  { 2: PBLink { 1: CID, 2: name, 3: size } ..,  1: Data }
-    Data    { 1: type, 2: bytes, 3: filesize, 4: blocksizes .. }
-
     Tree(read).content(root)     the bytes of a file, piece by piece
     Tree(read).files(root)       path and bytes of each file of a folder
 
@@ -14,25 +11,27 @@ and IPFS.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from invocation_spec.cid import CID, DAG_PB, RAW, SHA2_256, identity_of
-from invocation_spec.errors import CidError
+from invocation_spec.cid import CID, DAG_PB, RAW
 from invocation_spec.paths import PATH_BYTES_MAX
+from octostore.dagpb import (
+    DIRECTORY,
+    SHARD,
+    SYMLINK,
+    Link,
+    Node,
+    NotReadError,
+    decode,
+)
 
 __all__ = [
     "BLOCKS_MAX",
     "NODE_BYTES_MAX",
     "TREE_DEPTH_MAX",
-    "Link",
-    "Node",
-    "NotReadError",
     "Read",
     "Tree",
-    "node_of",
 ]
 
 #: Largest block: what Bitswap carries.
@@ -45,45 +44,10 @@ BLOCKS_MAX: Final = 1 << 20
 #: Folders inside each other, and levels of a file; 174 links a level hold any file.
 TREE_DEPTH_MAX: Final = 64
 
-_DIRECTORY, _FILE, _RAW, _SYMLINK, _SHARD = 1, 2, 0, 4, 5
-_VARINT_BYTES_MAX: Final = 10
-
 #: Gives the bytes of a CID, which hash to it.
 Read: TypeAlias = Callable[[CID], bytes]
 
 _Found: TypeAlias = "tuple[tuple[str, ...], Link, Node | None]"
-
-
-class NotReadError(Exception):
-    """It cannot be read, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Where a block leads; `name` is that of a file in a folder, else empty.
-
-    `held` are the bytes of an identity CID; `cid` is then that of their hash.
-    """
-
-    cid: CID
-    name: str
-    held: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A block of UnixFS; `data` of a file stands before that of its links."""
-
-    kind: int
-    data: bytes
-    size: int | None
-    sizes: tuple[int, ...]
-    links: tuple[Link, ...]
-
-    @property
-    def is_file(self) -> bool:
-        """Whether its data and those of its links are the bytes of a file."""
-        return self.kind in (_FILE, _RAW)
 
 
 class Tree:
@@ -187,7 +151,7 @@ class Tree:
     def _node(self, cid: CID, held: bytes | None = None) -> Node:
         if cid.codec != DAG_PB:
             raise NotReadError(f"{cid} is neither dag-pb nor raw")
-        return node_of(self._block(cid, held), cid)
+        return decode(self._block(cid, held), cid)
 
     def _block(self, cid: CID, held: bytes | None) -> bytes:
         self._visits += 1
@@ -198,14 +162,14 @@ class Tree:
 
 def _check_folder(node: Node, path: tuple[str, ...]) -> None:
     name = "/".join(path)[:80] or "the root"
-    if node.kind == _SHARD:
+    if node.kind == SHARD:
         raise NotReadError(
             f"{name} is a sharded folder (HAMT), which is not read; get it with"
             " `ipfs get` and name the folder"
         )
-    if node.kind == _SYMLINK:
+    if node.kind == SYMLINK:
         raise NotReadError(f"{name} is a symlink; a result has files only")
-    if node.kind != _DIRECTORY or node.data:
+    if node.kind != DIRECTORY or node.data:
         raise NotReadError(f"{name} is neither a file nor a folder of UnixFS")
     names = [link.name for link in node.links]
     if len(set(names)) < len(names):
@@ -214,100 +178,3 @@ def _check_folder(node: Node, path: tuple[str, ...]) -> None:
         is_long = len(inner.encode()) > PATH_BYTES_MAX  # as a path with it would be
         if is_long or inner in ("", ".", "..") or "/" in inner or "\0" in inner:
             raise NotReadError(f"{inner[:80]!r} in {name} is no name of a file")
-
-
-def node_of(block: bytes, cid: CID) -> Node:
-    """One block of dag-pb, strictly: links, then data, and nothing unknown."""
-    links: list[Link] = []
-    data: bytes | None = None
-    for number, value in _fields(block, cid):
-        if number == 2 and data is None and isinstance(value, bytes):
-            links.append(_link(value, cid))
-        elif number == 1 and data is None and isinstance(value, bytes):
-            data = value
-        else:
-            raise NotReadError(f"{cid} is no canonical dag-pb")
-    if data is None:
-        raise NotReadError(f"{cid} is dag-pb and no UnixFS")
-    return _unixfs(data, tuple(links), cid)
-
-
-def _link(value: bytes, cid: CID) -> Link:
-    found: dict[int, int | bytes] = {}
-    for number, item in _fields(value, cid):
-        if number in found or number not in (1, 2, 3):
-            raise NotReadError(f"{cid} has a link that is none")
-        found[number] = item
-    raw, name = found.get(1), found.get(2, b"")
-    if not isinstance(raw, bytes) or not isinstance(name, bytes):
-        raise NotReadError(f"{cid} has a link without a CID")
-    try:
-        identity = identity_of(raw)
-        if identity is None:
-            return Link(CID.from_bytes(raw), name.decode())
-        return Link(_hashed(*identity), name.decode(), identity[1])
-    except CidError as error:
-        raise NotReadError(f"{cid} has a link: {error.reason}") from error
-    except UnicodeDecodeError as error:
-        raise NotReadError(f"{cid} has a name that is not UTF-8") from error
-
-
-def _hashed(codec: int, held: bytes) -> CID:
-    """The CID that the bytes of an identity CID would have as a block.
-
-    Raises:
-        CidError: of a codec that folders of IPFS do not have.
-    """
-    if codec not in (DAG_PB, RAW):
-        raise CidError(f"an identity CID of codec {codec:#x}; expected raw or dag-pb")
-    digest = hashlib.sha256(held).digest()
-    return CID.from_bytes(bytes((1, codec, SHA2_256, 32)) + digest)
-
-
-def _unixfs(data: bytes, links: tuple[Link, ...], cid: CID) -> Node:
-    single: dict[int, int | bytes] = {}
-    sizes: list[int] = []
-    for number, value in _fields(data, cid):
-        if number == 4 and isinstance(value, int):
-            sizes.append(value)
-        elif number == 4 and isinstance(value, bytes):  # packed, as proto3 writes it
-            at = 0
-            while at < len(value):
-                size, at = _varint(value, at, cid)
-                sizes.append(size)
-        elif number in single:
-            raise NotReadError(f"{cid} says one field of UnixFS twice")
-        else:
-            single[number] = value
-    kind, inner, total = single.get(1), single.get(2, b""), single.get(3)
-    if (
-        not isinstance(kind, int)
-        or not isinstance(inner, bytes)
-        or not isinstance(total, int | None)
-    ):
-        raise NotReadError(f"{cid} is dag-pb and no UnixFS")
-    return Node(kind, inner, total, tuple(sizes), links)
-
-
-def _fields(data: bytes, cid: CID) -> Iterator[tuple[int, int | bytes]]:
-    """Fields of a protobuf message: numbers and bytes, which is all there is here."""
-    at = 0
-    while at < len(data):
-        key, at = _varint(data, at, cid)
-        value, at = _varint(data, at, cid)
-        if key & 7 == 0:
-            yield key >> 3, value
-        elif key & 7 == 2 and at + value <= len(data):
-            yield key >> 3, data[at : at + value]
-            at += value
-        else:
-            raise NotReadError(f"{cid} is no dag-pb")
-
-
-def _varint(data: bytes, at: int, cid: CID) -> tuple[int, int]:
-    value = 0
-    for index, byte in enumerate(data[at : at + _VARINT_BYTES_MAX]):
-        value |= (byte & 0x7F) << 7 * index
-        if byte < 0x80:
-            return value, at + index + 1
-    raise NotReadError(f"{cid} is no dag-pb")

@@ -15,6 +15,19 @@ settings.register_profile("fuzz", max_examples=5000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "test"))
 
 
+_NAMED_BYTES_MAX = 16
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Many bytes are named by their number.
+
+    What is packed anew says when, and workers that name a test differently stop.
+    """
+    if isinstance(val, bytes) and len(val) > _NAMED_BYTES_MAX:
+        return f"{argname}-{len(val)}-bytes"
+    return None
+
+
 @pytest.fixture(scope="session")
 def shared_fixtures() -> Path:
     """Data that other projects wrote; it stays outside this repository."""

@@ -13,9 +13,10 @@ from typing import BinaryIO
 from invocation_spec.cid import CID, DAG_PB, RAW, identity_of
 from invocation_spec.errors import CidError
 from octostore.car import CarReader, Damaged
+from octostore.dagpb import NotReadError
 from octostore.errors import FileError
 from octostore.published.layout import ENTRIES_MAX, FOLDER_BYTES_MAX, File, hashed
-from octostore.unixfs import BLOCKS_MAX, NODE_BYTES_MAX, NotReadError, Tree
+from octostore.unixfs import BLOCKS_MAX, NODE_BYTES_MAX, Tree
 
 __all__ = ["files_of_car"]
 

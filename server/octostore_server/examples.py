@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from octostore_server.documents import ENVELOPE_TYPE
 from octostore_server.many import QUESTIONS_TYPE
-from octostore_server.routes.gateway import CAR_TYPE
+from octostore_server.wanted import CAR_TYPE
 
 __all__ = ["BODIES", "PARAMETERS", "with_examples"]
 
@@ -42,6 +42,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, str]]] = {
         "cid": "bafyreidskcy44xet4xbk3rmtqa2dsdzcd636beb3u7z5p6azfxjqp42oyy"
     },
     "/ipfs/{cid}": {"cid": _INVOCATION, "format": "raw"},
+    "/ipfs/{cid}/{path}": {"cid": _INVOCATION, "path": "program", "format": "dag-json"},
     "/tile/{path}": {"path": "0/000.p/1"},
     "/blocks/{path}": {"path": "000.p/1"},
 }

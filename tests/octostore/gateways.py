@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from invocation_spec import CID
 from invocation_spec.cid import DAG_PB
 from octostore import car
-from octostore.unixfs import node_of
+from octostore.dagpb import decode
 
 RAW = "application/vnd.ipld.raw"
 CAR = "application/vnd.ipld.car; version=1; order=dfs; dups=n"
@@ -113,7 +113,7 @@ def below(root: CID, blocks: Mapping[CID, bytes]) -> Iterator[tuple[CID, bytes]]
     if root in blocks:
         yield root, blocks[root]
         if root.codec == DAG_PB:
-            for link in node_of(blocks[root], root).links:
+            for link in decode(blocks[root], root).links:
                 yield from below(link.cid, blocks)
 
 

@@ -20,9 +20,9 @@ from octostore.result import Result
 from octostore.store import Octostore
 from octostore_server.app import create_app
 from octostore_server.examples import BODIES, PARAMETERS
-from octostore_server.routes.gateway import CAR_TYPE
 from octostore_server.schemas import generated
 from octostore_server.settings import Settings
+from octostore_server.wanted import CAR_TYPE
 from tests.octostore.world import Issuer, block_of
 from tests.server.conftest import car_of, client_of
 

@@ -13,7 +13,8 @@ import pytest
 from invocation_spec.cid import CID, DAG_PB
 from octostore.car import Block, CarReader
 from octostore.store import Octostore
-from tests.octostore.world import Issuer, Ran, claim, data, result
+from octostore_server.routes.gateway import PATH_CHARACTERS_MAX
+from tests.octostore.world import C1, D1, Issuer, Ran, claim, data, result
 from tests.server.conftest import Story
 
 pytestmark = pytest.mark.anyio
@@ -155,21 +156,90 @@ async def test_a_car_of_one_block(
     assert (reader.roots, block.cid) == ((cid,), cid)
 
 
-@pytest.mark.parametrize("query", ["", "&dag-scope=all", "&dag-scope=x"])
-async def test_a_car_of_a_whole_dag_is_refused(
-    api: httpx.AsyncClient, full: Story, query: str
+async def test_a_car_of_a_dag_has_all_of_it_and_says_how_long_it_is(
+    api: httpx.AsyncClient, full: Story
 ) -> None:
-    answer = await api.get(f"/ipfs/{full.ran.cid}?format=car{query}")
+    answer = await api.get(f"/ipfs/{full.ran.cid}", headers={"accept": CAR})
+    assert answer.status_code == 404, "D1 and C1 are not kept here"
+    ran = Ran()
+    answer = await api.get(f"/ipfs/{ran.cid}/program?format=car&dag-scope=block")
+    blocks = list(CarReader(io.BytesIO(answer.content)))
+    assert [item.cid for item in blocks if isinstance(item, Block)] == [
+        *(ran.cid, ran.program.cid)
+    ]
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert answer.headers["x-ipfs-roots"] == f"{ran.cid},{ran.program.cid}"
+    assert answer.headers["x-ipfs-path"] == f"/ipfs/{ran.cid}/program"
+
+
+async def test_a_whole_dag_comes_once_all_of_it_is_here(
+    api: httpx.AsyncClient, store: Octostore, full: Story
+) -> None:
+    store.add_bytes(b"C1")
+    store.add_bytes(b"D1")
+    answer = await api.get(f"/ipfs/{full.ran.cid}?format=car")
+    assert answer.status_code == 200
+    found = {item.cid for item in CarReader(io.BytesIO(answer.content))}
+    assert found == {cid for cid, _ in full.ran.blocks} | {C1, D1}
+
+
+@pytest.mark.parametrize(
+    ("query", "at"),
+    [
+        ("dag-scope=x", "query/dag-scope"),
+        ("entity-bytes=x", "query/entity-bytes"),
+        ("entity-bytes=0", "query/entity-bytes"),
+        ("entity-bytes=*:1", "query/entity-bytes"),
+        ("car-dups=maybe", "query/car-dups"),
+        ("car-order=bfs", "query/car-order"),
+    ],
+)
+async def test_what_no_car_can_be_is_400(
+    api: httpx.AsyncClient, held: CID, query: str, at: str
+) -> None:
+    answer = await api.get(f"/ipfs/{held}?format=car&{query}")
     assert answer.status_code == 400
-    assert answer.json()["at"] == "query/dag-scope"
+    assert answer.json()["at"] == at
 
 
-async def test_an_entity_of_unixfs_is_refused(
+async def test_what_is_no_unixfs_has_no_entity(
     api: httpx.AsyncClient, held: CID
 ) -> None:
     tree = CID(bytes((1, DAG_PB)) + held.raw[2:])
     answer = await api.get(f"/ipfs/{tree}?format=car&dag-scope=entity")
-    assert answer.status_code == 400
+    assert answer.status_code == 422
+
+
+async def test_a_block_is_shown_as_json_to_people(
+    api: httpx.AsyncClient, held: CID, full: Story
+) -> None:
+    for headers, query in (
+        ({"accept": "application/vnd.ipld.dag-json"}, ""),
+        ({"accept": "application/json"}, ""),
+        ({}, "?format=dag-json"),
+    ):
+        answer = await api.get(f"/ipfs/{full.ran.cid}{query}", headers=headers)
+        assert answer.headers["content-type"] == "application/vnd.ipld.dag-json"
+        assert answer.json() == {
+            "program": {"/": str(full.ran.program.cid)},
+            "input": {"/": str(full.ran.input.cid)},
+        }
+    same = await api.get(f"/ipfs/{full.ran.cid}?format=dag-cbor")
+    assert same.content == full.ran.invocation.block
+    below = await api.get(f"/ipfs/{full.ran.cid}/program?format=dag-json")
+    assert below.json()["code"] == {"/": str(C1)}
+    assert (await api.get(f"/ipfs/{held}?format=dag-json")).status_code == 406
+    inside = await api.get(f"/ipfs/{full.ran.program.cid}/kind?format=raw")
+    assert inside.status_code == 406
+
+
+async def test_paths_that_lead_nowhere_are_404(
+    api: httpx.AsyncClient, held: CID, full: Story
+) -> None:
+    for path in (f"{held}/a", f"{full.ran.cid}/nothing", f"{full.ran.cid}/..%2f.."):
+        answer = await api.get(f"/ipfs/{path}?format=raw")
+        assert answer.status_code == 404, path
+        assert answer.json()["type"] == "urn:octostore:error:not-found"
 
 
 async def test_an_unknown_block_is_404(api: httpx.AsyncClient) -> None:
@@ -224,3 +294,9 @@ async def test_evidence_that_came_with_a_claim_is_served(
     store.ingest([*blocks, *Ran().blocks, (got.cid, got.block), (named, receipt)])
     answer = await api.get(f"/ipfs/{named}?format=raw")
     assert answer.content == receipt
+
+
+async def test_a_path_has_so_many_characters(api: httpx.AsyncClient, held: CID) -> None:
+    for length, status in ((PATH_CHARACTERS_MAX, 404), (PATH_CHARACTERS_MAX + 1, 400)):
+        answer = await api.get(f"/ipfs/{held}/{'a' * length}")
+        assert answer.status_code == status

@@ -14,9 +14,9 @@ from starlette.responses import StreamingResponse
 from octostore.bundle.make import checkpoint_over, make_bundle
 from octostore_server.node import AtNode
 from octostore_server.openapi import PROBLEMS, binary
-from octostore_server.routes.gateway import CAR_TYPE
 from octostore_server.routes.log import key_of
 from octostore_server.texts import AskedText, asked_of
+from octostore_server.wanted import CAR_TYPE
 
 __all__ = ["router"]
 

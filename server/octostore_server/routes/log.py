@@ -28,7 +28,8 @@ from octostore.tlog.tiles import Tile
 from octostore_server.answering import unchanged
 from octostore_server.node import AtNode, Node
 from octostore_server.openapi import PROBLEMS, binary
-from octostore_server.routes.gateway import CAR_TYPE, IMMUTABLE
+from octostore_server.routes.gateway import IMMUTABLE
+from octostore_server.wanted import CAR_TYPE
 
 __all__ = ["CHECKPOINT_TYPE", "TILE_TYPE", "key_of", "router"]
 

@@ -33,7 +33,6 @@ from octostore_server.errors import NotCanonicalError, problem, status_of
 from octostore_server.many import QUESTIONS_BYTES_MAX, QUESTIONS_TYPE, answers
 from octostore_server.node import AtNode
 from octostore_server.openapi import PROBLEMS, body_of, problem_with, raw_body
-from octostore_server.routes.gateway import CAR_TYPE
 from octostore_server.texts import (
     AfterText,
     AskedText,
@@ -43,6 +42,7 @@ from octostore_server.texts import (
     SizeNumber,
     asked_of,
 )
+from octostore_server.wanted import CAR_TYPE
 
 __all__ = ["router"]
 

@@ -33,8 +33,9 @@ from octostore_server.errors import (
 )
 from octostore_server.node import AtNode
 from octostore_server.openapi import PROBLEMS, binary, problem_with, raw_body
-from octostore_server.routes.gateway import CAR_TYPE, IMMUTABLE
+from octostore_server.routes.gateway import IMMUTABLE
 from octostore_server.texts import CidPath, parse_cid
+from octostore_server.wanted import CAR_TYPE
 
 __all__ = ["router"]
 
