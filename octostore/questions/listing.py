@@ -30,7 +30,7 @@ from octostore.records import Claim, parse_record
 from octostore.usual import usual_claim
 from octostore.view import View
 
-__all__ = ["LISTED_MAX", "LOOKS_MAX", "Listed", "Listing", "claims"]
+__all__ = ["LISTED_MAX", "LOOKS_MAX", "Listed", "Listing", "claim_rows", "claims"]
 
 #: Claims on one page.
 LISTED_MAX: Final = 1000
@@ -203,8 +203,15 @@ def _of_issuer(view: View, issuer: PublicKey, after: bytes | None) -> _Rows:
 def _records(view: View, key: bytes, size: int) -> Iterator[tuple[int, bytes | None]]:
     """Records of a statement by its row of `chains`, each with its row of claims."""
     index = tables.CHAINS.key.decode(key)[3]
-    if index >= size or view.rows.get(tables.CHAINS.name, key) is None:
-        return
+    if index < size and view.rows.get(tables.CHAINS.name, key) is not None:
+        yield from claim_rows(view, index)
+
+
+def claim_rows(view: View, index: int) -> Iterator[tuple[int, bytes | None]]:
+    """The records of the statement at this place, each with its row of claims.
+
+    None stands where a record is no claim, or was skipped.
+    """
     for number, digest in enumerate(view.said(index).records):
         yield number, _row_of(view, index, digest)
 

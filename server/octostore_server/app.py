@@ -26,6 +26,7 @@ from octostore.store import Octostore
 from octostore.witness import Witness
 from octostore_server import errors, models
 from octostore_server.examples import with_examples
+from octostore_server.feed import Feed
 from octostore_server.mapping import mapping
 from octostore_server.middleware import Compressed, Head
 from octostore_server.node import Node
@@ -42,6 +43,7 @@ from octostore_server.routes import (
     pages,
     questions,
     statements,
+    stream,
 )
 from octostore_server.routes.witnessing import create_witness, read_logs
 from octostore_server.settings import Settings
@@ -83,7 +85,7 @@ def create_app(store: Octostore, settings: Settings) -> FastAPI:
     app.add_middleware(Head)
     for module in (
         *(questions, listing, issuers, invocations, bundles),
-        *(canonicalization, statements, gateway, log, health, pages),
+        *(canonicalization, statements, stream, gateway, log, health, pages),
     ):
         app.include_router(module.router)
     app.openapi = cache(partial(_document, app))  # type: ignore[method-assign]
@@ -114,8 +116,9 @@ def serve(settings: Settings) -> None:
         Octostore.open(settings.path, readonly=settings.readonly) as store,
         mapping(store, settings.map_seconds),
     ):
+        app = create_app(store, settings)
         config = uvicorn.Config(
-            create_app(store, settings),
+            app,
             log_level=settings.log_level,
             access_log=settings.log_level in ("debug", "info"),
             lifespan="off",
@@ -135,7 +138,19 @@ def serve(settings: Settings) -> None:
             # kill us before the store is closed.
             signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            _Server(config, app.state.node.feed).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends streams first, which would not end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+        super().__init__(config)
+        self._feed = feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._feed.stop()
+        await super().shutdown(sockets)
 
 
 @contextmanager

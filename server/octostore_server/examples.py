@@ -34,6 +34,7 @@ PARAMETERS: Final[Mapping[str, Mapping[str, str]]] = {
     "/v1/who": {"program": _CODE, "input": _DATA},
     "/v1/bundle": {"invocation": _INVOCATION},
     "/v1/claims": {"output": _RESULT},
+    "/v1/stream": {"what": "claims", "program": _CODE, "follow": "false"},
     "/v1/lineage/{cid}": {"cid": _RESULT},
     "/v1/issuers/{did}": {
         "did": "did:key:z6Mktd1NCntCsADK3VJSJ29oK4o2CihcaHfm5M8xMzo1rHns"

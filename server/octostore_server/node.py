@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from octostore.store import Octostore
 from octostore_server.errors import BusyError, ReadonlyError
+from octostore_server.feed import Feed
 from octostore_server.settings import Settings
 
 __all__ = ["AtNode", "Node"]
@@ -29,6 +30,7 @@ class Node:
         self.store = store
         self.settings = settings
         self.lane = CapacityLimiter(1)
+        self.feed = Feed(store, settings.streams_max)
         self._deliveries = 0
 
     @contextmanager

@@ -61,8 +61,16 @@ class Settings(BaseSettings):
     body_seconds_max: float = Field(
         default=300.0, gt=0, description="Longest time that a body may take to come."
     )
+    streams_max: int = Field(
+        default=1000, ge=0, description="Streams at once; more are told to wait."
+    )
+    stream_stall_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="A stream is ended whose reader takes nothing for so long.",
+    )
     connections_max: int = Field(
-        default=512, ge=1, description="Connections at once; more are told to wait."
+        default=2048, ge=1, description="Connections at once; more are told to wait."
     )
     shutdown_seconds: int = Field(
         default=10, ge=0, description="Time that open requests get when it stops."

@@ -69,6 +69,8 @@ async def post_statements(request: Request, node: AtNode) -> Response:
         receipt = await to_thread.run_sync(
             node.store.ingest_car, car_file, limiter=node.lane
         )
+    if receipt.accepted:
+        node.feed.wake()
     return _answer(receipt)
 
 
