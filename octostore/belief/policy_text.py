@@ -66,6 +66,9 @@ PROBABILITIES: Final = frozenset(
 #: Digits of a probability that can be told apart, with room for zeros at its end.
 _DIGITS_MAX: Final = 40
 
+#: More than any number of a policy, fewer than TOML has.
+_INT_BITS_MAX: Final = 63
+
 _KINDS: Final = {
     bool: "true or false",
     dict: "a table",
@@ -232,6 +235,12 @@ def _set(items: Sequence[object], at: str) -> tuple[str, ...]:
 
 
 def _typed(value: object, kind: type[_T], at: str) -> _T:
+    # TOML has 64 bits; `tomllib` reads hexadecimal of any length, and Python refuses
+    # to write such a number into a message.
+    if type(value) is int and value.bit_length() > _INT_BITS_MAX:
+        raise PolicyError(
+            f"a number of {value.bit_length()} bits; expected a smaller one", at=at
+        )
     # Not isinstance: true is an int in Python and another value in TOML.
     if kind is not object and type(value) is not kind:
         raise PolicyError(f"{_named(value)}; expected {_KINDS[kind]}", at=at)

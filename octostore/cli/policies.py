@@ -178,4 +178,6 @@ def _written(
 
 def _quoted(text: str) -> str:
     """A string as TOML writes it, which is as JSON does."""
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise UsageError(f"{text[:80]!r} is not UTF-8, as TOML is", at="argument")
     return json.dumps(text, ensure_ascii=False)

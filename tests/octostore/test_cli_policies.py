@@ -186,6 +186,8 @@ def test_an_anchor_is_a_group(octostore: Command) -> None:
         (("new", "open", "--group", "Bristol"), 2, "NAME=DID"),
         (("new", "open", "--group", "Bristol=did:web:x"), 2, "did:web:x"),
         (("new", "open", "--name", "a\nb"), 2, "control character"),
+        (("new", "open", "--name", "a\udcff"), 2, "not UTF-8"),
+        (("new", "open", "--group", "a\udcff=did:key:z"), 2, "not UTF-8"),
     ],
 )
 def test_what_is_asked_wrongly_is_refused(

@@ -249,6 +249,9 @@ def test_zeros_at_the_end_of_a_probability_are_no_digits() -> None:
         b"[" + b"a." * 100_000 + b"a]",
         b"a = " + b"{b = " * 100_000,
         b"recheck = 0." + b"9" * 1_000_000,
+        # Python refuses to write a number of so many digits, into a message too.
+        b"name = 'a'\nmodel = 'quorum'\nrecheck = 0x" + b"f" * 4_000,
+        b"name = 'a'\nmodel = 'quorum'\nquorum.groups = 0x" + b"f" * 4_000,
     ],
 )
 def test_hostile_toml_is_refused(data: bytes) -> None:
