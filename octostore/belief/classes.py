@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from invocation_spec.cid import CID
+from invocation_spec.cid import CID, DAG_CBOR, RAW
 from invocation_spec.model import (
     GvmiProgram,
     Input,
@@ -74,6 +74,10 @@ class _Class:
     def members(self) -> tuple[CID, ...]:
         return (self.least, *self.above)
 
+    def holds(self, cid: CID) -> bool:
+        """Whether this CID is a member."""
+        return cid == self.least or cid in self.above
+
     def way_up(self, cid: CID) -> list[CID]:
         """The links from a member to the least."""
         way = []
@@ -114,7 +118,7 @@ class Classes:
     def links(self, a: CID, b: CID, *, is_code: bool = False) -> tuple[CID, ...]:
         """The links by which two CIDs are one; none if they are not, or equal."""
         one = self._class(Place(a, is_code))
-        if a == b or b not in one.members:
+        if a == b or not one.holds(b):
             return ()
         up, down = one.way_up(a), one.way_up(b)
         while up and down and up[-1] == down[-1]:
@@ -209,6 +213,23 @@ class Classes:
 
     def _join(self, place: Place) -> _Class:
         """All that hangs together with this CID, hung on the least of them."""
+        left = self._together(place)
+        found = _Class(min(left))
+        left.discard(found.least)
+        level = [found.least]
+        while level:
+            below = []
+            for cid in level:
+                for edge in self._edges(cid, is_code=place.is_code):
+                    if edge.to in left:
+                        left.discard(edge.to)
+                        found.above[edge.to] = Edge(cid, edge.link, edge.record)
+                        below.append(edge.to)
+            level = below
+        return found
+
+    def _together(self, place: Place) -> set[CID]:
+        """All that hangs together with this CID; itself alone if that is no class."""
         members = {place.cid}
         left = [place.cid]
         while left:
@@ -219,24 +240,21 @@ class Classes:
             if len(members) > CLASS_MAX:
                 reason = f"over {CLASS_MAX} CIDs would be one; each stands for itself"
                 self._admitted.cut(place.cid, reason)
-                return _Class(place.cid)
+                return {place.cid}
         if self._admitted.is_exhausted:  # then it may not be all of them
-            return _Class(place.cid)
-        found = _Class(min(members))
-        level = [found.least]
-        while level:
-            below = []
-            for cid in level:
-                for edge in self._edges(cid, is_code=place.is_code):
-                    if edge.to != found.least and edge.to not in found.above:
-                        found.above[edge.to] = Edge(cid, edge.link, edge.record)
-                        below.append(edge.to)
-            level = below
-        return found
+            return {place.cid}
+        if not place.is_code and _differ(members):
+            reason = "links make one of bytes that differ; each stands for itself"
+            self._admitted.cut(place.cid, reason)
+            return {place.cid}
+        return members
 
     def _edges(self, cid: CID, *, is_code: bool) -> Iterable[Edge]:
         for edge in self._admitted.edges(cid):
-            if is_code or edge.record.means == "same-bytes":
+            if edge.record.means == "same-program":
+                if is_code:
+                    yield edge
+            elif not is_code or self._class(Place(cid)).holds(edge.to):
                 yield edge
 
 
@@ -253,6 +271,17 @@ def same_as(
     verified himself.
     """
     return Classes(view, policy, groups, checked).same_as(invocation)
+
+
+def _differ(members: Iterable[CID]) -> bool:
+    """Whether digests prove that not all of these are the same bytes.
+
+    One false link suffices, and nobody can tell which one it is.
+    """
+    flat = [
+        (cid.codec, cid.hash_code) for cid in members if cid.codec in (RAW, DAG_CBOR)
+    ]
+    return len(set(flat)) < len(flat)
 
 
 def _led(edge: Edge, invocation: CID, start: CID) -> Led:

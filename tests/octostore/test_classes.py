@@ -316,6 +316,32 @@ def test_a_class_that_is_too_large_falls_apart_and_is_told(
         assert [str(CLASS_MAX) in item.reason for item in cut.cuts] == [True]
 
 
+def test_bytes_that_differ_are_never_one_whatever_links_say(
+    store: Octostore, me: Issuer
+) -> None:
+    other = data("D2")
+    apart = fed(files={"/d": other})
+    claimed(store, RAW, FS, apart)
+    say(store, me, link(D1, D1_FS))
+    assert same(store, RAW).invocations == (FS.cid,)
+    say(store, me, link(other, D1_FS))
+    for ran in (RAW, FS, apart):
+        cut = same(store, ran)
+        assert cut.invocations == cut.links == ()
+        assert ["bytes that differ" in item.reason for item in cut.cuts] == [True]
+
+
+def test_a_program_may_be_other_bytes_but_not_by_links_that_say_the_same(
+    store: Octostore, me: Issuer
+) -> None:
+    one, other = running(WasiProgram(C1)), running(WasiProgram(data("C2")))
+    claimed(store, one, other)
+    say(store, me, link(C1, C1_FS), link(data("C2"), C1_FS))
+    assert same(store, one).invocations == ()
+    say(store, me, link(C1, data("C2"), "same-program"))
+    assert same(store, one).invocations == (other.cid,)
+
+
 def test_more_candidates_than_are_looked_at_are_told_and_none_is_taken(
     store: Octostore, me: Issuer
 ) -> None:
