@@ -166,14 +166,23 @@ class Contents:
     def _from(self, source: Source, cid: CID) -> Mapping[str, _Bytes]:
         if cid.codec != DAG_PB:
             return {"": self._saved(source, cid)}
-        with source.reading(cid, self._left) as read:
-            tree = Tree(read, bytes_max=self._left, entries_max=FILES_MAX)
-            if not tree.is_folder(cid):
-                return {"": self._written(tree.content(cid))}
-            return {
-                "/".join(path): self._written(pieces)
-                for path, pieces in tree.files(cid, empty=False)
-            }
+        found: dict[str, _Bytes] = {}
+        left = self._left
+        try:
+            with source.reading(cid, left) as read:
+                tree = Tree(read, bytes_max=left, entries_max=FILES_MAX)
+                if not tree.is_folder(cid):
+                    found[""] = self._written(tree.content(cid))
+                else:
+                    for path, pieces in tree.files(cid, empty=False):
+                        found["/".join(path)] = self._written(pieces)
+        except BaseException:  # what came before it was found out takes no room
+            self._left = left
+            for data in found.values():
+                if isinstance(data, Path):
+                    data.unlink(missing_ok=True)
+            raise
+        return found
 
     def _saved(self, source: Source, cid: CID) -> Path:
         if self._scratch is None:
@@ -194,10 +203,14 @@ class Contents:
             self._left -= len(data)
             return data
         path = self._scratch / f"{next(self._numbers)}"
-        with path.open("xb") as file:
-            for piece in pieces:
-                file.write(piece)
-            self._left -= file.tell()
+        try:
+            with path.open("xb") as file:
+                for piece in pieces:
+                    file.write(piece)
+                self._left -= file.tell()
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
         return path
 
     def _indexed(self) -> dict[CID, Path]:

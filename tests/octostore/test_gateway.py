@@ -390,6 +390,27 @@ class TestHostileCars:
             fetched(url, root, tmp_path / "s")
 
 
+class TestBombs:
+    """Small on the way here, large where they are read."""
+
+    def test_a_file_that_lies_of_its_size_takes_no_room(
+        self, tmp_path: Path, big: tuple[CID, Blocks, bytes]
+    ) -> None:
+        _, blocks, _ = big
+        pieces = [("", leaf(blocks, bytes([index]) * 1000)) for index in range(50)]
+        sizes = b"".join(number(4, 1000) for _ in pieces)
+        lies = put(blocks, node(pieces, number(1, 2) + number(3, 50_001) + sizes))
+        true = of_pieces(blocks, [b"true"])
+        folder = directory(blocks, {"a": true, "b": lies})
+        with gateway(honest(blocks)) as (url, _), Gateway(url) as one:
+            contents = Contents([], None, [one], scratch=tmp_path, bytes_max=60_000)
+            for root in (lies, folder):
+                with pytest.raises(NotFoundError, match="another size than it says"):
+                    contents.get(root)
+                assert list(tmp_path.iterdir()) == []
+            assert contents.get(of_pieces(blocks, [bytes(50_000)]))
+
+
 class TestSources:
     def test_the_next_source_is_asked_and_what_the_first_said_is_told(
         self, tmp_path: Path
