@@ -41,6 +41,10 @@ NODE_BYTES_MAX: Final = 2 << 20
 #: pieces. A folder may name one block many times, so visits are what counts.
 BLOCKS_MAX: Final = 1 << 20
 
+#: Bytes of blocks that are read beside those of the content: names, links, sizes. A
+#: block may hold megabytes that are no content, and be named a million times.
+_MORE_BYTES: Final = 64 << 20
+
 #: Folders inside each other, and levels of a file; 174 links a level hold any file.
 TREE_DEPTH_MAX: Final = 64
 
@@ -66,6 +70,7 @@ class Tree:
         self._bytes_max = bytes_max
         self._entries_max = entries_max
         self._bytes = 0
+        self._left = bytes_max + bytes_max // 8 + _MORE_BYTES
         self._visits = 0
         self._entries = 0
 
@@ -157,7 +162,11 @@ class Tree:
         self._visits += 1
         if self._visits > BLOCKS_MAX:
             raise NotReadError(f"more than {BLOCKS_MAX} blocks on the way through it")
-        return self._read(cid) if held is None else held
+        data = self._read(cid) if held is None else held
+        self._left -= len(data)
+        if self._left < 0:
+            raise NotReadError("blocks that hold far more than the content")
+        return data
 
 
 def _check_folder(node: Node, path: tuple[str, ...]) -> None:

@@ -30,6 +30,7 @@ from tests.octostore.test_published import (
     number,
     of_pieces,
     put,
+    text,
 )
 
 DATA = b"name,period\nEarth,365.256\n"
@@ -409,6 +410,17 @@ class TestBombs:
                     contents.get(root)
                 assert list(tmp_path.iterdir()) == []
             assert contents.get(of_pieces(blocks, [bytes(50_000)]))
+
+    def test_blocks_are_not_read_without_end(self, tmp_path: Path) -> None:
+        blocks: Blocks = {}
+        large = number(1, 2) + text(9, bytes(NODE_BYTES_MAX - 100))
+        fat = put(blocks, node([], large))
+        root = directory(blocks, {f"{index}": fat for index in range(100)})
+        with (
+            gateway(honest(blocks)) as (url, _),
+            pytest.raises(NotFoundError, match="far more than the content"),
+        ):
+            fetched(url, root, tmp_path / "s")
 
 
 class TestSources:
