@@ -13,7 +13,7 @@ from typing import Final
 
 from invocation_spec.cid import CID
 from invocation_spec.model import Input, Program, WasiProgram
-from octostore.contents import Contents
+from octostore.contents import FILES_MAX, Contents
 from octostore.errors import FileError, StoreError
 from octostore.result import STDOUT, Result
 from octostore.runner import Clock, RunError, RunLimits, RunReport, run_wasi
@@ -87,12 +87,17 @@ def execute(
 
 
 def _files(input: Input, contents: Contents) -> dict[str, bytes | Path]:
-    """The guest's files; below a folder the deeper mount wins (FORMATS 3)."""
-    return {
-        inner: data
-        for path in sorted(input.files)
-        for inner, data in contents.laid(path, input.files[path])
-    }
+    """The guest's files; below a folder the deeper mount wins (FORMATS 3).
+
+    An input may name one folder ten thousand times: what is laid is what counts.
+    """
+    found: dict[str, bytes | Path] = {}
+    for path in sorted(input.files):
+        for inner, data in contents.laid(path, input.files[path]):
+            found[inner] = data
+            if len(found) > FILES_MAX:
+                raise RunError(f"more than {FILES_MAX} files, which a run may have")
+    return found
 
 
 def _bytes(contents: Contents, cid: CID, bytes_max: int) -> bytes:

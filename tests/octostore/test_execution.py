@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from invocation_spec import CID
+from invocation_spec.model import Input, WasiProgram
+from octostore.contents import FILES_MAX, Contents
 from octostore.errors import FileError, StoreError
-from octostore.execution import write_results
+from octostore.execution import execute, write_results
 from octostore.published import result_in
 from octostore.result import Result
-from octostore.runner import RunReport
+from octostore.runner import RunError, RunReport
+from tests.octostore.test_published import Blocks, directory, leaf
 
 
 def report(*names: str) -> RunReport:
@@ -25,6 +28,22 @@ def report(*names: str) -> RunReport:
         memory_bytes=0,
         engine="none",
     )
+
+
+def test_a_folder_that_an_input_names_often_is_laid_so_often() -> None:
+    blocks: Blocks = {}
+    empty = leaf(blocks, b"")
+    folder = directory(blocks, {f"{index}": empty for index in range(1000)})
+    times = FILES_MAX // 1000 + 1
+    given = Input(files={f"/{index}": folder for index in range(times)})
+    code = leaf(blocks, b"(module)")
+
+    class Kept:
+        def find(self, cid: CID) -> bytes | None:
+            return blocks.get(cid)
+
+    with pytest.raises(RunError, match=f"more than {FILES_MAX} files"):
+        execute(WasiProgram(code), given, Contents([], Kept()))
 
 
 @pytest.mark.parametrize(
