@@ -11,6 +11,7 @@ is compared with nothing. Source: DESIGN 6; FORMATS 5.
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from octostore.runner.filesystem import NAME_BYTES_MAX
 
 __all__ = [
     "SETTLED_MAX",
+    "SETTLED_S_MAX",
     "Again",
     "Comparison",
     "OutputComparison",
@@ -47,6 +49,10 @@ __all__ = [
 #: Values of outputs that are fetched to be compared by their bytes: claims of
 #: strangers name them, and each costs a request.
 SETTLED_MAX: Final = 100
+
+#: Seconds after which no more of them are looked for: a gateway takes a minute to say
+#: that nobody has a file, and a run waits to be told and signed.
+SETTLED_S_MAX: Final = 120.0
 
 #: The second run begins within so many years of the first, at steps so much longer.
 _YEARS_NS: Final = 15 * 365 * 86_400 * 10**9
@@ -284,23 +290,34 @@ def _exits(
     return OutputComparison(EXIT, ours, varies, tuple(sides))
 
 
-def settler(outputs: Mapping[str, bytes], contents: Contents) -> SameBytes:
+def settler(
+    outputs: Mapping[str, bytes],
+    contents: Contents,
+    now: Callable[[], float] = time.monotonic,
+) -> SameBytes:
     """Compares by the bytes where two CIDs cannot: other hashes, files of IPFS.
 
-    Of those at most `SETTLED_MAX` are looked for among the contents.
+    Of those at most `SETTLED_MAX` are looked for among the contents, none once that
+    has taken `SETTLED_S_MAX` seconds of `now`. An output is hashed once by a function.
     """
     looked_for: dict[CID, CID | None] = {}
+    hashed: dict[tuple[str, int], bytes] = {}
+    taken_s = 0.0
 
     def flat(theirs: CID) -> CID | None:
         """The plain CID of a file of IPFS, if its blocks are to be had."""
+        nonlocal taken_s
         if theirs not in looked_for:
-            if len(looked_for) >= SETTLED_MAX:
+            if len(looked_for) >= SETTLED_MAX or taken_s >= SETTLED_S_MAX:
                 return None
             looked_for[theirs] = None
+            begun = now()
             try:
                 data = contents.get(theirs)
             except NotFoundError:
                 return None
+            finally:
+                taken_s += now() - begun
             looked_for[theirs] = (
                 CID.of_bytes(data) if isinstance(data, bytes) else cid_of_file(data)
             )
@@ -310,13 +327,18 @@ def settler(outputs: Mapping[str, bytes], contents: Contents) -> SameBytes:
         ours = outputs.get(name)
         if ours is None:
             return None
-        if theirs.codec == RAW:
+        plain = flat(theirs) if theirs.codec == DAG_PB else theirs
+        if plain is None or plain.codec != RAW:
+            return None
+        by = name, plain.hash_code
+        if by not in hashed:
             try:
-                return theirs.matches(ours)
+                digest = plain.hasher()
             except CidError:
                 return None
-        plain = flat(theirs) if theirs.codec == DAG_PB else None
-        return None if plain is None else plain == CID.of_bytes(ours)
+            digest.update(ours)
+            hashed[by] = digest.digest()
+        return hashed[by] == plain.digest
 
     return same_bytes
 

@@ -16,7 +16,7 @@ from octostore.errors import NotFoundError
 from octostore.questions.answer import Asked
 from octostore.questions.who import who
 from octostore.records import Claim, Failure
-from octostore.reproduction import SETTLED_MAX, folders, settler
+from octostore.reproduction import SETTLED_MAX, SETTLED_S_MAX, folders, settler
 from octostore.result import Result
 from octostore.runner import run_wasi
 from octostore.store import Octostore
@@ -276,6 +276,21 @@ class TestOtherCids:
             raw = bytes((1, DAG_PB)) + data(str(number)).raw[2:]
             assert settle("a", CID(raw)) is None
         assert len(set(asked)) == SETTLED_MAX
+
+    def test_they_are_looked_for_so_long(self) -> None:
+        clock = [0.0]
+
+        class Slow:
+            def find(self, cid: CID) -> bytes | None:
+                clock[0] += SETTLED_S_MAX / 4
+                return None
+
+        settle = settler({"a": b"x"}, Contents([], Slow()), lambda: clock[0])
+        for number in range(10):
+            raw = bytes((1, DAG_PB)) + data(str(number)).raw[2:]
+            assert settle("a", CID(raw)) is None
+        assert clock[0] == SETTLED_S_MAX
+        assert settle("a", CID.of_bytes(b"x")) is True
 
 
 class TestContent:
