@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from octostore import tables
 from octostore.engine import Changes, Engine, Row, Snapshot
 from octostore.engine.choice import DEFAULT_ENGINE, ENGINES
+from octostore.temporary import temporary_folder
 
 __all__ = ["scratch"]
 
@@ -21,9 +20,8 @@ def scratch(rows: Snapshot, derived: Collection[str]) -> Iterator[Engine]:
     Raises:
         StoreError: no scratch space.
     """
-    with tempfile.TemporaryDirectory(prefix="octostore-scratch-") as folder:
-        path = Path(folder) / "scratch"
-        engine = ENGINES[DEFAULT_ENGINE].open(path, tables.TABLES)
+    with temporary_folder("scratch") as folder:
+        engine = ENGINES[DEFAULT_ENGINE].open(folder / "scratch", tables.TABLES)
         try:
             yield _Beside(rows, engine, derived)
         finally:
