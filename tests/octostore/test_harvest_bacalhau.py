@@ -418,6 +418,38 @@ def test_what_is_missing_is_said(harvest: Any) -> None:
     assert said["code"] == 0
 
 
+def test_a_page_that_goes_on_among_the_files_is_no_matter(harvest: Any) -> None:
+    first = {"Items": [job("j-1")], "NextToken": "2"}
+    last = {"Items": [job("j-2")], "NextToken": ""}
+    runs = [
+        {"Items": [execution("e-1", "j-1")], "NextToken": "2"},
+        {"Items": [execution("e-2", "j-1")], "NextToken": "3"},
+        {"Items": [execution("e-3", "j-1")]},
+    ]
+    other = {"Items": [execution("e-4", "j-2")]}
+    said, found = harvest(last, runs[2], first, runs[0], other, runs[1])
+    assert (len(found), reasons(said)) == (4, [])
+
+
+def test_a_page_that_goes_on_elsewhere_is_named(harvest: Any) -> None:
+    first = {"Items": [job("j-1")], "NextToken": "2"}
+    second = {"Items": [job("j-2")], "NextToken": "3"}
+    described = {"Job": job("j-3"), "Executions": {"Items": [execution("e-3", "j-3")]}}
+    said, _ = harvest(
+        first,
+        second,
+        {"Items": [execution("e-1", "j-1")], "NextToken": "more"},
+        {"Items": [execution("e-2", "j-2")]},
+        described,
+    )
+    assert [
+        (item["at"], item["reason"].split("=")[1]) for item in said["unclaimed"]
+    ] == [
+        ("1.json", "3 gives too"),
+        ("2.json", "more gives too"),
+    ]
+
+
 def test_a_completed_run_that_says_nothing_gives_no_claim(harvest: Any) -> None:
     silent = execution()
     silent["RunOutput"] = None

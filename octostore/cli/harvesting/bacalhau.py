@@ -17,7 +17,7 @@ from octostore.cli.keys import KeyOption
 from octostore.cli.options import expanded
 from octostore.cli.progress import told
 from octostore.cli.rim import UsageError
-from octostore.harvest.bacalhau.answers import ANSWER_BYTES_MAX, read
+from octostore.harvest.bacalhau.answers import ANSWER_BYTES_MAX, read, unfinished
 from octostore.harvest.bacalhau.api import Orchestrator
 from octostore.harvest.bacalhau.executions import NETWORK, Reader, job_answers
 from octostore.harvest.bacalhau.orchestrator import cursor_name, seen_at
@@ -91,16 +91,16 @@ def _seen_at(
 
 def _seen(files: Sequence[str], reader: Reader) -> Iterator[Seen]:
     answers = [read(read_file(name, ANSWER_BYTES_MAX), name) for name in files]
+    for answer in unfinished(answers):
+        yield Unclaimed(
+            item=answer.at,
+            at=answer.at,
+            reason=(
+                "goes on on another page; save what next_token="
+                f"{answer.next_token} gives too"
+            ),
+        )
     for answer in answers:
-        if answer.next_token:
-            yield Unclaimed(
-                item=answer.at,
-                at=answer.at,
-                reason=(
-                    "goes on on another page; save what next_token="
-                    f"{answer.next_token} gives too"
-                ),
-            )
         if answer.results:
             yield Unclaimed(
                 item=answer.at,

@@ -25,7 +25,16 @@ from invocation_spec.document import Document, Syntax, Tree, read_document, read
 from invocation_spec.errors import DocumentError
 from invocation_spec.node import escape, folded
 
-__all__ = ["ANSWER_BYTES_MAX", "Answer", "Era", "Execution", "Fields", "Job", "read"]
+__all__ = [
+    "ANSWER_BYTES_MAX",
+    "Answer",
+    "Era",
+    "Execution",
+    "Fields",
+    "Job",
+    "read",
+    "unfinished",
+]
 
 #: One saved answer: some 10,000 executions with all that they printed.
 ANSWER_BYTES_MAX: Final = 128 << 20
@@ -92,7 +101,8 @@ class Answer:
 
     `results` counts what `/results` gives, which names neither node nor execution;
     `other` what is neither that nor a job nor an execution. `next_token` is where
-    the answer goes on, "" at the end; `size` are its bytes.
+    the answer goes on, "" at the end; `is_page` if it is of a list, which may come
+    in pages; `size` are its bytes.
     """
 
     at: str
@@ -103,6 +113,7 @@ class Answer:
     results: int = 0
     other: int = 0
     next_token: str = ""
+    is_page: bool = False
 
 
 def read(data: bytes, at: str) -> Answer:
@@ -123,6 +134,25 @@ def read(data: bytes, at: str) -> Answer:
     answer = Answer(at, document.syntax, len(data))
     _take(answer, document.tree, f"{at}#")
     return answer
+
+
+def unfinished(answers: Sequence[Answer]) -> Iterator[Answer]:
+    """Of several answers those that go on on a page that is not among them.
+
+    A page does not say which token asked for it. Of the pages of one list, of jobs or
+    of the executions of a job, all but the last go on: where none is the last, the
+    next of the one that came last is missing.
+    """
+    lists: dict[tuple[bool, str], list[Answer]] = {}
+    for answer in answers:
+        if answer.is_page:
+            job = answer.executions[0].job if answer.executions else ""
+            lists.setdefault((bool(answer.jobs), job), []).append(answer)
+        elif answer.next_token:
+            yield answer
+    for pages in lists.values():
+        if all(page.next_token for page in pages):
+            yield pages[-1]
 
 
 def _document(data: bytes) -> Document:
@@ -147,6 +177,7 @@ def _take(answer: Answer, tree: Tree, at: str) -> None:
         answer.next_token = token
     lists = [name for name in _LISTS if isinstance(fields.get(name), list)]
     if lists and "job" not in fields and not _is_job(fields):
+        answer.is_page = True
         for name in lists:
             below = f"{at}/{_spelled(tree, name)}"
             for index, item in enumerate(_list(fields[name])):
