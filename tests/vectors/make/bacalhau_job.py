@@ -2032,9 +2032,47 @@ def flow_colons() -> None:
         )
 
 
+def breaks() -> None:
+    """Ends of lines: CR LF, CR and LF, as YAML 1.2 has them in section 5.4."""
+    for name, end in (("CR LF", "\r\n"), ("CR alone", "\r")):
+        case(
+            f"YAML with {name} for every break",
+            "as with LF",
+            yaml().replace("\n", end),
+            PLAIN,
+        )
+    for name, argument, word in (
+        ("before a word", "{}hi", "hi"),
+        ("in a plain scalar", "h{}i", "h i"),
+        ("in quotes", "'h{}i'", "h i"),
+        ("in double quotes", '"h  {}i"', "h i"),
+        ("escaped", '"h\\{}i"', "hi"),
+    ):
+        for end in ("\r\n", "\r", "\n"):
+            case(
+                f"YAML flow: {end!a} {name}",
+                "with the spaces around it a space, or nothing",
+                yaml(f"[echo, {argument.format(end + 12 * ' ')}]"),
+                canonical(OCI, {"argv": ["echo", word]}),
+            )
+
+
+def blank_lines() -> None:
+    """A blank line in a flow scalar is a break of its value."""
+    for end in ("\r\n", "\r", "\n"):
+        case(
+            f"YAML flow: {end!a} twice",
+            "the first is folded away, the second is LF",
+            yaml(f"[echo, h{end}{end}{12 * ' '}i]"),
+            canonical(OCI, {"argv": ["echo", "h\ni"]}),
+        )
+
+
 def words() -> None:
     """YAML, where 1.1 and 1.2 agree."""
     flow_colons()
+    breaks()
+    blank_lines()
     case("YAML", "as the same in JSON", yaml(), PLAIN)
     case("YAML quoted", "a string in every version", yaml('["echo", "hi"]'), PLAIN)
     case(

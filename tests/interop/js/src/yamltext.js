@@ -28,8 +28,10 @@ const DIRECTIVE =
 const UNPRINTABLE =
   /[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\u{10000}-\u{10ffff}]/u;
 
-export function parseYaml(text) {
-  if (UNPRINTABLE.test(text)) refuse("", "a character that YAML has not");
+export function parseYaml(written) {
+  if (UNPRINTABLE.test(written)) refuse("", "a character that YAML has not");
+  // A break is CR LF, CR or LF, and LF in values; the package knows no lone CR.
+  const text = written.replace(/\r\n?/g, "\n");
   const rest = text.slice(DIRECTIVE.exec(text)?.[0].length ?? 0);
   const lines = rest === text ? text.split(/[\r\n]/) : rest.split(/[\r\n]/).slice(1);
   if (lines.some((line) => line.startsWith("%"))) refuse("", "a directive");
