@@ -13,12 +13,13 @@ yet it binds. Source: FORMATS 6; docs/spec/policy.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from octostore.belief.heard import Silence
 from octostore.belief.policy import Policy
 from octostore.keys import PublicKey
-from octostore.questions.standing import Affiliation, Standings
+from octostore.questions.standing import Standings
+from octostore.records import Delegation
 from octostore.view import LoggedStatement
 
 __all__ = ["Groups", "Voice"]
@@ -39,6 +40,20 @@ _SCOPE: Final = Voice(silent="delegation-scope")
 _EXPIRED: Final = Voice(silent="delegation-expired")
 
 
+class _Tie(NamedTuple):
+    """An organisation of a key, and the group that it is in, if it is in one."""
+
+    terms: Delegation
+    group: str | None
+
+
+class _Bonds(NamedTuple):
+    """The group in which a key is named, and its organisations."""
+
+    own: str | None
+    ties: tuple[_Tie, ...]
+
+
 class Groups:
     """The groups of one policy as of one view; each key is looked up once."""
 
@@ -48,7 +63,7 @@ class Groups:
         self._named = {
             key.text: group.name for group in policy.groups for key in group.keys
         }
-        self._ties: dict[PublicKey, tuple[Affiliation, ...]] = {}
+        self._known: dict[PublicKey, _Bonds] = {}
 
     def named(self, key: PublicKey) -> str | None:
         """The group in which the policy names this very key, or None."""
@@ -63,45 +78,42 @@ class Groups:
         `log_time_s` is the time of the first map head over the statement, None while
         there is none.
         """
-        key = statement.issuer
-        own = self.named(key)
-        ties = self._organisations(key)
-        if own is None and not any(self.named(tie.organisation) for tie in ties):
+        own, ties = self._bonds(statement.issuer)
+        if own is None and not any(tie.group for tie in ties):
             return _NO_GROUP
         if not self._standings.counts(statement):
             return _REVOKED
-        binding = [tie for tie in ties if _may_hold(tie, network, log_time_s)]
-        groups = {self.named(tie.organisation) for tie in binding}
+        groups = {
+            tie.group for tie in ties if _may_hold(tie.terms, network, log_time_s)
+        }
         if own is not None:
             return _TWO if groups - {own, None} else Voice(own)
         if len(groups) > 1:
             return _TWO
-        return self._member(ties, network, log_time_s)
+        return _member(ties, network, log_time_s)
 
-    def _member(
-        self,
-        ties: tuple[Affiliation, ...],
-        network: str | None,
-        log_time_s: int | None,
-    ) -> Voice:
-        """The voice of a key that speaks by delegation alone."""
-        silent = _SCOPE
-        for tie in ties:
-            group = self.named(tie.organisation)
-            if group is None or not _covers(tie.terms.scope, network):
-                continue
-            if _holds(tie.terms.until, log_time_s):
+    def _bonds(self, key: PublicKey) -> _Bonds:
+        known = self._known.get(key)
+        if known is None:
+            ties = self._standings.affiliations(key) if self._delegations else ()
+            known = self._known[key] = _Bonds(
+                self.named(key),
+                tuple(_Tie(tie.terms, self.named(tie.organisation)) for tie in ties),
+            )
+        return known
+
+
+def _member(
+    ties: tuple[_Tie, ...], network: str | None, log_time_s: int | None
+) -> Voice:
+    """The voice of a key that speaks by delegation alone."""
+    silent = _SCOPE
+    for terms, group in ties:
+        if group is not None and _covers(terms.scope, network):
+            if _holds(terms.until, log_time_s):
                 return Voice(group)
             silent = _EXPIRED
-        return silent
-
-    def _organisations(self, key: PublicKey) -> tuple[Affiliation, ...]:
-        if not self._delegations:
-            return ()
-        ties = self._ties.get(key)
-        if ties is None:
-            ties = self._ties[key] = self._standings.affiliations(key)
-        return ties
+    return silent
 
 
 def _covers(scope: str | None, network: str | None) -> bool:
@@ -116,9 +128,8 @@ def _holds(until: int | None, log_time_s: int | None) -> bool:
     return until is None or (log_time_s is not None and log_time_s < until)
 
 
-def _may_hold(tie: Affiliation, network: str | None, log_time_s: int | None) -> bool:
+def _may_hold(terms: Delegation, network: str | None, log_time_s: int | None) -> bool:
     """Whether a delegation is in force, or may be found to have been."""
-    terms = tie.terms
     return _covers(terms.scope, network) and (
         log_time_s is None or _holds(terms.until, log_time_s)
     )
