@@ -58,6 +58,11 @@ SILENCES: Final[Mapping[Silence, str]] = {
     "withdrawn": "withdrawn by who signed it",
 }
 
+#: A delegation that ends says nothing of a claim whose log time is not known yet.
+_UNTIMED: Final = (
+    "its delegation ends, and no map head covers it yet: `octostore map update`"
+)
+
 _EQUIVOCATES: Final = "its key signed two histories"
 
 #: Lines of claims that do not count; the rest is a number.
@@ -112,6 +117,8 @@ def _silent(heard: Heard) -> Iterator[str]:
 
 
 def _why(item: Testimony) -> str | None:
+    if item.silent == "delegation-expired" and item.log_time_s is None:
+        return _UNTIMED
     if item.silent is not None:
         return SILENCES[item.silent]
     return _EQUIVOCATES if item.equivocates else None
