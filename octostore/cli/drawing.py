@@ -11,13 +11,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from invocation_spec.errors import OctostoreError
 from octostore.belief.policy import Policy
-from octostore.belief.policy_text import POLICY_BYTES_MAX, read_policy
 from octostore.cli.at_hand import Known, Place, outcome_of
-from octostore.cli.inputs import read_file
 from octostore.cli.reproduced import NotReproduced, Reproduced
 from octostore.cli.rerunning import Fetch, Way, reproduced
 from octostore.cli.rim import UsageError
@@ -88,23 +85,21 @@ def _counted(count: int, word: str) -> str:
     return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def drawn(place: Place, count: int, policy: Path, seed: str | None) -> Drawn:
+def drawn(place: Place, count: int, policy: Policy, seed: str | None) -> Drawn:
     """Draw from a store; with a seed as then, if nothing was added since.
 
     Raises:
         UsageError: the seed is none.
-        PolicyError: the policy is none.
         StoreError: there is no store.
     """
     if not isinstance(place, Known):
         raise StoreError("no store here to draw from; `octostore ingest` makes one")
-    read = read_policy(read_file(str(policy), POLICY_BYTES_MAX))
     secret = secrets.token_bytes(SEED_BYTES) if seed is None else _seed(seed)
     with place.store.view() as view:
-        among = candidates(view, read, secret)
+        among = candidates(view, policy, secret)
         checkpoint = view.checkpoint()
     picked = draw(among.candidates, count, secret)
-    return Drawn(secret, read, checkpoint, among, tuple(picked))
+    return Drawn(secret, policy, checkpoint, among, tuple(picked))
 
 
 def _seed(text: str) -> bytes:

@@ -23,6 +23,7 @@ from octostore.cli.at_hand import (
 from octostore.cli.claiming import refuse_credentials
 from octostore.cli.drawing import Drawn, drawn, run_all
 from octostore.cli.inputs import From, ResolutionsFile, Task, one_canonical, outcomes_of
+from octostore.cli.policies import PolicyOption, policy_of
 from octostore.cli.progress import told
 from octostore.cli.publishing import OutFile, Published, deliver
 from octostore.cli.reproduced import NotReproduced, Reproduced
@@ -59,7 +60,7 @@ class _Asked:
 
     target: str | None
     sample: int | None
-    policy: Path | None
+    policy: str | None
     seed: str | None
     reading: tuple[str | None, str | None, int | None]
 
@@ -100,10 +101,7 @@ def reproduce_command(
             help="Draw so many of the store instead, those most worth checking first.",
         ),
     ] = None,
-    policy: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Whose claims weigh in that draw (TOML)."),
-    ] = None,
+    policy: PolicyOption = None,
     seed: Annotated[
         str | None,
         typer.Option(
@@ -254,7 +252,7 @@ def _sampled(
     place: Place, asked: _Asked, way: Way, fetch: Fetch, *, as_json: bool
 ) -> _Done:
     assert asked.sample is not None and asked.policy is not None  # noqa: S101, PT018
-    sample = drawn(place, asked.sample, asked.policy, asked.seed)
+    sample = drawn(place, asked.sample, policy_of(asked.policy), asked.seed)
     if asked.seed is not None:
         if as_json:
             print_json({"sample": sample.to_json()})
