@@ -121,6 +121,8 @@ def test_the_demo_is_reproduced_with_content_from_kubo(
         ("--chunker=size-64", "--trickle"),
         ("--chunker=rabin-64-128-256",),
         ("--chunker=size-1024", "--raw-leaves=false"),
+        ("--chunker=size-24", "--inline", "--raw-leaves"),
+        ("--chunker=size-24", "--inline", "--raw-leaves=false"),
     ],
     ids=" ".join,
 )
@@ -155,17 +157,28 @@ def test_a_folder_is_laid_file_by_file(
     assert found["outputs"]["/outputs/residuals.csv"]["theirs"][0]["is"] == "same"
 
 
+class Counting(Gateway):
+    """Counts the blocks that are asked for one by one."""
+
+    single = 0
+
+    def block(self, cid: CID) -> bytes:
+        self.single += 1
+        return super().block(cid)
+
+
 @pytest.mark.parametrize("raw", ["--raw-leaves", "--raw-leaves=false"])
-def test_a_file_of_twenty_megabytes_comes_whole(
+def test_a_file_of_twenty_megabytes_comes_whole_and_in_one_car(
     served: Served, tmp_path: Path, raw: str
 ) -> None:
     data = random.Random(1).randbytes(20 << 20)  # noqa: S311 - a file, no secret
     (tmp_path / "big").write_bytes(data)
     root = served.add(tmp_path / "big", raw)
     (tmp_path / "scratch").mkdir()
-    with Gateway(served.url) as gateway:
+    with Counting(served.url) as gateway:
         contents = Contents([], None, [gateway], scratch=tmp_path / "scratch")
         found = contents.get(root)
+        assert gateway.single == 0
     assert isinstance(found, Path)
     assert found.read_bytes() == data
 
