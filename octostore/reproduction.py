@@ -19,12 +19,13 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Final, TypeAlias
 
-from invocation_spec.cid import CID, DAG_PB, RAW
+from invocation_spec.cid import CID, DAG_PB, RAW, SHA2_256
 from invocation_spec.errors import CidError
 from invocation_spec.model import Input, Program
 from octostore.contents import Contents, cid_of_file
 from octostore.errors import NotFoundError
 from octostore.execution import Executed, execute
+from octostore.layouts import Names
 from octostore.questions.answer import ClaimAnswer, InvocationAnswer
 from octostore.records import Claim
 from octostore.records.claim import DIRS_MAX
@@ -292,55 +293,94 @@ def _exits(
 
 def settler(
     outputs: Mapping[str, bytes],
+    answers: Iterable[InvocationAnswer],
     contents: Contents,
     now: Callable[[], float] = time.monotonic,
 ) -> SameBytes:
     """Compares by the bytes where two CIDs cannot: other hashes, files of IPFS.
 
-    Of those at most `SETTLED_MAX` are looked for among the contents, none once that
+    Ours are hashed as theirs would be, files of IPFS in the usual layouts; of those
+    that are laid out otherwise, at most `SETTLED_MAX` are looked for, none once that
     has taken `SETTLED_S_MAX` seconds of `now`. An output is hashed once by a function.
     """
-    looked_for: dict[CID, CID | None] = {}
-    hashed: dict[tuple[str, int], bytes] = {}
-    taken_s = 0.0
+    return _Settler(outputs, answers, contents, now).same_bytes
 
-    def flat(theirs: CID) -> CID | None:
-        """The plain CID of a file of IPFS, if its blocks are to be had."""
-        nonlocal taken_s
-        if theirs not in looked_for:
-            if len(looked_for) >= SETTLED_MAX or taken_s >= SETTLED_S_MAX:
+
+class _Settler:
+    def __init__(
+        self,
+        outputs: Mapping[str, bytes],
+        answers: Iterable[InvocationAnswer],
+        contents: Contents,
+        now: Callable[[], float],
+    ) -> None:
+        self._outputs = outputs
+        self._contents = contents
+        self._now = now
+        self._taken_s = 0.0
+        self._hashed: dict[tuple[str, int], bytes] = {}
+        self._values: dict[str, set[CID]] = defaultdict(set)
+        for answer in answers:
+            for name, values in answer.outputs.items():
+                self._values[name].update(item.value for item in values)
+        self._ours: dict[str, frozenset[CID]] = {}
+        self._looked_for: dict[CID, CID | None] = {}
+
+    def same_bytes(self, name: str, theirs: CID) -> bool | None:
+        ours = self._outputs.get(name)
+        if ours is None:
+            return None
+        try:
+            if theirs.codec == RAW:
+                return self._digest(name, theirs, ours) == theirs.digest
+            if theirs.codec != DAG_PB:
                 return None
-            looked_for[theirs] = None
-            begun = now()
+            if theirs in self._names_of_ours(name, ours):
+                return True
+        except CidError:
+            return None
+        plain = self._flat(theirs)
+        return None if plain is None else plain == CID.of_bytes(ours)
+
+    def _digest(self, name: str, like: CID, ours: bytes) -> bytes:
+        """Ours by the hash function of a CID."""
+        by = name, like.hash_code
+        if by not in self._hashed:
+            digest = like.hasher()
+            digest.update(ours)
+            self._hashed[by] = digest.digest()
+        return self._hashed[by]
+
+    def _names_of_ours(self, name: str, ours: bytes) -> frozenset[CID]:
+        """Which of the CIDs that are claimed our bytes have, as files of IPFS."""
+        if name not in self._ours:
+            asked = [
+                cid
+                for cid in sorted(self._values[name])
+                if cid.codec == DAG_PB and cid.hash_code == SHA2_256
+            ]
+            names = Names(asked)
+            names.update(ours)
+            known = frozenset(cid for cid in asked if names.known(cid) is not None)
+            self._ours[name] = known
+        return self._ours[name]
+
+    def _flat(self, theirs: CID) -> CID | None:
+        """The plain CID of a file of IPFS, if its blocks are to be had."""
+        if theirs not in self._looked_for:
+            if len(self._looked_for) >= SETTLED_MAX or self._taken_s >= SETTLED_S_MAX:
+                return None
+            self._looked_for[theirs] = None
+            begun = self._now()
             try:
-                data = contents.get(theirs)
+                data = self._contents.get(theirs)
             except NotFoundError:
                 return None
             finally:
-                taken_s += now() - begun
-            looked_for[theirs] = (
-                CID.of_bytes(data) if isinstance(data, bytes) else cid_of_file(data)
-            )
-        return looked_for[theirs]
-
-    def same_bytes(name: str, theirs: CID) -> bool | None:
-        ours = outputs.get(name)
-        if ours is None:
-            return None
-        plain = flat(theirs) if theirs.codec == DAG_PB else theirs
-        if plain is None or plain.codec != RAW:
-            return None
-        by = name, plain.hash_code
-        if by not in hashed:
-            try:
-                digest = plain.hasher()
-            except CidError:
-                return None
-            digest.update(ours)
-            hashed[by] = digest.digest()
-        return hashed[by] == plain.digest
-
-    return same_bytes
+                self._taken_s += self._now() - begun
+            flat = CID.of_bytes(data) if isinstance(data, bytes) else cid_of_file(data)
+            self._looked_for[theirs] = flat
+        return self._looked_for[theirs]
 
 
 def folders(

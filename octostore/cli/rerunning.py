@@ -102,7 +102,7 @@ def _compared(
     )
     if again.result is None:
         return Reproduced(outcome, dirs, again, None, withheld=secret)
-    settle = settler(again.first.report.outputs, contents)
+    settle = settler(again.first.report.outputs, answers, contents)
     comparison = compare(again.result, again.varying, answers, settle)
     gaps = _gaps(comparison, again, contents) if way.diff else {}
     # Only their CIDs are told; of a sample, the bytes of all would be kept.

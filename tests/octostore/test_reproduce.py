@@ -23,7 +23,7 @@ from octostore.store import Octostore
 from tests.octostore.gateways import gateway, honest
 from tests.octostore.said import Command, Said
 from tests.octostore.test_gateway import wrong
-from tests.octostore.test_published import Blocks, of_pieces
+from tests.octostore.test_published import Blocks, leaf, of_pieces
 from tests.octostore.test_runner import module
 from tests.octostore.world import Issuer, Ran, data
 
@@ -263,6 +263,20 @@ class TestOtherCids:
             str(lost): "incomparable",
         }
 
+    def test_a_file_of_ipfs_in_a_usual_layout_needs_no_blocks(
+        self, octostore: Command, tmp_path: Path
+    ) -> None:
+        same, other = (leaf({}, data, raw=False) for data in (b"x", b"y"))
+        cid, code = world(
+            tmp_path, SAYS_X, *(Result({"stdout": value}) for value in (same, other))
+        )
+        said = octostore("reproduce", cid, "--files", code, "--json")
+        sides = said.json["outputs"]["stdout"]["theirs"]
+        assert {side["value"]: side["is"] for side in sides} == {
+            str(same): "same",
+            str(other): "incomparable",
+        }
+
     def test_so_many_are_looked_for(self) -> None:
         asked: list[CID] = []
 
@@ -271,7 +285,7 @@ class TestOtherCids:
                 asked.append(cid)
                 return None
 
-        settle = settler({"a": b"x"}, Contents([], Empty()))
+        settle = settler({"a": b"x"}, [], Contents([], Empty()))
         for number in range(SETTLED_MAX + 1):
             raw = bytes((1, DAG_PB)) + data(str(number)).raw[2:]
             assert settle("a", CID(raw)) is None
@@ -285,7 +299,7 @@ class TestOtherCids:
                 clock[0] += SETTLED_S_MAX / 4
                 return None
 
-        settle = settler({"a": b"x"}, Contents([], Slow()), lambda: clock[0])
+        settle = settler({"a": b"x"}, [], Contents([], Slow()), lambda: clock[0])
         for number in range(10):
             raw = bytes((1, DAG_PB)) + data(str(number)).raw[2:]
             assert settle("a", CID(raw)) is None
