@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, TypeAlias
 
 from invocation_spec.cid import CID, DAG_PB, RAW, SHA2_256
 from invocation_spec.errors import CidError
-from octostore.dagpb import NotReadError
+from octostore.dagpb import NotReadError, decode
 from octostore.errors import BlockMismatchError, FileError, NotFoundError, StoreError
 from octostore.told import RemoteError
 from octostore.unixfs import Read, Tree
@@ -49,6 +49,15 @@ _PIECE_BYTES: Final = 1 << 18
 
 _Bytes: TypeAlias = "bytes | Path"
 
+#: What a source may say, upon which the next is asked.
+_PASSED_OVER: Final = (
+    NotFoundError,
+    RemoteError,
+    BlockMismatchError,
+    NotReadError,
+    CidError,
+)
+
 
 class Blocks(Protocol):
     """Whoever has blocks: a store."""
@@ -73,6 +82,10 @@ class Source(Protocol):
 
     def save(self, cid: CID, file: BinaryIO, bytes_max: int) -> None:
         """Write bytes that hash to this CID, no more than so many."""
+        ...
+
+    def block(self, cid: CID) -> bytes:
+        """A block of a file or folder of IPFS, hashed."""
         ...
 
     def reading(self, root: CID, bytes_max: int) -> AbstractContextManager[Read]:
@@ -126,6 +139,17 @@ class Contents:
         for below, data in self._open(cid).items():
             yield f"{path.rstrip('/')}/{below}" if below else path, data
 
+    def size_told(self, cid: CID) -> int | None:
+        """How large a file of IPFS says it is, by its first block; None if nobody can.
+
+        Of a file that can be read, it is that large.
+        """
+        for source in self._sources_of(cid) if cid.codec == DAG_PB else ():
+            with suppress(*_PASSED_OVER):
+                node = decode(source.block(cid), cid)
+                return node.size if node.is_file else None
+        return None
+
     def _open(self, cid: CID) -> Mapping[str, _Bytes]:
         """Files by the path below; of a file alone, the path is empty."""
         path = self._indexed().get(cid)
@@ -142,11 +166,8 @@ class Contents:
             data = self._blocks.find(cid)
             if data is not None:
                 return {"": data}
-        sources = list(self._sources)
-        if self._blocks is not None and cid.codec == DAG_PB:
-            sources.insert(0, _Stored(self._blocks))
         said = []
-        for source in sources:
+        for source in self._sources_of(cid):
             try:
                 return self._from(source, cid)
             except (NotFoundError, RemoteError, BlockMismatchError) as error:
@@ -162,6 +183,11 @@ class Contents:
             + "".join(f"; {reason}" for reason in said),
             at=str(cid),
         )
+
+    def _sources_of(self, cid: CID) -> Iterator[Source]:
+        if self._blocks is not None and cid.codec == DAG_PB:
+            yield _Stored(self._blocks)
+        yield from self._sources
 
     def _from(self, source: Source, cid: CID) -> Mapping[str, _Bytes]:
         if cid.codec != DAG_PB:
@@ -243,14 +269,15 @@ class _Stored:
 
     def save(self, cid: CID, file: BinaryIO, bytes_max: int) -> None:
         """Write a block, which the store has hashed."""
-        file.write(self._read(cid))
+        file.write(self.block(cid))
 
     @contextmanager
     def reading(self, root: CID, bytes_max: int) -> Iterator[Read]:
         """What gives its blocks."""
-        yield self._read
+        yield self.block
 
-    def _read(self, cid: CID) -> bytes:
+    def block(self, cid: CID) -> bytes:
+        """The block, which the store has hashed."""
         block = self._blocks.find(cid)
         if block is None:
             raise NotFoundError(f"lacks block {cid}", at=str(cid))

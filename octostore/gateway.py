@@ -110,7 +110,11 @@ class Gateway:
         """A block of a file or folder, as large as Bitswap carries."""
         with tempfile.SpooledTemporaryFile(NODE_BYTES_MAX) as spooled:
             file = cast("BinaryIO", spooled)
-            self.save(cid, file, NODE_BYTES_MAX)
+            try:
+                self.save(cid, file, NODE_BYTES_MAX)
+            except TooLargeError as error:  # no block is
+                self._refused = error.reason
+                raise
             file.seek(0)
             return file.read()
 
@@ -200,9 +204,6 @@ class Gateway:
                             at=url,
                         )
                     pause_s = _pause_s(answer, url)
-            except TooLargeError as error:
-                self._refused = error.reason
-                raise
             finally:
                 self._waited_s += time.monotonic() - begun
             self._waited_s += pause_s

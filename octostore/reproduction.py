@@ -324,7 +324,7 @@ class _Settler:
             for name, values in answer.outputs.items():
                 self._values[name].update(item.value for item in values)
         self._ours: dict[str, frozenset[CID]] = {}
-        self._looked_for: dict[CID, CID | None] = {}
+        self._looked_for: dict[tuple[CID, int], CID | None] = {}
 
     def same_bytes(self, name: str, theirs: CID) -> bool | None:
         ours = self._outputs.get(name)
@@ -339,7 +339,14 @@ class _Settler:
                 return True
         except CidError:
             return None
-        plain = self._flat(theirs)
+        key = theirs, len(ours)
+        if key not in self._looked_for:
+            if len(self._looked_for) >= SETTLED_MAX or self._taken_s >= SETTLED_S_MAX:
+                return None
+            begun = self._now()
+            self._looked_for[key] = self._plain(*key)
+            self._taken_s += self._now() - begun
+        plain = self._looked_for[key]
         return None if plain is None else plain == CID.of_bytes(ours)
 
     def _digest(self, name: str, like: CID, ours: bytes) -> bytes:
@@ -365,22 +372,22 @@ class _Settler:
             self._ours[name] = known
         return self._ours[name]
 
-    def _flat(self, theirs: CID) -> CID | None:
-        """The plain CID of a file of IPFS, if its blocks are to be had."""
-        if theirs not in self._looked_for:
-            if len(self._looked_for) >= SETTLED_MAX or self._taken_s >= SETTLED_S_MAX:
-                return None
-            self._looked_for[theirs] = None
-            begun = self._now()
-            try:
-                data = self._contents.get(theirs)
-            except NotFoundError:
-                return None
-            finally:
-                self._taken_s += self._now() - begun
-            flat = CID.of_bytes(data) if isinstance(data, bytes) else cid_of_file(data)
-            self._looked_for[theirs] = flat
-        return self._looked_for[theirs]
+    def _plain(self, theirs: CID, size: int) -> CID | None:
+        """The plain CID of a file of IPFS of this size, if its blocks are to be had.
+
+        Of one of another size the first block is enough, and what any stranger may
+        name is not fetched.
+        """
+        told = self._contents.size_told(theirs)
+        if told is None:
+            return None
+        if told != size:
+            return theirs  # which is no plain one
+        try:
+            data = self._contents.get(theirs)
+        except NotFoundError:
+            return None
+        return CID.of_bytes(data) if isinstance(data, bytes) else cid_of_file(data)
 
 
 def folders(

@@ -13,8 +13,9 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Protocol, TypeAlias
 
 import typer
 
@@ -64,6 +65,10 @@ Gateways: TypeAlias = Annotated[
 MaxBytes: TypeAlias = Annotated[
     int, typer.Option("--max-bytes", min=1, help="Most bytes that are fetched for one.")
 ]
+
+
+#: Claims whose records are read: of a server, each is a request.
+_CLAIMS_READ_MAX: Final = 1000
 
 
 class Place(Protocol):
@@ -212,8 +217,9 @@ def outcome_of(place: Place, cid: CID) -> Outcome:
 
 
 def claims_in(place: Place, answer: InvocationAnswer) -> Iterator[tuple[Claim, CID]]:
-    """The claims of an answer as records, with their CIDs."""
-    for cid in dict.fromkeys(item.claim for item in answer.claims):
+    """The claims of an answer as records, with their CIDs; the first thousand."""
+    cids = dict.fromkeys(item.claim for item in answer.claims)
+    for cid in islice(cids, _CLAIMS_READ_MAX):
         block = place.find(cid)
         record = None if block is None else parse_record(block)
         if isinstance(record, Claim):

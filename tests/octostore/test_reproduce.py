@@ -277,6 +277,18 @@ class TestOtherCids:
             str(other): "incomparable",
         }
 
+    def test_of_a_value_of_another_size_only_the_first_block_is_fetched(
+        self, octostore: Command, tmp_path: Path
+    ) -> None:
+        blocks: Blocks = {}
+        huge = of_pieces(blocks, [bytes([n]) * 5000 for n in range(100)])
+        cid, code = world(tmp_path, SAYS_X, Result({"stdout": huge}))
+        with gateway(honest(blocks)) as (url, asked):
+            words = ("reproduce", cid, "--files", code, "--gateway", url, "--json")
+            (side,) = octostore(*words).json["outputs"]["stdout"]["theirs"]
+        assert side["is"] == "differs"
+        assert asked == [f"/ipfs/{huge}?format=raw"]
+
     def test_so_many_are_looked_for(self) -> None:
         asked: list[CID] = []
 
