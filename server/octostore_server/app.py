@@ -25,9 +25,12 @@ from octostore.errors import AddressError
 from octostore.store import Octostore
 from octostore.witness import Witness
 from octostore_server import errors, models
+from octostore_server.condition import MapState
 from octostore_server.examples import with_examples
 from octostore_server.feed import Feed
+from octostore_server.logs import log_config
 from octostore_server.mapping import mapping
+from octostore_server.metrics import Measured
 from octostore_server.middleware import Compressed, Head
 from octostore_server.node import Node
 from octostore_server.openapi import document
@@ -69,7 +72,9 @@ Refusals are RFC 9457 problems whose `type` is stable.
 """
 
 
-def create_app(store: Octostore, settings: Settings) -> FastAPI:
+def create_app(
+    store: Octostore, settings: Settings, map_state: MapState | None = None
+) -> FastAPI:
     """The server's application over an open store."""
     app = FastAPI(
         title="Octostore",
@@ -79,10 +84,11 @@ def create_app(store: Octostore, settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.node = Node(store, settings)
+    node = app.state.node = Node(store, settings, map_state)
     errors.install(app)
     app.add_middleware(Compressed)
     app.add_middleware(Head)
+    app.add_middleware(Measured, metrics=node.metrics)
     for module in (
         *(questions, listing, issuers, invocations, bundles),
         *(canonicalization, statements, stream, gateway, log, health, pages),
@@ -114,12 +120,13 @@ def serve(settings: Settings) -> None:
     with (
         _listening(settings) as listener,
         Octostore.open(settings.path, readonly=settings.readonly) as store,
-        mapping(store, settings.map_seconds),
+        mapping(store, settings.map_seconds) as map_state,
     ):
-        app = create_app(store, settings)
+        app = create_app(store, settings, map_state)
         config = uvicorn.Config(
             app,
             log_level=settings.log_level,
+            log_config=dict(log_config(settings.log_format)),
             access_log=settings.log_level in ("debug", "info"),
             lifespan="off",
             server_header=False,

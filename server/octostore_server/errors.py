@@ -56,6 +56,7 @@ __all__ = [
     "MediaTypeError",
     "NotAcceptableError",
     "NotCanonicalError",
+    "NotReadyError",
     "QuarantinedError",
     "QueryError",
     "ReadonlyError",
@@ -130,6 +131,12 @@ class BusyError(RequestError):
     code = "busy"
 
 
+class NotReadyError(RequestError):
+    """This node cannot do all of its work now."""
+
+    code = "not-ready"
+
+
 #: The status of a class is its own, or that of its nearest ancestor here.
 STATUS: Final[Mapping[type[OctostoreError], int]] = {
     CidError: 400,
@@ -157,6 +164,7 @@ STATUS: Final[Mapping[type[OctostoreError], int]] = {
     StoreError: 500,
     RemoteError: 502,
     BusyError: 503,
+    NotReadyError: 503,
     StoreLockedError: 503,
     StoreFullError: 507,
 }

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from invocation_spec.errors import OctostoreError
 from octostore.map_process import MapProcess
 from octostore.store import Octostore
+from octostore_server.condition import MapState
 
 __all__ = ["mapping"]
 
@@ -22,15 +23,18 @@ _log = logging.getLogger("uvicorn.error")
 
 
 @contextmanager
-def mapping(store: Octostore, every_s: float) -> Iterator[None]:
+def mapping(store: Octostore, every_s: float) -> Iterator[MapState]:
     """Bring the map up to the log each `every_s` seconds, and once at the end.
 
     0 means never, and a store that is only read has nobody to do it. A disk that
-    fails is told in the log of the server and tried again; deliveries go on.
+    fails is told in the log of the server and tried again; deliveries go on. What is
+    yielded says how that goes.
     """
+    state = MapState()
     if store.readonly or every_s == 0:
-        yield
+        yield state
         return
+    state.looked()
     stopping = threading.Event()
 
     def keep_up(process: MapProcess) -> None:
@@ -42,7 +46,9 @@ def mapping(store: Octostore, every_s: float) -> Iterator[None]:
                 logged = store.update_map(int(time.time()), process)
             except OctostoreError as error:
                 _log.error("the map is not updated: %s", error)
+                state.looked(failing=error.code)
                 continue
+            state.looked()
             if logged is not None:
                 _log.info(
                     "map of %d entries, head at entry %d",
@@ -54,7 +60,7 @@ def mapping(store: Octostore, every_s: float) -> Iterator[None]:
         thread = threading.Thread(target=keep_up, args=(process,), name="map")
         thread.start()
         try:
-            yield
+            yield state
         finally:
             stopping.set()
             thread.join()

@@ -11,8 +11,10 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from octostore.store import Octostore
+from octostore_server.condition import MapState, condition
 from octostore_server.errors import BusyError, ReadonlyError
 from octostore_server.feed import Feed
+from octostore_server.metrics import Metrics
 from octostore_server.settings import Settings
 
 __all__ = ["AtNode", "Node"]
@@ -26,11 +28,15 @@ class Node:
     waited for it would be one less that reads.
     """
 
-    def __init__(self, store: Octostore, settings: Settings) -> None:
+    def __init__(
+        self, store: Octostore, settings: Settings, map_state: MapState | None = None
+    ) -> None:
         self.store = store
         self.settings = settings
+        self.map_state = map_state or MapState()
         self.lane = CapacityLimiter(1)
         self.feed = Feed(store, settings.streams_max)
+        self.metrics = Metrics(lambda: condition(store), lambda: self.feed.streams)
         self._deliveries = 0
 
     @contextmanager
@@ -46,10 +52,12 @@ class Node:
         if self._deliveries >= self.settings.deliveries_max:
             raise BusyError("too many deliveries at once; try again later")
         self._deliveries += 1
+        self.metrics.deliveries.set(self._deliveries)
         try:
             yield
         finally:
             self._deliveries -= 1
+            self.metrics.deliveries.set(self._deliveries)
 
 
 async def _node(request: Request) -> Node:

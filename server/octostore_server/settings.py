@@ -89,4 +89,12 @@ class Settings(BaseSettings):
         default=None,
         description="File of the logs that are witnessed, the vkey of each in a line.",
     )
+    free_bytes_min: int = Field(
+        default=256 << 20,
+        ge=0,
+        description="With less free on its disk the node says that it is not ready.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="json: each line of the log is an object."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -7,7 +7,7 @@ so. Source: FORMATS 4, 7 and 9; schemas/ is generated from these modules.
 
 from octostore_server.models.base import Checkpoint, MapHead
 from octostore_server.models.documents import DocumentRequest, Outcome, Outcomes
-from octostore_server.models.node import Health
+from octostore_server.models.node import Health, Ready
 from octostore_server.models.questions import (
     ClaimsAnswer,
     ExplainRequest,
@@ -39,6 +39,7 @@ __all__ = [
     "MapHead",
     "Outcome",
     "Outcomes",
+    "Ready",
     "Receipt",
     "WhoAnswer",
 ]

@@ -6,9 +6,7 @@ from typing import Literal
 
 from octostore_server.models.base import Checkpoint, Model
 
-__all__ = [
-    "Health",
-]
+__all__ = ["CheckItem", "Health", "Ready"]
 
 
 class Health(Model):
@@ -16,3 +14,18 @@ class Health(Model):
 
     status: Literal["ok"]
     checkpoint: Checkpoint
+
+
+class CheckItem(Model):
+    """One thing that must hold."""
+
+    name: str
+    ok: bool
+    says: str
+
+
+class Ready(Model):
+    """All of these hold."""
+
+    status: Literal["ready"]
+    checks: list[CheckItem]

@@ -12,6 +12,7 @@ malformed. Refusals carry the receipt too: what was sound is taken in any case.
 from __future__ import annotations
 
 import tempfile
+import time
 from typing import BinaryIO, cast
 
 from anyio import to_thread
@@ -66,9 +67,12 @@ async def post_statements(request: Request, node: AtNode) -> Response:
     ):
         await bodies.spool(request, file, node.settings)
         car_file = cast("BinaryIO", file)
+        size, begin = file.seek(0, 2), time.perf_counter()
+        file.seek(0)
         receipt = await to_thread.run_sync(
             node.store.ingest_car, car_file, limiter=node.lane
         )
+    node.metrics.delivered_one(receipt, size, time.perf_counter() - begin)
     if receipt.accepted:
         node.feed.wake()
     return _answer(receipt)
