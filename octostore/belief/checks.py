@@ -12,7 +12,7 @@ docs/spec/verdict.md.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -87,7 +87,7 @@ class _Published:
 
     def __init__(self, testimonies: Iterable[Testimony]) -> None:
         self._first: dict[tuple[str, CID], list[tuple[int, int, _Speaker]]] = {}
-        for testimony in sorted(testimonies, key=lambda one: (one.index, one.record)):
+        for testimony in sorted(testimonies, key=_place):
             speaker = _speaker(testimony)
             for output in testimony.outputs.items():
                 places = self._first.setdefault(output, [])
@@ -98,7 +98,7 @@ class _Published:
         """Whether others had published all that this claim says before it was made."""
         if testimony.committed is not None:
             return False
-        place, speaker = (testimony.index, testimony.record), _speaker(testimony)
+        place, speaker = _place(testimony), _speaker(testimony)
         return all(
             any(
                 other != speaker and (index, record) < place
@@ -145,7 +145,7 @@ class _Class:
         for one in self.testimonies:
             claims[one.group or ""].append(one)
         contradicting = {group for group in claims if _contradicts(claims[group])}
-        if self._differs_by_itself(claims.keys(), contradicting):
+        if self._differs_by_itself(claims):
             return {}
         found = {}
         for group, own in claims.items():
@@ -159,18 +159,26 @@ class _Class:
                 found[group] = min(results, key=lambda result: (result.day, result.by))
         return found
 
-    def _differs_by_itself(
-        self, groups: Iterable[str], contradicting: set[str]
-    ) -> bool:
+    def _differs_by_itself(self, claims: Mapping[str, Sequence[Testimony]]) -> bool:
         """Whether the program gives other results each time, so that nobody is wrong.
 
         An anchor that contradicts itself shows it; others only if they are most of all
-        who are no anchors, since two that attack could say so of each other's claims.
+        who are no anchors, since two that attack could say so of each other's claims,
+        and only if they did before an anchor spoke: who was found out could say so
+        afterwards.
         """
         anchors = set(self.policy.anchors)
-        others = set(groups) - anchors
-        many = len(contradicting - anchors)
-        return bool(contradicting & anchors) or (many > 1 and 2 * many > len(others))
+        others = claims.keys() - anchors
+        if any(_contradicts(claims[group]) for group in claims.keys() & anchors):
+            return True
+        first = min(map(_place, self.anchored), default=None)
+        many = sum(
+            _contradicts(
+                [one for one in claims[group] if first is None or _place(one) < first]
+            )
+            for group in others
+        )
+        return many > 1 and 2 * many > len(others)
 
     def _checked(self, testimony: Testimony) -> _Result | None:
         """What the anchors of other groups say of this claim."""
@@ -283,7 +291,7 @@ def _both(one: Testimony, other: Testimony) -> bool:
     )
 
 
-def _contradicts(own: list[Testimony]) -> bool:
+def _contradicts(own: Sequence[Testimony]) -> bool:
     seen: dict[tuple[str, object], OutputValue] = {}
     return any(
         seen.setdefault((name, family(value)), value) != value
@@ -311,6 +319,10 @@ def _empty(value: OutputValue) -> bool:
 
 def _speaker(testimony: Testimony) -> _Speaker:
     return testimony.group if testimony.group is not None else testimony.issuer.raw
+
+
+def _place(testimony: Testimony) -> tuple[int, int]:
+    return (testimony.index, testimony.record)
 
 
 def _when(testimony: Testimony) -> tuple[int, int, int]:

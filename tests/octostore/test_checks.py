@@ -139,6 +139,13 @@ def test_two_that_contradict_themselves_do_not_shield_a_third() -> None:
     )
 
 
+def test_who_contradicts_itself_after_an_anchor_spoke_does_not_escape() -> None:
+    lies = [says(name, "R2") for name in "AB"]
+    late = [says(name, "R3", index=95) for name in "AB"]
+    assert taught(*lies, ME) == {"A": False, "B": False}
+    assert taught(*lies, ME, *late) == {"A": False, "B": False}
+
+
 def test_platforms_of_two_classes_do_not_check_each_other() -> None:
     amd = {"platform": "linux/amd64"}
     assert taught(says("A", "R2"), {**ME, **amd}) == {}
