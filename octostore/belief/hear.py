@@ -123,6 +123,7 @@ class Hearing:
             also=same.invocations,
             links=tuple(links),
             strangers=claims.passed,
+            cuts=tuple((cut.at, cut.reason) for cut in classes.cuts),
         )
 
     def classes(self) -> Classes:

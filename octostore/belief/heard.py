@@ -66,7 +66,8 @@ class Heard:
     `kind` is the program's (`wasi`, `oci`), None where it is withheld. `time_s` is
     that of the last map head before the checkpoint. `also` are invocations that the
     links in `links` make the same; their claims are among the testimonies.
-    `strangers` is how many claims of keys in no group are not among them.
+    `strangers` is how many claims of keys in no group are not among them; `cuts` are
+    CIDs whose links were not followed to their end, and why.
     """
 
     invocation: CID
@@ -76,3 +77,4 @@ class Heard:
     also: tuple[CID, ...] = ()
     links: tuple[CID, ...] = ()
     strangers: int = 0
+    cuts: tuple[tuple[CID, str], ...] = ()

@@ -91,6 +91,8 @@ def verdict_lines(judged: Judged, policy: Policy) -> Iterator[str]:
         yield "    relied on links"
         for link in verdict.links:
             yield f"      {link}"
+    for cid, why in heard.cuts:
+        yield f"    links not followed: {cid}: {why}"
 
 
 def _value(output: OutputVerdict) -> str:
@@ -236,4 +238,7 @@ def heard_json(heard: Heard) -> dict[str, object]:
         for item in heard.testimonies
         if _why(item) is not None
     )
-    return {"claims": list(silent), "more": heard.strangers}
+    found: dict[str, object] = {"claims": list(silent), "more": heard.strangers}
+    if heard.cuts:
+        found["cuts"] = [{"at": str(cid), "reason": why} for cid, why in heard.cuts]
+    return found

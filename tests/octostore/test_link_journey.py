@@ -9,8 +9,11 @@ import pytest
 
 from invocation_spec.cid import CID
 from invocation_spec.model import Input
+from octostore.belief.admitted import CLASS_MAX
+from octostore.keyfile import KeyFile
 from octostore.keys import Did
 from octostore.records import Link
+from octostore.statement import SignedPart, sign
 from octostore.store import Octostore
 from tests.octostore.said import Command
 from tests.octostore.world import D1, Blocks, Issuer, Ran, block_of, claim, result
@@ -115,6 +118,30 @@ def test_a_bad_link_by_a_stranger_changes_no_verdict(
         without_checkpoint(one) for one in before
     ]
     assert after != before
+
+
+def test_a_class_that_is_too_large_is_told_with_the_verdict(
+    octostore: Command, runs: tuple[Ran, Ran], policy: str, me: Did
+) -> None:
+    owner = KeyFile.open(Path("me.key")).key
+    links = []
+    for number in range(CLASS_MAX + 1):
+        low, high = sorted((RAW, CID(UNIXFS.raw[:4] + number.to_bytes(32, "big"))))
+        links.append(Link(a=low, b=high, means="same-bytes"))
+    records = tuple(item.cid for item in links)
+    part = SignedPart(
+        iss=me, chain=bytes(16), seq=0, prev=None, iat=1_700_000_000, records=records
+    )
+    statement = sign(part, owner)
+    take(
+        [(statement.envelope_cid, statement.envelope)]
+        + [block_of(item) for item in links]
+    )
+    code, found, _ = believed(octostore, runs[0], policy)
+    assert code == 1
+    assert f"over {CLASS_MAX} CIDs" in str(found)
+    said = octostore("verdict", str(runs[0].cid), "--policy", policy)
+    assert "links not followed" in said.out
 
 
 def without_checkpoint(value: Any) -> Any:
