@@ -99,6 +99,12 @@ def test_a_wrong_check_cuts_and_two_undo_what_was_before() -> None:
     assert (error_of(good | afterwards, 300, SLOW) or 0) < again < twice
 
 
+def test_so_many_checks_are_reckoned_with() -> None:
+    most = error_of({0: (0, COUNT_MAX)}, 0, TERMS)
+    assert error_of({0: (0, 10**12)}, 0, TERMS) == most
+    assert error_of({0: (10**12, 0)}, 0, TERMS) == ONE
+
+
 def test_who_equivocates_has_no_weight() -> None:
     policy = Policy(name="p", model="evidence", groups=groups("AB"))
     tally = Tally(_checks(["A"] * 9 + ["B"] * 9))
