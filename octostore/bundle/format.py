@@ -9,6 +9,8 @@ r"""The root of a bundle: what was asked, under which checkpoint, and where to l
         "statements": [[3, &Envelope], [9, &Envelope]], entries of the log
         "proof": [h'77..', h'c0..']}}                   that all of them are in it
 
+    {"octostore/bundle@2": {.., "belief": &Belief}}     and what a policy makes of it
+
 Reading one verifies nothing but its shape. Source: docs/spec/bundle.md.
 """
 
@@ -29,9 +31,14 @@ from octostore.questions.answer import Asked
 from octostore.tlog.merkle import SIZE_MAX, leaf_hash
 from octostore.tlog.note import KeyType, VerifierKey
 
-__all__ = ["BUNDLE_TAG", "Bundle"]
+__all__ = ["BUNDLE_TAG", "BUNDLE_TAGS", "Bundle"]
 
 BUNDLE_TAG: Final = "octostore/bundle@1"
+
+#: With what a policy makes of the answer: one field more.
+_BELIEVED_TAG: Final = "octostore/bundle@2"
+
+BUNDLE_TAGS: Final = (BUNDLE_TAG, _BELIEVED_TAG)
 
 _FIELDS: Final = {"asked", "checkpoint", "head", "log", "map", "proof", "statements"}
 _QUESTIONS: Final = ({"input", "program"}, {"invocation"})
@@ -54,6 +61,7 @@ class Bundle:
     map: CID
     statements: tuple[tuple[int, CID], ...]
     proof: tuple[bytes, ...]
+    belief: CID | None = None
 
     def __post_init__(self) -> None:
         if self.asked.to_json().keys() not in _QUESTIONS:
@@ -67,6 +75,8 @@ class Bundle:
                 raise ProofError(f"{index} is no place in a log", at="/statements")
             _check_ours(block)
         _check_ours(self.map)
+        if self.belief is not None:
+            _check_ours(self.belief)
         if any(a[0] >= b[0] for a, b in pairwise(self.statements)):
             raise ProofError("places in the log do not ascend", at="/statements")
 
@@ -83,7 +93,10 @@ class Bundle:
             raise ProofError(f"no bundle: {error}") from error
         tagged = value if isinstance(value, dict) else {}
         root = tagged.get(BUNDLE_TAG)
-        if len(tagged) != 1 or not isinstance(root, dict) or root.keys() != _FIELDS:
+        fields = _FIELDS
+        if root is None:
+            root, fields = tagged.get(_BELIEVED_TAG), _FIELDS | {"belief"}
+        if len(tagged) != 1 or not isinstance(root, dict) or root.keys() != fields:
             raise ProofError(
                 f"no bundle; expected {BUNDLE_TAG} with {', '.join(sorted(_FIELDS))}"
             )
@@ -98,6 +111,7 @@ class Bundle:
                 for at, item in enumerate(_list(root["statements"], "/statements"))
             ),
             proof=tuple(_bytes(item) for item in _list(root["proof"], "/proof")),
+            belief=_link(root["belief"], "/belief") if "belief" in root else None,
         )
         if found.block != block:
             raise ProofError("the same bundle is written otherwise")
@@ -115,7 +129,7 @@ class Bundle:
             for name in ("input", "invocation", "program")
             if (cid := getattr(self.asked, name)) is not None
         }
-        value: Ipld = {
+        value: dict[str, Ipld] = {
             "asked": asked,
             "checkpoint": self.checkpoint,
             "head": list(self.head),
@@ -124,8 +138,11 @@ class Bundle:
             "proof": list(self.proof),
             "statements": [list(item) for item in self.statements],
         }
+        tag = BUNDLE_TAG
+        if self.belief is not None:
+            tag, value["belief"] = _BELIEVED_TAG, self.belief
         try:
-            return dagcbor.encode({BUNDLE_TAG: value})
+            return dagcbor.encode({tag: value})
         except EncodingError as error:
             raise ProofError(
                 f"the root of a bundle has at most {BLOCK_BYTES_MAX} bytes; ask for"

@@ -12,7 +12,10 @@ from itertools import chain
 
 from invocation_spec.cid import CID
 from octostore import car
+from octostore.belief.policy import Policy
+from octostore.belief.reader import believing
 from octostore.bundle.answering import whole_answer
+from octostore.bundle.believed import believed_of
 from octostore.bundle.format import Bundle
 from octostore.errors import StoreCorruptError
 from octostore.log_key import LogKey
@@ -46,9 +49,14 @@ def checkpoint_over(store: Octostore, key: LogKey) -> SignedCheckpoint:
 
 
 def make_bundle(
-    store: Octostore, asked: Asked, signed: SignedCheckpoint
+    store: Octostore,
+    asked: Asked,
+    signed: SignedCheckpoint,
+    policy: Policy | None = None,
 ) -> Iterator[bytes]:
     """The file piece by piece; its proofs are made before the first.
+
+    With a policy, what it makes of the answer as of the checkpoint goes along.
 
     `signed` is a checkpoint of this store's own log. Whoever keeps the file
     verifies it first: nothing here is checked twice.
@@ -56,7 +64,8 @@ def make_bundle(
     Raises:
         NotFoundError: the log has no map head, or the checkpoint does not cover the
             last one.
-        ProofError: the answer is too large for one bundle.
+        ProofError: the answer is too large for one bundle, or a verdict rests on what
+            is not in it.
     """
     with store.view(signed.checkpoint.size) as view:
         whole = prove(view, asked)
@@ -68,6 +77,12 @@ def make_bundle(
         places = sorted([logged.entry, *(index for index, _ in entries)])
         path = multiproof(view.node, places, signed.checkpoint.size)
     proof = bytes(whole.proof)
+    belief, beside = None, list[bytes]()
+    if policy is not None:
+        with believing(store, policy, signed.checkpoint.size) as reader:
+            told, beside = believed_of(reader, answer.invocations)
+        belief = CID.of_block(told.block)
+        beside = [told.block, *dict.fromkeys(beside)]
     root = Bundle(
         asked=asked,
         log=signed.log,
@@ -76,8 +91,12 @@ def make_bundle(
         map=CID.of_block(proof),
         statements=entries,
         proof=path,
+        belief=belief,
     ).block
-    first = [(CID.of_block(block), block) for block in (root, logged.head.block, proof)]
+    first = [
+        (CID.of_block(block), block)
+        for block in (root, logged.head.block, proof, *beside)
+    ]
     return car.chunks([first[0][0]], chain(first, blocks_of(store, parts)))
 
 

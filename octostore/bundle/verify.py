@@ -11,13 +11,22 @@ their own, and the question is asked there. Source: docs/spec/bundle.md.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Self
 
 from invocation_spec.cid import CID
+from octostore.belief.policy import Policy
+from octostore.belief.verdict import Verdict
 from octostore.bundle.answering import placed, whole_answer
+from octostore.bundle.believed import (
+    Belief,
+    Believed,
+    check_belief,
+    read_policy_block,
+    read_verdict,
+)
 from octostore.bundle.contents import BundleCar, take_statements
 from octostore.bundle.format import Bundle
 from octostore.car import Block
@@ -27,7 +36,7 @@ from octostore.log import Checkpoint
 from octostore.map.head import MapHead
 from octostore.map.heads import LoggedHead
 from octostore.map.proof import MapProof
-from octostore.questions.answer import Answer
+from octostore.questions.answer import Answer, InvocationAnswer
 from octostore.questions.completeness import check_listed, unproven
 from octostore.questions.evidence import behind
 from octostore.questions.found import found_of
@@ -38,6 +47,7 @@ from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.multiproof import verify_multiproof
 from octostore.tlog.note import VerifierKey
 from octostore.tlog.witness import Quorum
+from octostore.view import View
 
 __all__ = [
     "Reading",
@@ -71,6 +81,7 @@ class VerifiedBundle:
     answer: Answer
     is_named_by_itself: bool
     steps: tuple[Step, ...]
+    believed: Believed | None = None
 
     @property
     def unproven(self) -> tuple[str, ...]:
@@ -93,6 +104,7 @@ class VerifiedBundle:
             "names, which are the issuers' own; a later name, or that a claim was taken"
             " back, may be missing",
             "that those who signed claims tell the truth",
+            *(() if self.believed is None else self.believed.trusted),
         )
 
 
@@ -178,6 +190,9 @@ class Reading:
         self.step = "map"
         proof = MapProof.from_bytes(car.next(bundle.map))
 
+        self.step = "belief"
+        belief = _Belief.read(car, bundle)
+
         self.step = "statements"
         with (
             tempfile.TemporaryDirectory(prefix="octostore-") as folder,
@@ -197,6 +212,10 @@ class Reading:
                 with store.view() as view:
                     size = store.checkpoint().size
                     found = [found_of(view, item, size) for item in local.invocations]
+                    self.step = "verdict"
+                    checked = (local.invocations, Checkpoint(tree.size, tree.root))
+                    believed = None if belief is None else belief.check(view, checked)
+                    self.step = "answer"
         answer = replace(
             local,
             checkpoint=Checkpoint(tree.size, tree.root),
@@ -212,8 +231,22 @@ class Reading:
         self.step = "complete"
         check_listed(proof, head.root, bundle.asked, found)
         yield Step(self.step, "the map has just these claims on what was asked")
+        if believed is not None:
+            self.step = "verdict"
+            told = counted(len(believed.judged), "verdict")
+            yield Step(
+                self.step,
+                f"{told} by the policy {believed.policy.name!r}, computed here from"
+                " these claims and what the file tells of their keys",
+            )
         self._result = VerifiedBundle(
-            bundle, signed, head, answer, self._log is None, tuple(self._steps)
+            bundle,
+            signed,
+            head,
+            answer,
+            self._log is None,
+            tuple(self._steps),
+            believed,
         )
 
     def _signed(self, bundle: Bundle) -> SignedCheckpoint:
@@ -223,6 +256,32 @@ class Reading:
         signed = SignedCheckpoint.open(note, bundle.log, self._quorum.witnesses)
         self._quorum.check(signed)
         return signed
+
+
+@dataclass(frozen=True, slots=True)
+class _Belief:
+    """What a bundle says of verdicts, as it was read."""
+
+    belief: Belief
+    policy: Policy
+    verdicts: tuple[Verdict, ...]
+
+    @classmethod
+    def read(cls, car: BundleCar, bundle: Bundle) -> Self | None:
+        """The blocks of it, which stand before the statements."""
+        if bundle.belief is None:
+            return None
+        belief = Belief.from_block(car.next(bundle.belief))
+        policy = read_policy_block(car.next(belief.policy))
+        if len(set(belief.verdicts)) < len(belief.verdicts):
+            raise ProofError("one verdict twice", at="/belief")
+        verdicts = tuple(read_verdict(car.next(cid)) for cid in belief.verdicts)
+        return cls(belief, policy, verdicts)
+
+    def check(
+        self, view: View, found: tuple[Sequence[InvocationAnswer], Checkpoint]
+    ) -> Believed:
+        return check_belief(view, self.belief, self.policy, self.verdicts, found)
 
 
 def _check_places(bundle: Bundle, head: MapHead) -> None:

@@ -11,10 +11,12 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from octostore.belief.policy import Policy
 from octostore.bundle.make import checkpoint_over, make_bundle
 from octostore.bundle.verify import VerifiedBundle, verify_bundle
 from octostore.cli.asking import questions_of
 from octostore.cli.inputs import From, InputOrData, ProgramOrSpec, ResolutionsFile, Task
+from octostore.cli.policies import PolicyOption, policy_of
 from octostore.cli.rim import (
     AsJson,
     Server,
@@ -36,6 +38,9 @@ __all__ = ["bundle_command"]
 
 _Note: TypeAlias = Callable[[str], object]
 
+#: A question, and the policy that is to judge the answer.
+_Wanted: TypeAlias = tuple[Asked, Policy | None]
+
 
 def bundle_command(
     program: ProgramOrSpec,
@@ -47,14 +52,16 @@ def bundle_command(
     network: From = None,
     resolutions: ResolutionsFile = None,
     task: Task = None,
+    policy: PolicyOption = None,
     store: StorePath = None,
     server: Server = None,
     as_json: AsJson = False,
 ) -> None:
     """Write an answer with all that proves it.
 
-    Brings the map up to the log and signs a checkpoint, if that is due. The file
-    is verified before it is kept; `octostore verify` needs nothing else.
+    With a policy, what it makes of the answer goes along. Brings the map up to the
+    log and signs a checkpoint, if that is due. The file is verified before it is
+    kept; `octostore verify` needs nothing else.
 
     Example: octostore bundle ./kepler.wasm ./planets.csv -o answer.car
     """
@@ -64,11 +71,14 @@ def bundle_command(
     if len(asked) > 1:
         raise UsageError("the spec has several invocations; ask for one of them")
     notes: list[str] = []
+    believed = None if policy is None else policy_of(policy)
     if server is not None:
+        if believed is not None:
+            raise UsageError("--policy judges what a store of one's own has")
         with server_at(server) as remote:
             file = remote.bundle(asked[0])
     else:
-        file = _of_store(store_path(store), asked[0], notes.append)
+        file = _of_store(store_path(store), (asked[0], believed), notes.append)
     found = verify_bundle(io.BytesIO(file))
     if found.answer.asked != asked[0]:
         raise ProofError("a bundle that answers another question", at=server)
@@ -78,7 +88,7 @@ def bundle_command(
     _show(out, file, found, as_json=as_json)
 
 
-def _of_store(path: Path, asked: Asked, note: _Note) -> bytes:
+def _of_store(path: Path, asked: _Wanted, note: _Note) -> bytes:
     with Octostore.open(path, readonly=True):
         pass  # a question makes no store
     try:
@@ -96,9 +106,9 @@ def _of_store(path: Path, asked: Asked, note: _Note) -> bytes:
             return _made(store, asked)
 
 
-def _made(store: Octostore, asked: Asked) -> bytes:
+def _made(store: Octostore, asked: _Wanted) -> bytes:
     signed = checkpoint_over(store, key_of(store))
-    return b"".join(make_bundle(store, asked, signed))
+    return b"".join(make_bundle(store, asked[0], signed, asked[1]))
 
 
 def _show(out: Path, file: bytes, found: VerifiedBundle, *, as_json: bool) -> None:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from invocation_spec.errors import OctostoreError
 from octostore.bundle.verify import Reading, VerifiedBundle
 from octostore.cli.answers import answer_lines
+from octostore.cli.believing import Beliefs
 from octostore.cli.rim import leave, print_json, report, say
 from octostore.counted import first_entries
 from octostore.tlog.note import VerifierKey
@@ -58,7 +59,8 @@ def verify_bundle_file(
 
 def _lines(found: VerifiedBundle) -> Iterator[str]:
     yield ""
-    yield from answer_lines(found.answer)
+    beliefs = _beliefs(found)
+    yield from answer_lines(found.answer, beliefs)
     yield ""
     asked = " and ".join(
         f"{name} {cid}" for name, cid in found.answer.asked.to_json().items()
@@ -77,13 +79,24 @@ def _lines(found: VerifiedBundle) -> Iterator[str]:
         yield f"  {line}"
 
 
+def _beliefs(found: VerifiedBundle) -> Beliefs | None:
+    if found.believed is None:
+        return None
+    judged = {item.verdict.invocation: item for item in found.believed.judged}
+    return Beliefs(found.believed.policy, judged, ())
+
+
 def _json(found: VerifiedBundle) -> dict[str, object]:
+    answer = found.answer.to_json()
+    beliefs = _beliefs(found)
+    if beliefs is not None:
+        beliefs.add_to(answer, [found.answer])
     return {
         "holds": True,
         "proof": "bundle",
         "origin": found.signed.log.name,
         "steps": [{"step": step.name, "says": step.says} for step in found.steps],
-        "answer": found.answer.to_json(),
+        "answer": answer,
         "witnesses": [
             {"name": item.by.name, "time_s": item.time_s}
             for item in found.signed.cosigned

@@ -10,7 +10,7 @@ import typer
 
 from invocation_spec.errors import DocumentError
 from octostore import fraud
-from octostore.bundle.format import BUNDLE_TAG
+from octostore.bundle.format import BUNDLE_TAGS
 from octostore.cli.answered import HEAD_BYTES, is_answer, verify_answer_file
 from octostore.cli.inputs import opened
 from octostore.cli.rim import (
@@ -38,8 +38,8 @@ __all__ = ["verify_command", "witness_key"]
 #: Enough to tell what a file is: a CAR of one root says so in its first block.
 _HEAD_BYTES: Final = 256
 
-#: How the root of a bundle begins.
-_BUNDLE: Final = b"\xa1\x72" + BUNDLE_TAG.encode()
+#: How the root of a bundle begins: a map of one, whose name has 18 bytes.
+_BUNDLES: Final = tuple(b"\xa1\x72" + tag.encode() for tag in BUNDLE_TAGS)
 
 #: What the header of a CAR has; one of the two, if a bit of the other is flipped.
 _CAR: Final = (b"roots", b"version")
@@ -86,7 +86,7 @@ def verify_command(
         if head.startswith(PROOF_HEAD.encode()):
             raw = whole.read(PROOF_BYTES_MAX + 1)
             _verify_logged(raw, log, asked, store, as_json=as_json)
-        elif _BUNDLE in head:
+        elif any(begins in head for begins in _BUNDLES):
             key = None if log is None else _log_key(log)
             verify_bundle_file(whole, key, asked, as_json=as_json)
         elif is_answer(head):

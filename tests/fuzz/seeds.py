@@ -132,7 +132,8 @@ def blocks(file: str) -> Seeds:
 
 def bundles() -> Seeds:
     """The bundles of the vectors."""
-    return _unique([base64.b64decode(case["car"]) for case in _cases("bundles.json")])
+    cases = [*_cases("bundles.json"), *_cases("believed.json")]
+    return _unique([base64.b64decode(case["car"]) for case in cases])
 
 
 def nix_records() -> Seeds:

@@ -17,6 +17,7 @@ from tests.vectors.make import (
     bundles,
     car,
     did_key,
+    judged_bundles,
     maps,
     merkle,
     note,
@@ -57,6 +58,7 @@ if __name__ == "__main__":
         [*maps.keys(), *maps.roots(), *maps.heads(), *maps.proofs(), *maps.pages()],
     )
     save("bundles.json", bundles.bundles())
+    save("believed.json", judged_bundles.believed())
     save("unixfs.json", unixfs.unixfs())
     save("policy.json", policies.policies())
     save("verdict.json", [*verdicts.numbers(), *verdicts.verdicts()])
