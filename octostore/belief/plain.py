@@ -10,7 +10,6 @@ Source: docs/spec/policy.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 
 from octostore.belief.evidence import COUNT_MAX, confidences, error_bound, support
 from octostore.belief.evidence import weight as weight_of
@@ -42,7 +41,8 @@ def idle(policy: Policy) -> tuple[str, ...]:
 
 def percent(parts: int) -> str:
     """A share in parts of `ONE` as people write it: `99.9 %`."""
-    return f"{(Decimal(parts) * 100 / ONE).normalize():f} %"
+    whole, part = divmod(parts, ONE // 100)
+    return f"{whole}.{part:07}".rstrip("0").rstrip(".") + " %"
 
 
 def _said(policy: Policy) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, localcontext
 from pathlib import Path
 
 import pytest
@@ -124,6 +124,9 @@ def test_words_without_effect_are_told() -> None:
 )
 def test_shares_are_written_as_people_write_them(parts: int, words: str) -> None:
     assert percent(parts) == words
+    with localcontext(Context(prec=3, traps=[Inexact])):  # a caller's own
+        assert percent(parts) == words
+        assert percent(123_456_789) == "12.3456789 %"
 
 
 def test_a_policy_is_made_and_checked(octostore: Command) -> None:
