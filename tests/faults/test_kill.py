@@ -71,7 +71,9 @@ def test_nothing_acknowledged_is_lost_however_often_a_writer_is_killed(
     accepted: set[CID] = set()
     pending: set[CID] = set()
     following = 0
-    for _ in range(KILLS):
+    for kills in range(10 * KILLS):
+        if kills >= KILLS and len(accepted) > KILLS:
+            break  # on a slow machine most die before they took something in
         with subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path), engine, str(following)],
             cwd=REPO,
