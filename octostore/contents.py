@@ -147,7 +147,10 @@ class Contents:
         for source in self._sources_of(cid) if cid.codec == DAG_PB else ():
             with suppress(*_PASSED_OVER):
                 node = decode(source.block(cid), cid)
-                return node.size if node.is_file else None
+                if not node.is_file:
+                    return None
+                pieces = len(node.data) + sum(node.sizes)
+                return pieces if node.size is None else node.size
         return None
 
     def _open(self, cid: CID) -> Mapping[str, _Bytes]:

@@ -23,7 +23,14 @@ from octostore.store import Octostore
 from tests.octostore.gateways import gateway, honest
 from tests.octostore.said import Command, Said
 from tests.octostore.test_gateway import wrong
-from tests.octostore.test_published import Blocks, leaf, of_pieces
+from tests.octostore.test_published import (
+    Blocks,
+    leaf,
+    node,
+    number,
+    of_pieces,
+    put,
+)
 from tests.octostore.test_runner import module
 from tests.octostore.world import Issuer, Ran, data
 
@@ -289,6 +296,18 @@ class TestOtherCids:
         assert side["is"] == "differs"
         assert asked == [f"/ipfs/{huge}?format=raw"]
 
+    def test_a_file_that_does_not_say_its_size_is_as_large_as_its_pieces(
+        self, octostore: Command, tmp_path: Path
+    ) -> None:
+        blocks: Blocks = {}
+        pieces = number(1, 2) + number(4, 1)
+        untold = put(blocks, node([("", leaf(blocks, b"x"))], pieces))
+        cid, code = world(tmp_path, SAYS_X, Result({"stdout": untold}))
+        with gateway(honest(blocks)) as (url, _):
+            words = ("reproduce", cid, "--files", code, "--gateway", url, "--json")
+            (side,) = octostore(*words).json["outputs"]["stdout"]["theirs"]
+        assert side["is"] == "same"
+
     def test_so_many_are_looked_for(self) -> None:
         asked: list[CID] = []
 
@@ -298,8 +317,8 @@ class TestOtherCids:
                 return None
 
         settle = settler({"a": b"x"}, [], Contents([], Empty()))
-        for number in range(SETTLED_MAX + 1):
-            raw = bytes((1, DAG_PB)) + data(str(number)).raw[2:]
+        for n in range(SETTLED_MAX + 1):
+            raw = bytes((1, DAG_PB)) + data(str(n)).raw[2:]
             assert settle("a", CID(raw)) is None
         assert len(set(asked)) == SETTLED_MAX
 
@@ -312,8 +331,8 @@ class TestOtherCids:
                 return None
 
         settle = settler({"a": b"x"}, [], Contents([], Slow()), lambda: clock[0])
-        for number in range(10):
-            raw = bytes((1, DAG_PB)) + data(str(number)).raw[2:]
+        for n in range(10):
+            raw = bytes((1, DAG_PB)) + data(str(n)).raw[2:]
             assert settle("a", CID(raw)) is None
         assert clock[0] == SETTLED_S_MAX
         assert settle("a", CID.of_bytes(b"x")) is True
