@@ -35,12 +35,12 @@ class Clusters:
         for group in policy.groups:
             for label in group.shares:
                 self._join(group.name, labels.setdefault(label, group.name))
+        for name in tuple(self._of):
+            self._of[name] = self._first(name)
 
     def of(self, group: str) -> str:
         """The group that stands for the cluster of this one."""
-        while group in self._of:
-            group = self._of[group]
-        return group
+        return self._of.get(group, group)
 
     def apart(self, groups: Iterable[str]) -> dict[str, list[str]]:
         """The groups, cluster by cluster."""
@@ -50,9 +50,17 @@ class Clusters:
         return members
 
     def _join(self, a: str, b: str) -> None:
-        first, second = sorted((self.of(a), self.of(b)))
+        first, second = sorted((self._first(a), self._first(b)))
         if first != second:
             self._of[second] = first
+
+    def _first(self, group: str) -> str:
+        """The same while they are joined; each way is shortened as it is gone."""
+        while group in self._of:
+            above = self._of[group]
+            self._of[group] = self._of.get(above, above)
+            group = above
+        return group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

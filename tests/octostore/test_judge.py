@@ -10,10 +10,13 @@ import itertools
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from invocation_spec.cid import CID, DAG_PB
 from octostore.belief.ballot import CLASSES_MAX
 from octostore.belief.judge import EXPLAINED_MAX, explain
+from octostore.belief.models import Clusters
 from octostore.belief.policy import ONE, EvidenceTerms, Policy, Quorum
 from octostore.belief.verdict import Verdict
 from octostore.result import EXIT
@@ -204,6 +207,34 @@ def test_groups_that_share_infrastructure_are_one_head() -> None:
     policy = replace(QUORUM, groups=shared)
     assert verdict(policy, heard(says("A"), says("B"))).state == "single"
     assert verdict(policy, heard(says("A"), says("C"))).state == "agreed"
+
+
+@given(
+    st.lists(
+        st.sets(st.sampled_from("stuvwxyz"), max_size=3).map(lambda one: sorted(one)),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_clusters_are_all_that_hang_together_by_labels(shares: list[list[str]]) -> None:
+    names = [f"g{index:02}" for index in range(len(shares))]
+    one_by_one = tuple(
+        replace(group, shares=tuple(own))
+        for group, own in zip(groups(names), shares, strict=True)
+    )
+    clusters = Clusters(replace(QUORUM, groups=one_by_one))
+    left = [({name}, set(own)) for name, own in zip(names, shares, strict=True)]
+    found = []
+    while left:
+        members, labels = left.pop()
+        while near := [item for item in left if item[1] & labels]:
+            for item in near:
+                left.remove(item)
+                members, labels = members | item[0], labels | item[1]
+        found.append(members)
+    apart = clusters.apart(names)
+    assert sorted(map(sorted, apart.values())) == sorted(map(sorted, found))
+    assert all(min(members) == first for first, members in apart.items())
 
 
 def test_a_failure_is_shown_or_is_against_as_the_policy_says() -> None:
