@@ -5,7 +5,8 @@
 Each model judges one invocation with 3, 30 and 3,000 claimants, one group each, nine of
 ten agreeing, over and over. `limit` is measured in turn with it: the least that anybody
 must do, which is to go through the claims once and count, in a set, who is for which
-value. `encoded` is the verdict and its block with its CID. Prints one JSON object.
+value. Seconds are of CPU, so that others on the machine do not count. `encoded` is the
+verdict with its block and CID. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -63,17 +64,17 @@ def _count(heard: Heard) -> int:
 
 
 def _rates(acts: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
-    """How often each act runs in a second, all in turn, the best of each."""
+    """How often each act runs in a second of CPU, all in turn, the best of each."""
     best: dict[str, float] = {}
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         for name, act in acts.items():
             repeats = 1
             while True:
-                began = time.perf_counter()
+                began = time.process_time()
                 for _ in range(repeats):
                     act()
-                took = time.perf_counter() - began
+                took = time.process_time() - began
                 if took > 0.02:
                     break
                 repeats *= 4
