@@ -28,9 +28,9 @@ from octostore.reproduction import (
     compare,
     folders,
     run_again,
-    settler,
 )
 from octostore.runner import RunLimits
+from octostore.settling import settler
 
 __all__ = ["LOCAL", "Fetch", "Way", "check_of", "reproduced"]
 

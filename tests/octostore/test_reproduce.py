@@ -16,9 +16,10 @@ from octostore.errors import NotFoundError
 from octostore.questions.answer import Asked
 from octostore.questions.who import who
 from octostore.records import Claim, Failure
-from octostore.reproduction import SETTLED_MAX, SETTLED_S_MAX, folders, settler
+from octostore.reproduction import folders
 from octostore.result import Result
 from octostore.runner import run_wasi
+from octostore.settling import SETTLED_MAX, SETTLED_S_MAX, settler
 from octostore.store import Octostore
 from tests.octostore.gateways import gateway, honest
 from tests.octostore.said import Command, Said
