@@ -60,6 +60,9 @@ _LOG: Final = b"log 1"
 #: Invocations whose rows are committed together.
 _AT_ONCE: Final = 1024
 
+#: Verdicts that stay in memory between two checkpoints; each is a few kilobytes.
+_MADE_MAX: Final = 1 << 16
+
 #: Rows that are deleted together.
 _ROWS: Final = 1 << 14
 
@@ -126,6 +129,8 @@ class Reputation:
         self.cid = policy.cid
         self._judge = Judge(policy)
         self._rates: Rates | None = None
+        #: Verdicts that were made of rows or anew, as of the checkpoint.
+        self._made: dict[CID, Verdict] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -162,6 +167,7 @@ class Reputation:
         now, before = hearing.checkpoint, self.checkpoint()
         if before == now:
             return 0
+        self._made.clear()
         if before is None or not _goes_on(view, before):
             self._clear()
             wanted: Iterable[CID] = _AllClaimed(view)
@@ -203,33 +209,40 @@ class Reputation:
             ProofError: more claims on one than a verdict is made of.
             StoreError: the store or the folder cannot be read.
         """
-        asked = {cid.digest: cid for cid in invocations}
+        if len(self._made) > _MADE_MAX:
+            self._made.clear()
+        made, wanted = self._made, list(invocations)
+        asked = {cid.digest: cid for cid in wanted if cid not in made}
         with self._engine.snapshot() as rows:
             state = _read_state(rows)
             found = rows.get_many(_VERDICTS, asked) if state is not None else {}
         if state is None:
             return {}
-        verdicts: dict[CID, Verdict] = {}
         stale: list[CID] = []
         for digest, row in found.items():
             verdict = self._kept(row, state)
             if verdict is None:
                 stale.append(asked[digest])
             else:
-                verdicts[asked[digest]] = verdict
+                self._keep(asked[digest], verdict)
         if stale:
             with view_of(state.size) as view:
                 hearing, rates = Hearing(view, self.policy), self.rates()
                 for cid in stale:
                     heard = hearing.hear(cid)
-                    verdicts[cid] = self._judge.judge(
+                    verdict = self._judge.judge(
                         heard,
                         rates,
                         policy_cid=self.cid,
                         size=state.size,
                         root=state.root,
                     )
-        return verdicts
+                    self._keep(cid, verdict)
+        return {cid: self._made[cid] for cid in wanted if cid in self._made}
+
+    def _keep(self, cid: CID, verdict: Verdict) -> None:
+        """Keep it in memory as long as the checkpoint is the same."""
+        self._made[cid] = verdict
 
     def _kept(self, row: bytes, state: _State) -> Verdict | None:
         """The verdict in a row, unless a rate that it was made with is another now."""

@@ -382,6 +382,23 @@ def test_a_verdict_is_made_again_when_a_rate_is_another(
         check(world, kept, tmp_path)
 
 
+def test_verdicts_in_memory_are_those_of_the_rows_and_end_with_the_checkpoint(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reputation, "_MADE_MAX", 1)
+    for ran in range(3):
+        world.claim("caltech", ran, 0)
+    with Reputation(tmp_path / "kept", MINE) as kept:
+        update(world, kept)
+        first = verdicts(world, kept)
+        assert verdicts(world, kept) == first
+        world.claim("bristol", 1, 1)
+        update(world, kept)
+        again = verdicts(world, kept)
+        assert all(again[ran.cid] != first[ran.cid] for ran in RANS)
+        check(world, kept, tmp_path)
+
+
 def test_of_what_nobody_claims_there_is_no_verdict(
     world: World, tmp_path: Path
 ) -> None:
