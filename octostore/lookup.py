@@ -13,6 +13,7 @@ and no credentials are sent.
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -165,8 +166,7 @@ class Web(Connection):
         import httpx
 
         try:
-            request = self._client.build_request("GET", url, headers=dict(headers))
-            response = self._follow(request, plain=plain)
+            response = self._found(url, headers, plain=plain)
             try:
                 yield response
             finally:
@@ -177,11 +177,20 @@ class Web(Connection):
                 f"cannot be looked up: {failure(error)}{hint}", at=url
             ) from error
 
+    def _found(
+        self, url: str, headers: Mapping[str, str], *, plain: bool
+    ) -> httpx.Response:
+        try:
+            request = self._client.build_request("GET", url, headers=dict(headers))
+            return self._follow(request, plain=plain)
+        except UnicodeError as error:  # of a name, ours or one of a redirect
+            raise RemoteError(f"no name of a host: {error}", at=url) from error
+
     def _follow(self, request: httpx.Request, *, plain: bool) -> httpx.Response:
         at = str(request.url)
         for _ in range(_REDIRECTS_MAX + 1):
             self._check(request.url, plain=plain)
-            if is_loopback(str(request.url)) and not is_loopback(at):
+            if _may_be_here(str(request.url)) and not _may_be_here(at):
                 raise RemoteError(f"leads to this machine, {request.url}", at=at)
             response = self._sent(request, at)
             if response.next_request is None:
@@ -249,6 +258,25 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _may_be_here(url: str) -> bool:
+    """Whether a URL may lead to this machine, in any spelling that connects.
+
+    A name of the DNS that has an address of this machine is not known for it.
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        try:  # 127.1, 2130706433, 0x7f.1: what the C library reads as addresses
+            address = ip_address(socket.inet_aton(host))
+        except (OSError, UnicodeError):
+            return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_loopback or address.is_unspecified
 
 
 def _name(response: httpx.Response) -> str | None:

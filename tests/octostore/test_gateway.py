@@ -287,7 +287,10 @@ class TestHostile:
         ):
             saved(url)
 
-    @pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
+    @pytest.mark.parametrize(
+        "where",
+        ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://.../", "http://xn--/"],
+    )
     def test_a_redirect_leads_to_the_web_only(self, where: str) -> None:
         def answer(asked: Asked) -> None:
             asked.answer(302, headers={"location": where})

@@ -1,4 +1,4 @@
-"""A host that sends a byte now and then is given up."""
+"""A host that sends a byte now and then is given up, and one that leads astray."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
 
 from octostore import lookup
@@ -59,3 +60,36 @@ def test_a_body_that_drips_is_given_up(
         web.get(url, 1 << 20, plain=True)
     with Web() as web, pytest.raises(RemoteError, match="gave up below 1024 bytes"):
         web.download(url)
+
+
+@pytest.mark.parametrize(
+    "here",
+    [
+        "localhost",
+        "LOCALHOST.",
+        "a.localhost",
+        "127.0.0.1",
+        "127.0.0.1.",
+        "127.1",
+        "2130706433",
+        "0x7f.1",
+        "0.0.0.0",  # noqa: S104 - nothing is bound
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+    ],
+)
+def test_no_redirect_leads_from_elsewhere_to_this_machine(here: str) -> None:
+    asked = []
+
+    def internet(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        if request.url.path == "/":
+            return httpx.Response(302, headers={"location": f"http://{here}:8080/x"})
+        return httpx.Response(200, content=b"secret")
+
+    with Web() as web:
+        web._client = httpx.Client(transport=httpx.MockTransport(internet))
+        with pytest.raises(RemoteError, match="leads to this machine"):
+            web.get("http://gateway.example/", 1 << 20, plain=True)
+    assert asked == ["gateway.example"]
