@@ -52,6 +52,7 @@ class Connection:
                 limits=httpx.Limits(max_connections=connections_max),
                 headers=_HEADERS,
             )
+            _ = self._client.base_url.host  # a name that is none is refused here
         except (httpx.InvalidURL, UnicodeError) as error:
             raise RemoteError(f"no URL of a server: {error}", at=base) from error
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from octostore import lookup
+from octostore.client import Remote
 from octostore.lookup import Web
 from octostore.told import RemoteError
 
@@ -93,3 +94,9 @@ def test_no_redirect_leads_from_elsewhere_to_this_machine(here: str) -> None:
         with pytest.raises(RemoteError, match="leads to this machine"):
             web.get("http://gateway.example/", 1 << 20, plain=True)
     assert asked == ["gateway.example"]
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://xn--/"])
+def test_what_is_no_url_of_a_server_is_refused(url: str) -> None:
+    with pytest.raises(RemoteError, match="no URL of a server"):
+        Remote(url)
