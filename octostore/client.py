@@ -58,13 +58,18 @@ _RAW_TYPE: Final = "application/vnd.ipld.raw"
 class Remote(Connection):
     """One server by its URL; a context manager.
 
+    `token` goes along with deliveries, for a server that wants one.
+
     Raises:
         RemoteError: from every method: it cannot be reached, refuses, or sends
             more than it may. `at` is its URL, or the place that it names.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, url: str, *, timeout_s: float = TIMEOUT_S, token: str | None = None
+    ) -> None:
         self._url = url.rstrip("/")
+        self._token = {} if token is None else {"authorization": f"Bearer {token}"}
         super().__init__(base=self._url, timeout_s=timeout_s)
 
     def who(
@@ -125,7 +130,7 @@ class Remote(Connection):
             "POST",
             "/v1/statements",
             content=_pieces(stream),
-            headers={"content-type": _CAR_TYPE},
+            headers={"content-type": _CAR_TYPE, **self._token},
         )
         with self._answered(request, _RECEIPT_BYTES_MAX, refused="receipt") as body:
             with reading("the receipt"):

@@ -53,6 +53,7 @@ __all__ = [
     "BodySlowError",
     "BodyTooLargeError",
     "BusyError",
+    "ForbiddenError",
     "MediaTypeError",
     "NotAcceptableError",
     "NotCanonicalError",
@@ -63,6 +64,8 @@ __all__ = [
     "RequestError",
     "install",
     "problem",
+    "TooManyError",
+    "UnauthorizedError",
     "status_of",
 ]
 
@@ -131,6 +134,28 @@ class BusyError(RequestError):
     code = "busy"
 
 
+class UnauthorizedError(RequestError):
+    """A delivery without a token that is on the list."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(RequestError):
+    """A delivery with statements of an issuer whose statements are not taken."""
+
+    code = "forbidden"
+
+
+class TooManyError(RequestError):
+    """More than this server takes now; `wait_s` says when to try again."""
+
+    code = "too-many"
+
+    def __init__(self, reason: str, *, wait_s: int) -> None:
+        super().__init__(reason)
+        self.wait_s = wait_s
+
+
 class NotReadyError(RequestError):
     """This node cannot do all of its work now."""
 
@@ -143,6 +168,8 @@ STATUS: Final[Mapping[type[OctostoreError], int]] = {
     DidError: 400,
     CarError: 400,
     RequestError: 400,
+    UnauthorizedError: 401,
+    ForbiddenError: 403,
     ReadonlyError: 403,
     NotFoundError: 404,
     NotAcceptableError: 406,
@@ -163,6 +190,7 @@ STATUS: Final[Mapping[type[OctostoreError], int]] = {
     AddressError: 500,
     StoreError: 500,
     RemoteError: 502,
+    TooManyError: 429,
     BusyError: 503,
     NotReadyError: 503,
     StoreLockedError: 503,
@@ -229,6 +257,10 @@ def _of_ours(request: Request, error: Exception) -> Response:
         raise error
     status = status_of(type(error))
     headers = {"retry-after": _RETRY_SECONDS} if status == 503 else None
+    if isinstance(error, TooManyError):
+        headers = {"retry-after": str(error.wait_s)}
+    if isinstance(error, UnauthorizedError):
+        headers = {"www-authenticate": "Bearer"}
     if status < 500 or isinstance(error, RequestError):
         return problem(error.code, status, error.reason, at=error.at, headers=headers)
     _LOG.error("%s %s: %s", request.method, request.url.path, error)

@@ -12,10 +12,11 @@ from starlette.requests import Request
 
 from octostore.store import Octostore
 from octostore_server.condition import MapState, condition
-from octostore_server.errors import BusyError, ReadonlyError
+from octostore_server.errors import ReadonlyError, TooManyError
 from octostore_server.feed import Feed
 from octostore_server.metrics import Metrics
 from octostore_server.settings import Settings
+from octostore_server.writers import Writers
 
 __all__ = ["AtNode", "Node"]
 
@@ -35,6 +36,7 @@ class Node:
         self.settings = settings
         self.map_state = map_state or MapState()
         self.lane = CapacityLimiter(1)
+        self.writers = Writers(settings)
         self.feed = Feed(store, settings.streams_max)
         self.metrics = Metrics(lambda: condition(store), lambda: self.feed.streams)
         self._deliveries = 0
@@ -45,12 +47,12 @@ class Node:
 
         Raises:
             ReadonlyError: this server takes none.
-            BusyError: all places are taken.
+            TooManyError: all places are taken.
         """
         if self.settings.readonly:
             raise ReadonlyError("this server takes no statements; send them elsewhere")
         if self._deliveries >= self.settings.deliveries_max:
-            raise BusyError("too many deliveries at once; try again later")
+            raise TooManyError("too many deliveries at once; try again later", wait_s=5)
         self._deliveries += 1
         self.metrics.deliveries.set(self._deliveries)
         try:

@@ -40,6 +40,22 @@ class Settings(BaseSettings):
         default=DEFAULT_PORT, ge=0, le=65535, description="0 takes any free port."
     )
     readonly: bool = Field(default=False, description="Answer only, take nothing.")
+    writers_file: Path | None = Field(
+        default=None,
+        description="File of the issuers whose statements are taken, a DID in a line;"
+        " without it those of all.",
+    )
+    tokens_file: Path | None = Field(
+        default=None,
+        description="File of the tokens that a delivery needs one of: in each line a"
+        " name and the sha2-256 of the token, in hex.",
+    )
+    deliveries_per_minute: int = Field(
+        default=0,
+        ge=0,
+        description="Deliveries that are taken from one address, or by one token if"
+        " there are any; 0 is no limit.",
+    )
     delivery_bytes_max: int = Field(
         default=_DELIVERY_BYTES_MAX, ge=1, description="Largest CAR that is taken."
     )

@@ -172,16 +172,16 @@ async def test_a_body_that_does_not_come_is_408(
     assert b"urn:octostore:error:too-slow" in sent[1]["body"]
 
 
-async def test_more_deliveries_than_places_are_503(
+async def test_more_deliveries_than_places_are_told_to_wait(
     store: Octostore, tmp_path: Path, story: Story
 ) -> None:
     app = create_app(store, Settings(path=tmp_path, deliveries_max=1))
     async with client_of(app) as api:
         with app.state.node.delivery():
             answer = await post(api, story.cars[0])
-            assert answer.status_code == 503
+            assert answer.status_code == 429
             assert answer.headers["retry-after"]
-            assert answer.json()["type"] == "urn:octostore:error:busy"
+            assert answer.json()["type"] == "urn:octostore:error:too-many"
         assert (await post(api, story.cars[0])).status_code == 201
 
 

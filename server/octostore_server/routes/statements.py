@@ -61,12 +61,15 @@ async def post_statements(request: Request, node: AtNode) -> Response:
     # A type that forms cannot send, so that no web page can deliver for a reader.
     if bodies.media_type(request) != CAR_TYPE:
         raise MediaTypeError(f"expected a body of the type {CAR_TYPE}")
+    address = request.client.host if request.client is not None else "unknown"
+    node.writers.admit(request.headers.get("authorization"), address)
     with (
         node.delivery(),
         tempfile.SpooledTemporaryFile(node.settings.spool_memory_bytes) as file,
     ):
         await bodies.spool(request, file, node.settings)
         car_file = cast("BinaryIO", file)
+        await to_thread.run_sync(node.writers.check, car_file)
         size, begin = file.seek(0, 2), time.perf_counter()
         file.seek(0)
         receipt = await to_thread.run_sync(
