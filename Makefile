@@ -8,12 +8,14 @@ READY := $(VENV)/.ready
 
 # Not in requirements-dev.txt: it has wheels for Linux on x86-64 only.
 ATHERIS := atheris==3.0.0
+SCHEMATHESIS := schemathesis==4.32.5
+EXAMPLES ?= 500
 FUZZ ?= all
 FUZZ_SECONDS ?= 600
 CASES ?= 20000
 SEED ?= 1
 
-.PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz fuzz-js bench \
+.PHONY: help setup demo test fast faults format lint types floors schemas cover fuzz fuzz-http fuzz-js bench \
   interop-bacalhau interop-gateway interop-gateway-client interop-nix interop-reapi interop-tlog \
   interop-unixfs interop-witness clean
 
@@ -75,6 +77,12 @@ fuzz: $(READY) ## Fuzz all readers, FUZZ_SECONDS=600 each, or one, FUZZ=golem
 fuzz-js: $(READY) ## Compare Python and JavaScript on changed vectors, CASES=20000 SEED=1 (needs Node)
 	@cd tests/interop/js && npm install --silent --no-package-lock --no-audit --no-fund
 	@$(BIN)/python -m tests.interop.differential --cases $(CASES) --seed $(SEED)
+
+fuzz-http: $(READY) ## Whatever the OpenAPI document admits, EXAMPLES=500 of each operation
+	@$(BIN)/python -c 'import schemathesis' 2>/dev/null \
+	  || { echo "installing $(SCHEMATHESIS) into $(VENV) (once)" \
+	  && $(BIN)/pip install --quiet --disable-pip-version-check $(SCHEMATHESIS); }
+	@FUZZ_HTTP_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -q tests/server/test_openapi_fuzz.py
 
 bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.ingest
