@@ -19,11 +19,29 @@ from invocation_spec.cid import CID, DAG_CBOR, EMPTY_BYTES, RAW
 from octostore.belief.platforms import UNTOLD
 from octostore.belief.verdict import OutputValue
 
-__all__ = ["CLASSES_MAX", "Ballot", "Vote", "ballots", "family", "may_coincide"]
+__all__ = [
+    "CLASSES_MAX",
+    "Ballot",
+    "Vote",
+    "ballots",
+    "family",
+    "is_empty",
+    "may_coincide",
+]
 
 #: Classes of platforms that are told apart on one output. Networks know a dozen; with
 #: more, all claims speak in one class, so that the work does not grow by the square.
 CLASSES_MAX: Final = 64
+
+#: A file of no bytes and a folder of no names, as Kubo writes them (its QmbFMk.. and
+#: QmUNLL..).
+_EMPTY_UNIXFS: Final = frozenset(
+    CID.parse(text)
+    for text in (
+        "bafybeif7ztnhq65lumvvtr4ekcwd2ifwgm3awq4zfr3srh462rwyinlb4y",
+        "bafybeiczsscdsbs7ffqz55asqdf3smv6klcw3gofszvwlyarci47bgf354",
+    )
+)
 
 Family: TypeAlias = tuple[int, int] | CID | None
 
@@ -90,7 +108,12 @@ def family(value: OutputValue) -> Family:
 
 def may_coincide(value: OutputValue) -> bool:
     """Whether two that are wrong may well say this: an exit status, an empty output."""
-    return isinstance(value, int) or value in EMPTY_BYTES
+    return isinstance(value, int) or is_empty(value)
+
+
+def is_empty(value: OutputValue) -> bool:
+    """Whether this is an output of nothing, by the CIDs that it commonly has."""
+    return value in EMPTY_BYTES or value in _EMPTY_UNIXFS
 
 
 def _by_family(votes: Sequence[Vote]) -> dict[Family, Ballot]:

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from invocation_spec.cid import CID, EMPTY_BYTES
-from octostore.belief.ballot import family
+from invocation_spec.cid import CID
+from octostore.belief.ballot import family, is_empty
 from octostore.belief.evidence import Check
 from octostore.belief.heard import Heard, Testimony
 from octostore.belief.platforms import Platforms
@@ -187,7 +187,7 @@ class _Class:
             lesson = self._compared(testimony, name, value)
             if lesson == "wrong":
                 conflicts += self._others(testimony, name)
-            elif lesson is None and not _empty(value) and name != EXIT:
+            elif lesson is None and not is_empty(value) and name != EXIT:
                 agreed = False
         if conflicts and testimony.group in self.policy.anchors:
             return None  # which of two anchors is wrong, nobody here knows
@@ -309,12 +309,8 @@ def _values(testimony: Testimony) -> Mapping[str, OutputValue]:
 
 def _solid(testimony: Testimony) -> dict[str, CID]:
     return {
-        name: value for name, value in testimony.outputs.items() if not _empty(value)
+        name: value for name, value in testimony.outputs.items() if not is_empty(value)
     }
-
-
-def _empty(value: OutputValue) -> bool:
-    return value in EMPTY_BYTES
 
 
 def _speaker(testimony: Testimony) -> _Speaker:

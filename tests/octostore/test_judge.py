@@ -293,6 +293,14 @@ def test_empty_outputs_and_exits_do_not_add_up() -> None:
     assert found.outputs[EXIT].lower_bound == one.lower_bound
 
 
+@pytest.mark.parametrize("block", ["0a0408021800", "0a020801"])
+def test_nothing_as_ipfs_writes_it_does_not_add_up_either(block: str) -> None:
+    nothing = CID(bytes((1, DAG_PB)) + CID.of_bytes(bytes.fromhex(block)).raw[2:])
+    found = verdict(EVIDENCE, heard(*(says(n, {"/r": nothing}) for n in NAMES)), 10**7)
+    assert found.outputs["/r"].lower_bound <= 99 * PERCENT
+    assert found.state == "single"
+
+
 def test_an_anchor_is_never_outvoted_by_those_who_may_err_together() -> None:
     errors = {"A": ONE // 1000, **dict.fromkeys("BCDE", PERCENT)}
     claims = heard(says("A"), *(says(name, "R2") for name in "BCDE"))
