@@ -8,6 +8,8 @@ import pytest
 
 from invocation_spec.model import Input
 from octostore.belief.policy import Group, Policy
+from octostore.belief.policy_text import read_policy
+from octostore.belief.reputation import Reputation, folder_of
 from octostore.cli import judging
 from octostore.records import Revocation
 from octostore.store import Octostore
@@ -212,6 +214,22 @@ def test_earlier_is_learned_anew_and_what_is_kept_stays(
     assert octostore(*ask).json["verdicts"][0]["cid"] == after["cid"]
     beyond = octostore(*ask, "--as-of", "999")
     assert (beyond.code, beyond.json["error"]) == (6, "not-found")
+
+
+def test_where_nothing_can_be_kept_it_is_learned_anew_and_said(
+    octostore: Command, store: Place, tmp_path: Path
+) -> None:
+    claims(store, "bristol", Ran(), 1)
+    claims(store, "anchor", Ran(), 1)
+    store.head(1_700_000_000)
+    ask = ("verdict", KEY, "--policy", "evidence.toml", "--json")
+    kept = octostore(*ask)
+    assert kept.err == ""
+    policy = read_policy((tmp_path / "evidence.toml").read_bytes())
+    with Reputation(folder_of(store.path, policy), policy):
+        said = octostore(*ask)
+    assert said.json == kept.json
+    assert "learned anew, for nothing can be kept" in said.err
 
 
 def test_a_policy_is_a_file_a_block_or_a_name(
