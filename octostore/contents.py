@@ -244,6 +244,8 @@ class Contents:
 
     def _indexed(self) -> dict[CID, Path]:
         if self._by_cid is None:
+            for folder in self._folders:
+                _check_lasting(folder)
             self._by_cid = {
                 cid_of_file(path): path
                 for folder in self._folders
@@ -285,6 +287,12 @@ class _Stored:
         if block is None:
             raise NotFoundError(f"lacks block {cid}", at=str(cid))
         return block
+
+
+def _check_lasting(path: Path) -> None:
+    """What is read once to be hashed and again to be run: no pipe and no device."""
+    if path.exists() and not path.is_dir() and not path.is_file():
+        raise FileError("neither a file nor a folder", at=str(path))
 
 
 def cid_of_file(path: Path) -> CID:

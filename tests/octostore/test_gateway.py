@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import os
 import time
 import tracemalloc
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from invocation_spec.cid import DAG_PB
 from octostore import gateway as gateways
 from octostore import lookup
 from octostore.contents import FILES_MAX, Contents
-from octostore.errors import BlockMismatchError, NotFoundError
+from octostore.errors import BlockMismatchError, FileError, NotFoundError
 from octostore.gateway import ASKED_MAX, Gateway
 from octostore.told import RemoteError, TooLargeError
 from octostore.unixfs import NODE_BYTES_MAX
@@ -427,6 +428,12 @@ class TestBombs:
 
 
 class TestSources:
+    def test_what_may_never_end_is_no_file(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        for path in (tmp_path / "pipe", Path("/dev/zero")):
+            with pytest.raises(FileError, match="neither a file nor a folder"):
+                Contents([path]).get(CID_OF_DATA)
+
     def test_the_next_source_is_asked_and_what_the_first_said_is_told(
         self, tmp_path: Path
     ) -> None:
