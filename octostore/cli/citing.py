@@ -58,7 +58,7 @@ def cite_command(
     store: StorePath = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how to cite a verdict: a sentence, a permalink, BibTeX and CSL-JSON.
+    """Cite a verdict: a sentence, a permalink, BibTeX, CSL-JSON.
 
     Exit 1 if it is not agreed; the sentence says so, too.
 
