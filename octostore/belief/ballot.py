@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
-from invocation_spec.cid import CID, DAG_CBOR, EMPTY_BYTES, RAW
+from invocation_spec.cid import CID, DAG_CBOR, EMPTY_BYTES, RAW, SHA2_256
 from octostore.belief.platforms import UNTOLD
 from octostore.belief.verdict import OutputValue
 
@@ -24,6 +24,7 @@ __all__ = [
     "Ballot",
     "Vote",
     "ballots",
+    "can_be_checked",
     "family",
     "is_empty",
     "may_coincide",
@@ -109,6 +110,17 @@ def family(value: OutputValue) -> Family:
 def may_coincide(value: OutputValue) -> bool:
     """Whether two that are wrong may well say this: an exit status, an empty output."""
     return isinstance(value, int) or is_empty(value)
+
+
+def can_be_checked(value: OutputValue) -> bool:
+    """Whether the claim of an anchor would contradict it if it were wrong.
+
+    Anchors name files as results are to be named, raw by sha2-256 (FORMATS 5); a name
+    by another hash, or of UnixFS, contradicts none of theirs.
+    """
+    if isinstance(value, int) or is_empty(value):
+        return True
+    return value.codec in (RAW, DAG_CBOR) and value.hash_code == SHA2_256
 
 
 def is_empty(value: OutputValue) -> bool:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from invocation_spec.cid import CID
-from octostore.belief.ballot import Vote, ballots
+from octostore.belief.ballot import Vote, ballots, can_be_checked
 from octostore.belief.evidence import Rates, weight
 from octostore.belief.heard import Heard, Testimony
 from octostore.belief.models import Clusters, Standing, stand
@@ -95,6 +95,8 @@ class Judge:
         self._clusters = Clusters(policy)
         self._names = frozenset(group.name for group in policy.groups)
         self._anchors = frozenset(policy.anchors)
+        stated = {group.name for group in policy.groups if group.error is not None}
+        self._vouched = self._anchors | stated
         self._outputs = frozenset(policy.outputs)
         self._ignored = frozenset(policy.ignored)
         self._weighs = policy.model == "evidence"
@@ -194,7 +196,9 @@ class Judge:
             network = testimony.network.partition(":")[0]
             for name, value in values.items():
                 if self._wanted(name):
-                    vote = Vote(group, platform, value, network, heavy)
+                    known = group in self._vouched or can_be_checked(value)
+                    worth = heavy if known else 0
+                    vote = Vote(group, platform, value, network, worth)
                     said.votes.setdefault(name, []).append(vote)
         said.failing.update(
             {group: heavy for group, heavy in failing.items() if group not in answered}

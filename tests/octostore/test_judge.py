@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invocation_spec.cid import CID, DAG_PB
+from invocation_spec.cid import CID, DAG_PB, RAW
 from octostore.belief.ballot import CLASSES_MAX
 from octostore.belief.judge import EXPLAINED_MAX, explain
 from octostore.belief.models import Clusters
@@ -267,6 +267,19 @@ def test_values_of_two_codecs_neither_agree_nor_conflict() -> None:
     found = verdict(QUORUM, heard(*claims))
     assert (found.state, found.outputs["/r"].against) == ("agreed", ())
     assert found.outputs["/r"].silent == ("C", "D", "E")
+
+
+def test_a_record_weighs_only_for_what_a_check_could_find_wrong() -> None:
+    lie = CID.from_bytes(bytes((1, RAW, 0x16, 32)) + bytes(32))
+    learned = dict.fromkeys(NAMES, PERCENT)
+    claims = [says("A", {"/r": lie}), says("B", {"/r": lie}), says("C")]
+    unseen = replace(EVIDENCE, anchors=(), groups=groups(NAMES))
+    found = verdict(unseen, heard(*claims), learned)
+    assert found.state == "single"
+    assert found.outputs["/r"].value == value("R")
+    assert found.outputs["/r"].against == ()
+    vouched = replace(unseen, groups=groups(NAMES, error=PERCENT))
+    assert verdict(vouched, heard(*claims), learned).outputs["/r"].value == lie
 
 
 def test_who_has_no_weight_is_shown_and_moves_nothing() -> None:

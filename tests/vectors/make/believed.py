@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 import dag_cbor
+from multiformats import CID
 
 from tests.vectors.make.curve import public
 from tests.vectors.make.rows import INVOCATION, Row, as_json, cid_of, did
@@ -160,6 +161,15 @@ def _coincides(value: Any) -> bool:
     return isinstance(value, int) or value == cid_of(b"", "raw")
 
 
+def _can_be_checked(value: Any) -> bool:
+    if isinstance(value, int):
+        return True
+    return (value.codec.name, value.hashfun.name) in (
+        ("raw", "sha2-256"),
+        ("dag-cbor", "sha2-256"),
+    )
+
+
 def _judge_output(
     policy: Row, votes: list[tuple[str, str, Any, str]], rates: dict[str, int | None]
 ) -> Row:
@@ -169,6 +179,10 @@ def _judge_output(
     quorum = {**QUORUM, **policy.get("quorum", {})}
     names = {group["name"] for group in policy["groups"]}
     weights = {name: weight_of(rates.get(name)) for name in names}
+    if any(not _can_be_checked(vote[2]) for vote in votes):
+        stated = {group["name"] for group in policy["groups"] if "error" in group}
+        for name in names - stated - set(policy.get("anchors", ())):
+            weights[name] = 0
 
     def worth(groups: Iterable[str]) -> int:
         heavy = [name for name in groups if weights[name]]
@@ -260,8 +274,11 @@ def policy_of(model: str, names: str, **more: Any) -> Row:
     }
 
 
-def value_of(word: str | int) -> Any:
-    """A raw CID of a word; a number is an exit."""
+def value_of(word: str | bytes | int) -> Any:
+    """A raw CID of a word, of bytes by sha3-256; a number is an exit."""
+    if isinstance(word, bytes):
+        digest = hashlib.sha3_256(word).digest()
+        return CID("base32", 1, "raw", ("sha3-256", digest))
     return word if isinstance(word, int) else cid_of(word.encode(), "raw")
 
 

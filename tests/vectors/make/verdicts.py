@@ -326,3 +326,13 @@ def verdicts() -> Iterable[Row]:
         good,
         40,
     )
+    yield verdict(
+        "evidence: a record in names that no check can find wrong",
+        "by another hash a lie contradicts no anchor, so no record weighs",
+        evidence,
+        claims_of(*((group, {"/r": b"R"}) for group in "ABC")),
+        "unknown",
+        "compare",
+        good,
+        40,
+    )
