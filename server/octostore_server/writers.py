@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import re
 import time
 from collections.abc import Mapping
@@ -30,10 +31,14 @@ from octostore.statement import ReceivedStatement
 from octostore_server.errors import ForbiddenError, TooManyError, UnauthorizedError
 from octostore_server.settings import Settings
 
-__all__ = ["LIST_BYTES_MAX", "Writers"]
+__all__ = ["ASKING_MAX", "LIST_BYTES_MAX", "Writers"]
 
 #: A list of some ten thousand issuers, or of as many tokens.
 LIST_BYTES_MAX: Final = 1 << 20
+
+#: Addresses that are counted at once, some 50 MB; if more ask within a minute, all
+#: begin anew.
+ASKING_MAX: Final = 1 << 16
 
 #: How an envelope begins: what begins otherwise is no statement (statement.py).
 _ENVELOPE: Final = b"\x82\x58\x40"
@@ -61,7 +66,8 @@ class Writers:
             else dict(_token(*item) for item in _lines(settings.tokens_file))
         )
         self._most = settings.deliveries_per_minute
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._asked = MemoryStorage()
+        self._limiter = MovingWindowRateLimiter(self._asked)
 
     def admit(self, authorization: str | None, address: str) -> None:
         """Return if whoever asks may deliver now.
@@ -70,11 +76,12 @@ class Writers:
             UnauthorizedError: no token, or one that is not on the list.
             TooManyError: as many in the last minute as one may.
         """
-        who = f"address {address}"
+        who = f"address {_network_of(address)}"
         if self._tokens is not None:
             who = f"token {self._named(self._tokens, authorization)}"
         if not self._most:
             return
+        self._forget()
         limit = RateLimitItemPerMinute(self._most)
         if not self._limiter.hit(limit, who):
             reset = self._limiter.get_window_stats(limit, who).reset_time
@@ -116,6 +123,16 @@ class Writers:
                 at=str(issuer),
             )
 
+    def _forget(self) -> None:
+        """Forget who has not come for a minute, of whom an empty list is left."""
+        events = self._asked.events
+        if len(events) < ASKING_MAX:
+            return
+        for who in [who for who, recent in events.items() if not recent]:
+            self._asked.clear(who)
+        if len(events) >= ASKING_MAX:
+            self._asked.reset()
+
     def _named(self, tokens: Mapping[bytes, str], authorization: str | None) -> str:
         given = _BEARER.fullmatch(authorization or "")
         if given is None:
@@ -128,6 +145,19 @@ class Writers:
         if found is None:
             raise UnauthorizedError("this token is not on the list")
         return found
+
+
+def _network_of(address: str) -> str:
+    """What one who asks has one of: an address of IPv4, and of IPv6 a /64."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return address
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((int(found), 64), strict=False))
 
 
 def _lines(path: Path) -> list[tuple[str, str]]:

@@ -13,7 +13,9 @@ from octostore.client import Remote
 from octostore.errors import FileError
 from octostore.store import Octostore
 from octostore.told import RemoteError
+from octostore_server import writers as writers_module
 from octostore_server.app import create_app
+from octostore_server.errors import TooManyError
 from octostore_server.settings import Settings
 from octostore_server.writers import LIST_BYTES_MAX, Writers
 from tests.octostore.world import Issuer
@@ -140,6 +142,28 @@ async def test_addresses_are_counted_where_there_are_no_tokens(
             for one in story.cars[:2]
         ]
     assert found == [201, 429]
+
+
+def test_the_addresses_of_one_network_are_one_who_asks(tmp_path: Path) -> None:
+    writers = Writers(Settings(path=tmp_path, deliveries_per_minute=1))
+    writers.admit(None, "2001:db8:0:1::1")
+    writers.admit(None, "2001:db8:0:2::1")
+    writers.admit(None, "192.0.2.1")
+    for address in ("2001:db8:0:1:ffff::2", "::ffff:192.0.2.1"):
+        with pytest.raises(TooManyError):
+            writers.admit(None, address)
+
+
+def test_so_many_addresses_are_remembered_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writers_module, "ASKING_MAX", 8)
+    writers = Writers(Settings(path=tmp_path, deliveries_per_minute=1))
+    for number in range(100):
+        writers.admit(None, f"192.0.2.{number}")
+        assert len(writers._asked.events) <= 8
+    with pytest.raises(TooManyError):
+        writers.admit(None, "192.0.2.99")
 
 
 @pytest.mark.parametrize(
