@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeAlias
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 
 from invocation_spec.errors import OctostoreError
 from octostore.questions.stream import News, Place
@@ -29,6 +29,10 @@ _LOOK_S: Final = 0.25
 
 #: Seconds of silence after which a stream says that it is there.
 BEAT_S: Final = 15.0
+
+#: Readings of the store at once; more wait, so that subscribers who catch up leave the
+#: threads of the server to who asks a question.
+_READINGS_MAX: Final = 4
 
 #: Readings that are kept for who comes to the same place a little later.
 _KEPT: Final = 64
@@ -50,6 +54,7 @@ class Feed:
         self._size = -1
         self._grown = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
+        self._lane = CapacityLimiter(_READINGS_MAX)
         self._readings: dict[tuple[Reader, Place, int], asyncio.Future[_Reading]] = {}
         self.is_over = False
 
@@ -114,7 +119,9 @@ class Feed:
         key = (read, at, self._size)
         found = self._readings.get(key)
         if found is None:
-            found = asyncio.ensure_future(run_in_threadpool(self._from, read, at))
+            found = asyncio.ensure_future(
+                to_thread.run_sync(self._from, read, at, limiter=self._lane)
+            )
             while len(self._readings) >= _KEPT:
                 del self._readings[next(iter(self._readings))]
             self._readings[key] = found
@@ -140,7 +147,7 @@ class Feed:
                 _LOG.error("streams: %s", error)
 
     async def _look(self) -> None:
-        checkpoint = await run_in_threadpool(self._store.checkpoint)
+        checkpoint = await to_thread.run_sync(self._store.checkpoint)
         if checkpoint.size > self._size:
             self._size = checkpoint.size
             self._grown.set()

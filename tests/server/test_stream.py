@@ -6,9 +6,12 @@ import asyncio
 import json
 import resource
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -222,3 +225,39 @@ def test_streams_end_when_the_server_stops(tmp_path: Path) -> None:
         assert list(told) == []
         assert running.wait(timeout=20) == 0
         assert time.monotonic() - begin < 8
+
+
+def test_who_catches_up_leaves_the_threads_to_who_asks(
+    store: Octostore, settings: Settings, full: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(store, settings)
+    begun, most, lock = threading.Event(), 0, threading.Lock()
+    now, over = 0, threading.Event()
+    read = app.state.node.feed._from
+
+    def slow(*given: Any) -> Any:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        begun.set()
+        over.wait(20)
+        with lock:
+            now -= 1
+        return read(*given)
+
+    monkeypatch.setattr(app.state.node.feed, "_from", slow)
+    with serving(app) as url, ThreadPoolExecutor(60) as pool:
+        # Each stands elsewhere, or asks for other items, and has a reading of his own.
+        asked = [
+            f"{url}/v1/stream?follow=false&what=claims&after=0.{n}" for n in range(60)
+        ]
+        told = [pool.submit(httpx.get, one, timeout=60) for one in asked]
+        assert begun.wait(20)
+        try:
+            for _ in range(5):
+                assert httpx.get(f"{url}/healthz", timeout=10).status_code == 200
+        finally:
+            over.set()
+        assert {one.result().status_code for one in told} == {200}
+    assert most <= 4
