@@ -13,6 +13,7 @@ from dataclasses import replace
 from invocation_spec.cid import CID
 from octostore.errors import ProofError
 from octostore.questions.answer import Answer, Asked, InvocationAnswer
+from octostore.questions.claims import REPORTS_MAX
 from octostore.questions.who import ONE_INVOCATION_MAX, who
 from octostore.store import Octostore
 
@@ -25,7 +26,8 @@ def whole_answer(store: Octostore, asked: Asked, size: int) -> Answer:
     Links are left out: no map says whether they are all there.
 
     Raises:
-        ProofError: an invocation has more claims than are compared at once.
+        ProofError: an invocation has more claims, or outputs of them, than are
+            compared at once.
     """
     found: dict[CID, InvocationAnswer] = {}
     for page in _pages(store, asked, size):
@@ -33,8 +35,8 @@ def whole_answer(store: Octostore, asked: Asked, size: int) -> Answer:
         for item in page.invocations:
             if item.invocation in found:
                 raise ProofError(
-                    f"has more than {ONE_INVOCATION_MAX} claims, which is the most"
-                    " that a bundle speaks of",
+                    f"has more than {ONE_INVOCATION_MAX} claims, or {REPORTS_MAX}"
+                    " outputs of them, which is the most that a bundle speaks of",
                     at=str(item.invocation),
                 )
             found[item.invocation] = item

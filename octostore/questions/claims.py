@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from invocation_spec.cid import CID
 from invocation_spec.model import Invocation
@@ -19,7 +19,11 @@ from octostore.records import Claim, Profile
 from octostore.result import EXIT, Agreement, Result, compare_outputs
 from octostore.view import LoggedClaim, View
 
-__all__ = ["ClaimReader", "Claimed", "called", "summarize"]
+__all__ = ["REPORTS_MAX", "ClaimReader", "Claimed", "called", "summarize"]
+
+#: Outputs of all claims of a page, each counted as often as it is claimed: a result
+#: may have thousands, and thousands may claim it. As JSON they are some 20 MB.
+REPORTS_MAX: Final = 1 << 17
 
 _T = TypeVar("_T")
 
@@ -33,18 +37,25 @@ class ClaimReader:
         self._view = view
         self._profiles: dict[PublicKey, Profile | None] = {}
         self._results: dict[CID, Result] = {}
+        self._reports = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what was read has as many outputs as a page may have."""
+        return self._reports >= REPORTS_MAX
 
     def read(
         self, number: int, after: tuple[int, int] | None, limit: int
     ) -> tuple[list[Claimed], tuple[int, int] | None]:
         """The claims of the invocation with this block number, in log order.
 
-        The second value is where to go on (log index, record) if there are more.
+        The second value is where to go on (log index, record) if there are more, as
+        there are where the reader is full.
         """
         claims: list[Claimed] = []
         place = None
         for logged in self._view.claims_of(number, after=after):
-            if len(claims) >= limit:
+            if len(claims) >= limit or (claims and self.is_full):
                 return claims, place
             claims.append(self._claimed(logged))
             place = (logged.statement.index, logged.number)
@@ -58,6 +69,7 @@ class ClaimReader:
         claim, statement = logged.claim, logged.statement
         profile = self._profile(statement.issuer)
         result = self._result(claim.result)
+        self._reports += 0 if result is None else len(result.outputs)
         answer = ClaimAnswer(
             claim=logged.cid,
             statement=statement.cid,

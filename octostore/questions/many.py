@@ -15,6 +15,7 @@ from typing import Final
 from invocation_spec.cid import CID
 from octostore import tables
 from octostore.questions.answer import Answer, Asked
+from octostore.questions.claims import REPORTS_MAX
 from octostore.questions.who import CLAIMS_MAX, answer_of
 from octostore.view import View
 
@@ -63,16 +64,23 @@ def answers_of(
 ) -> list[Answer]:
     """The answers to these questions, in their order, each a page of at most `limit`.
 
-    Once they hold `ANSWERED_CLAIMS_MAX` claims the others are not answered: the list
-    is then shorter than `asked`. The first one always is.
+    Once they hold `ANSWERED_CLAIMS_MAX` claims, or `REPORTS_MAX` outputs of them, the
+    others are not answered: the list is then shorter than `asked`. The first one
+    always is.
     """
     answers: list[Answer] = []
-    count = 0
+    count = reports = 0
     for question in asked:
-        if count >= ANSWERED_CLAIMS_MAX:
+        if count >= ANSWERED_CLAIMS_MAX or reports >= REPORTS_MAX:
             break
         answer = answer_of(view, question, limit=limit)
         count += sum(len(item.claims) for item in answer.invocations)
+        reports += sum(
+            len(value.claims)
+            for item in answer.invocations
+            for values in item.outputs.values()
+            for value in values
+        )
         answers.append(answer)
     return answers
 

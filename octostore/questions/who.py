@@ -113,12 +113,13 @@ class _Page:
         for looks, (at, number) in enumerate(found):
             # A full page ends before an invocation that has claims; if there is none
             # it was the last.
-            is_over = count >= self._limit and self._has_claims(number)
+            is_full = count >= self._limit or self._claims.is_full
+            is_over = is_full and self._has_claims(number)
             if is_over or looks >= LOOKS_MAX:
                 assert place is not None  # noqa: S101
                 self._next = _cursor(place)
                 return
-            if number is not None and count < self._limit:
+            if number is not None and not is_full:
                 count += self._add(at, number, claim)
                 if self._next is not None:
                     return

@@ -19,6 +19,7 @@ from invocation_spec.model import (
     WasmFunctionProgram,
 )
 from octostore.engine.choice import ENGINES
+from octostore.questions import claims as claims_module
 from octostore.questions import who as who_module
 from octostore.questions.answer import Answer, Asked, ClaimAnswer
 from octostore.questions.claims import Claimed, summarize
@@ -473,6 +474,28 @@ def test_an_invocation_with_very_many_claims_goes_on_on_the_next_page(
         after = answer.next
     assert after is None
     assert seen == [0, 1, 2, 3, 4]
+
+
+def test_a_page_ends_where_its_claims_have_very_many_outputs(
+    store: Octostore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims_module, "REPORTS_MAX", 20)
+    large = Result({f"/{n}": R1 for n in range(12)})
+    for n in range(5):
+        tell(store, Issuer(str(n)).claims(Ran(), large))
+    other = Ran(input=Input(files={"/d": D1, "/e": R2}))
+    tell(store, Issuer("6").claims(other, large))
+    asked, after, sizes, seen = Asked(program=C1, input=D1), None, [], []
+    while True:
+        answer = who(store, asked, after=after)
+        shown = [one for item in answer.invocations for one in item.claims]
+        sizes.append(len(shown))
+        seen += [one.index for one in shown]
+        after = answer.next
+        if after is None:
+            break
+    assert sorted(seen) == [0, 1, 2, 3, 4, 5]
+    assert max(sizes) == 2
 
 
 @pytest.mark.parametrize("after", ["", "x", "AAAA", "é", "A" * 55, "A" * 72, "+" * 54])
