@@ -37,6 +37,7 @@ from octostore.errors import NotFoundError
 from octostore.published.murmur3 import murmur3
 
 __all__ = [
+    "DECODED_BYTES_MAX",
     "DEPTH_MAX",
     "VISITS_MAX",
     "Find",
@@ -54,6 +55,10 @@ DEPTH_MAX: Final = 64
 #: Blocks looked at for one answer, those that come twice counted twice: 4 GiB of a
 #: file in the usual pieces. A folder may name one block many times.
 VISITS_MAX: Final = 1 << 14
+
+#: Bytes that are decoded for one answer, those of files left out; a few seconds' work.
+#: A list may name one large block thousands of times.
+DECODED_BYTES_MAX: Final = 64 << 20
 
 _DIGEST_BITS: Final = 64
 
@@ -118,9 +123,11 @@ def resolve(find: Find, root: Named, path: Sequence[str]) -> Found:
 
     Raises:
         NotFoundError: a block on the way is not here, or there is nothing of that name.
-        EncodingError: a block on the way is not what its codec says.
+        EncodingError: a block on the way is not what its codec says, or they are
+            too large together.
     """
     way, roots = [root], [root.cid]
+    find = _counted(find)
     rest = list(path)
     while rest:
         cid = way[-1].cid
@@ -168,6 +175,21 @@ def blocks(
             yield named
 
 
+def _counted(find: Find) -> Find:
+    """The same, for blocks that are all decoded."""
+    decoded = 0
+
+    def counting(cid: CID) -> bytes | None:
+        nonlocal decoded
+        block = find(cid)
+        decoded += len(block or b"")
+        if decoded > DECODED_BYTES_MAX:
+            raise _too_large()
+        return block
+
+    return counting
+
+
 class _Walk:
     """Counts what it looks at, whatever it is asked for."""
 
@@ -175,6 +197,7 @@ class _Walk:
         self._find = find
         self._span = span
         self._visits = 0
+        self._decoded = 0
 
     def end(self, named: Named, scope: Scope) -> Iterator[Named]:
         if scope is Scope.BLOCK:
@@ -226,8 +249,16 @@ class _Walk:
     def _all(self, named: Named, depth: int) -> Iterator[Named]:
         block = self._look(named.cid, depth)
         yield named
-        for link in _links(named.cid, block):
+        for link in self._links(named.cid, block):
             yield from self._all(link, depth + 1)
+
+    def _links(self, cid: CID, block: bytes) -> Iterator[Named]:
+        node = self._node(cid, block)
+        if node is not None:
+            yield from map(_of, node.links)
+        elif cid.codec == DAG_CBOR:
+            self._count(len(block))
+            yield from map(_as_is, _links_of(dagcbor.decode(block, floats=True)))
 
     def _look(self, cid: CID, depth: int = 0) -> bytes:
         self._visits += 1
@@ -236,7 +267,16 @@ class _Walk:
         return _block(self._find, cid)
 
     def _node(self, cid: CID, block: bytes) -> Node | None:
-        return _decoded(cid, block) if cid.codec == DAG_PB else None
+        if cid.codec != DAG_PB:
+            return None
+        node = _decoded(cid, block)
+        self._count(len(block) - len(node.data))
+        return node
+
+    def _count(self, decoded: int) -> None:
+        self._decoded += decoded
+        if self._decoded > DECODED_BYTES_MAX:
+            raise _too_large()
 
 
 def _in_folder(find: Find, cid: CID, block: bytes, name: str) -> list[Named]:
@@ -302,13 +342,6 @@ def _member(value: Ipld, name: str) -> Ipld:
     return members[name]
 
 
-def _links(cid: CID, block: bytes) -> Iterator[Named]:
-    if cid.codec == DAG_PB:
-        yield from map(_of, _decoded(cid, block).links)
-    elif cid.codec == DAG_CBOR:
-        yield from map(_as_is, _links_of(dagcbor.decode(block, floats=True)))
-
-
 def _of(link: Link) -> Named:
     return Named(link.cid, link.raw)
 
@@ -349,5 +382,12 @@ def _nothing(name: str) -> NotFoundError:
 def _too_many() -> EncodingError:
     return EncodingError(
         f"more than {VISITS_MAX} blocks, or deeper than {DEPTH_MAX}; ask for a part of"
+        " it, or with dag-scope=entity or block"
+    )
+
+
+def _too_large() -> EncodingError:
+    return EncodingError(
+        f"blocks of more than {DECODED_BYTES_MAX} bytes to decode; ask for a part of"
         " it, or with dag-scope=entity or block"
     )

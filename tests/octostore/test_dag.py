@@ -236,3 +236,24 @@ def test_a_walk_has_a_number_of_visits_and_a_depth(
 def test_murmur3_is_that_of_others(text: bytes, half: int) -> None:
     """Known values, as the tests of spaolacci/murmur3 have them too."""
     assert murmur3(text) == half
+
+
+def test_blocks_are_decoded_up_to_a_size_together_however_often_they_come(
+    kept: Blocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = dagcbor.encode({"x": "y" * 1000})
+    folder = node(kept, DIRECTORY, [("n" * 1000, raw(kept, b"z"))])
+    for inner in (CID.of_block(large), folder):
+        kept[CID.of_block(large)] = large
+        root = dagcbor.encode([inner] * 10)
+        cid = CID.of_block(root)
+        kept[cid] = root
+        monkeypatch.setattr(dag, "DECODED_BYTES_MAX", 12_000)
+        found = resolve(kept.get, Named(cid, cid.raw), [])
+        assert len(list(blocks(kept.get, found, Scope.ALL))) >= 2
+        monkeypatch.setattr(dag, "DECODED_BYTES_MAX", 9_000)
+        with pytest.raises(EncodingError, match="more than 9000 bytes to decode"):
+            list(blocks(kept.get, found, Scope.ALL))
+        monkeypatch.setattr(dag, "DECODED_BYTES_MAX", 300)
+        with pytest.raises(EncodingError, match="more than 300 bytes to decode"):
+            resolve(kept.get, Named(cid, cid.raw), ["3"])
