@@ -26,6 +26,7 @@ from octostore.store import Octostore
 from octostore.witness import Witness
 from octostore_server import errors, models
 from octostore_server.condition import MapState
+from octostore_server.connection import Connection
 from octostore_server.examples import with_examples
 from octostore_server.feed import Feed
 from octostore_server.logs import log_config
@@ -131,7 +132,7 @@ def serve(settings: Settings) -> None:
             lifespan="off",
             server_header=False,
             proxy_headers=False,
-            http="h11",
+            http=Connection,
             h11_max_incomplete_event_size=HEADER_BYTES_MAX,
             limit_concurrency=settings.connections_max,
             timeout_keep_alive=_KEEP_ALIVE_S,

@@ -20,6 +20,7 @@ from octostore import car
 from octostore.statement import Statement
 from octostore.store import Octostore
 from octostore_server.app import create_app
+from octostore_server.connection import Connection
 from octostore_server.settings import Settings
 from tests.octostore.world import R1, R2, Issuer, Ran, result
 
@@ -57,7 +58,7 @@ async def api(store: Octostore, settings: Settings) -> AsyncIterator[httpx.Async
 def serving(app: ASGIApp) -> Iterator[str]:
     """The app on a free loopback port; connections queue until it listens."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(app, lifespan="off", log_level="error", http="h11")
+        config = uvicorn.Config(app, lifespan="off", log_level="error", http=Connection)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from octostore.store import Octostore
+from octostore_server import connection
 from octostore_server.app import create_app
 from octostore_server.settings import Settings
 from tests.server.conftest import CAR, Story, serving
@@ -41,6 +42,11 @@ def status(raw: socket.socket) -> int:
             return 0
         answer += part
     return int(answer.split(b" ", 2)[1])
+
+
+def drain(raw: socket.socket) -> None:
+    while raw.recv(4096):
+        pass
 
 
 POST = (
@@ -102,6 +108,27 @@ def test_connections_that_say_nothing_are_in_nobodys_way(url: str) -> None:
         for raw in idle[: IDLE // 2]:
             raw.sendall(b"GET /healthz HTTP/1.1\r\nhost")
         assert httpx.get(f"{url}/healthz").status_code == 200
+
+
+def test_who_asks_nothing_is_sent_away_and_who_is_answered_is_not(
+    url: str, story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HEAD_SECONDS_MAX", 1.0)
+    with ExitStack() as stack:
+        silent, trickling, again, streaming = (
+            stack.enter_context(connect(url)) for _ in range(4)
+        )
+        again.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert status(again) == 200
+        streaming.sendall(b"GET /v1/stream HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert status(streaming) == 200
+        for raw in (trickling, again):
+            raw.sendall(b"GET /healthz HTTP/1.1\r\nhost")
+        for raw in (silent, trickling, again):
+            drain(raw)
+        streaming.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            drain(streaming)
 
 
 @pytest.mark.parametrize(
