@@ -240,7 +240,8 @@ def problem(
         content | extension,
         status_code=status,
         media_type=PROBLEM_TYPE,
-        headers=dict(headers or {}),
+        # What is not here now may be here in a second, whatever caches think of a 404.
+        headers={"cache-control": "no-store", **(headers or {})},
     )
 
 

@@ -153,3 +153,10 @@ def test_tricks_with_paths_and_headers_are_refused(url: str, request_: bytes) ->
     with connect(url) as raw:
         raw.sendall(request_)
         assert 400 <= status(raw) < 500
+
+
+def test_no_cache_keeps_a_refusal(url: str) -> None:
+    for path in ("/ipfs/bafkqaaa/x", "/nowhere", "/v1/who"):
+        answer = httpx.get(f"{url}{path}")
+        assert answer.status_code >= 400
+        assert answer.headers["cache-control"] == "no-store"
