@@ -11,7 +11,7 @@ as of its own head. Source: docs/spec/map.md, Pages.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import islice
 from typing import Final, NamedTuple
@@ -26,7 +26,7 @@ from octostore.map.pages import prove
 from octostore.map.proof import open_proof
 from octostore.packed import unpack
 from octostore.questions.answer import Answer, Asked, InvocationAnswer
-from octostore.questions.claims import ClaimReader, summarize
+from octostore.questions.claims import Claimed, ClaimReader, summarize
 from octostore.questions.completeness import WholeProof, check_head, head_proof
 from octostore.questions.found import disclosed
 from octostore.questions.ranges import Place, Position, Span, page_questions, places_of
@@ -42,6 +42,9 @@ __all__ = ["PAGED_MAX", "check_page", "page_of", "span_of"]
 PAGED_MAX: Final = 1 << 16
 
 _AT_ONCE: Final = 1024
+
+#: Claims read before their outputs are counted again; each may have thousands.
+_CLAIMS_AT_ONCE: Final = 8
 
 
 class _Element(NamedTuple):
@@ -65,16 +68,16 @@ def page_of(
     elements = sorted(_elements(view, asked, head.logged.head.size))
     positions = [element.position for element in elements]
     begin = 0 if after is None else bisect_right(positions, after)
-    page = elements[begin : begin + limit]
+    page, claimed = _claimed(view, elements[begin : begin + limit])
     if not page:
         raise ProofError(
             "nothing stands after this place in the map; it was the last page, or of"
             " another question",
             at="after",
         )
-    is_last = begin + limit >= len(elements)
+    is_last = begin + len(page) >= len(elements)
     to = None if is_last else page[-1].position
-    invocations = _shown(view, page)
+    invocations = _shown(view, page, claimed)
     answer = Answer(
         asked=asked,
         checkpoint=view.checkpoint(),
@@ -236,12 +239,28 @@ def _claims(view: View, number: int, size: int) -> Iterator[tuple[bytes, bytes]]
             return
 
 
-def _shown(view: View, page: Sequence[_Element]) -> tuple[InvocationAnswer, ...]:
+def _claimed(
+    view: View, page: Sequence[_Element]
+) -> tuple[Sequence[_Element], dict[bytes, Claimed]]:
+    """As much of a page as its outputs allow, and its claims by their rows."""
+    reader = ClaimReader(view)
+    claimed: dict[bytes, Claimed] = {}
+    for at in range(0, len(page), _CLAIMS_AT_ONCE):
+        if reader.is_full:
+            return page[:at], claimed
+        some = {element.row for element in page[at : at + _CLAIMS_AT_ONCE]}
+        rows = sorted(some - claimed.keys())
+        claimed |= zip(rows, reader.read_rows(rows), strict=True)
+    return page, claimed
+
+
+def _shown(
+    view: View, page: Sequence[_Element], claimed: Mapping[bytes, Claimed]
+) -> tuple[InvocationAnswer, ...]:
     """The invocations of a page, each with its claims on it in the order of the log."""
     rows: dict[int, set[bytes]] = {}
     for element in page:
         rows.setdefault(element.invocation, set()).add(element.row)
-    reader = ClaimReader(view)
     shown: list[InvocationAnswer] = []
     for number, keys in rows.items():
         block = view.block(number)
@@ -251,7 +270,7 @@ def _shown(view: View, page: Sequence[_Element]) -> tuple[InvocationAnswer, ...]
             summarize(
                 CID.of_block(block),
                 Invocation.from_block(block),
-                reader.read_rows(sorted(keys)),
+                [claimed[row] for row in sorted(keys)],
                 nonced=nonced,
             )
         )

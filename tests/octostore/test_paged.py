@@ -16,6 +16,7 @@ from invocation_spec.model import Input, Invocation
 from octostore import car
 from octostore.errors import NotFoundError, ProofError
 from octostore.proven import VerifiedAnswer, verify_answer
+from octostore.questions import claims as claims_module
 from octostore.questions import paged
 from octostore.questions.answer import Answer, Asked
 from octostore.questions.completeness import WholeProof
@@ -274,6 +275,19 @@ def test_a_position_has_one_spelling(store: Octostore) -> None:
         "",
     ):
         assert find_position(odd) is None
+
+
+def test_a_page_ends_where_its_claims_have_very_many_outputs(
+    store: Octostore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = QUESTIONS["invocation"]
+    whole = claims(who(store, asked))
+    assert len(whole) > 8
+    monkeypatch.setattr(claims_module, "REPORTS_MAX", 1)
+    found = [answer for answer, _ in pages(store, asked, len(whole) + 1)]
+    assert len(found) > 1
+    assert max(len(claims(answer)) for answer in found) == 8
+    assert set(claims(*found)) == set(whole)
 
 
 def test_pages_are_of_so_many_claims(
