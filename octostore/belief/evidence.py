@@ -111,10 +111,6 @@ class Tally:
         """What is counted of a subject; nothing if it was never checked."""
         return self._days.get(subject, {})
 
-    def subjects(self) -> tuple[Subject, ...]:
-        """Of whom there is any check, in order."""
-        return tuple(sorted(self._days))
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tally) and self._days == other._days
 

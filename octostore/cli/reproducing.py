@@ -22,6 +22,7 @@ from octostore.cli.at_hand import (
 )
 from octostore.cli.claiming import refuse_credentials
 from octostore.cli.drawing import Drawn, drawn, run_all
+from octostore.cli.harvesting.sources import checked_network
 from octostore.cli.inputs import From, ResolutionsFile, Task, one_canonical, outcomes_of
 from octostore.cli.policies import PolicyOption, policy_of
 from octostore.cli.progress import told
@@ -44,9 +45,8 @@ from octostore.cli.running import Fuel, Memory, Time
 from octostore.cli.specs import leave_not_canonical
 from octostore.cli.storing import leave_with
 from octostore.contents import CONTENTS_BYTES_MAX
-from octostore.errors import RecordError
 from octostore.keyfile import KeyFile
-from octostore.records.shape import RecordBase, check_network
+from octostore.records.shape import RecordBase
 from octostore.runner import RunLimits
 from octostore.runner.report import FUEL, MEMORY_BYTES, TIME_S
 from octostore.sampling import SAMPLE_MAX
@@ -157,7 +157,7 @@ def reproduce_command(
     asked = _Asked(invocation, sample, policy, seed, (resolutions, network, task))
     asked.check(server)
     key_file = None if key is None else KeyFile.open(key)
-    _check_network(ran_on)
+    checked_network(ran_on, "--network")
     limits = RunLimits(fuel=fuel, memory_bytes=memory, time_s=time)
     way = Way(limits, tuple(sorted(set(output_dir or ()))), diff)
     fetch = Fetch(files or (), gateway or (), server, max_bytes)
@@ -277,13 +277,6 @@ def _one(
         refuse_credentials(outcome, (), allowed=may_publish)
     with told("running it twice", as_json=as_json):
         return _Done([reproduced(place, outcome, keys, way, fetch)])
-
-
-def _check_network(name: str) -> None:
-    try:
-        check_network(name, "--network")
-    except RecordError as error:
-        raise UsageError(error.reason, at=error.at) from error
 
 
 def _target(
