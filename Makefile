@@ -92,6 +92,10 @@ bench: $(READY) ## Benchmarks, as JSON
 	@$(BIN)/python -m benchmarks.who
 	@$(BIN)/python -m benchmarks.canonicalize
 	@$(BIN)/python -m benchmarks.proofs --entries 100000 --keys 20000 --claims 20000 --audit 5000
+	@$(BIN)/python -m benchmarks.verdict --seconds 0.2
+	@$(BIN)/python -m benchmarks.verdicts --claimed 500
+	@$(BIN)/python -m benchmarks.attacks --seeds 1 --attack "6 sleepers"
+	@$(BIN)/python -m benchmarks.reproduce --times 3
 
 interop-nix: $(READY) ## What a real Nix signs, harvested (needs Nix, busybox-static)
 	@$(BIN)/pytest -q tests/interop/test_nix.py
