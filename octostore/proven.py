@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, BinaryIO, Final, TypeAlias
 
 from invocation_spec.cid import CID
@@ -33,6 +31,7 @@ from octostore.questions.paged import check_page
 from octostore.questions.who import who
 from octostore.receipt import Receipt
 from octostore.store import Octostore
+from octostore.temporary import temporary_folder
 from octostore.told import checkpoint_of, closed, integer, reading
 from octostore.view import View
 
@@ -97,8 +96,8 @@ def verify_answer(stream: BinaryIO, asked: Asked, *, is_page: bool) -> VerifiedA
     blocks = iter(reader)
     told = _answer_of(reader, next(blocks, None), asked)
     with (
-        tempfile.TemporaryDirectory(prefix="octostore-") as folder,
-        Octostore.open(Path(folder) / "store") as store,
+        temporary_folder("answer") as folder,
+        Octostore.open(folder / "store") as store,
     ):
         _check(store.ingest(blocks))
         here = _Recomputed(store, asked)

@@ -10,11 +10,9 @@ earlier) it is learned anew in a scratch folder: slower, and the same. Source: A
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from invocation_spec.cid import CID
@@ -28,6 +26,7 @@ from octostore.belief.verdict import Verdict
 from octostore.errors import NotFoundError, StoreError
 from octostore.log import Checkpoint
 from octostore.store import Octostore
+from octostore.temporary import temporary_folder
 from octostore.view import View
 
 __all__ = ["NO_RATES", "Judged", "Reader", "believing"]
@@ -125,8 +124,7 @@ def believing(
         view = opened.enter_context(store.view(size))
         view.checkpoint()
         if kept is None:
-            folder = tempfile.TemporaryDirectory(prefix="octostore-")
-            path = Path(opened.enter_context(folder)) / "belief"
+            path = opened.enter_context(temporary_folder("belief")) / "belief"
             kept = opened.enter_context(Reputation(path, policy))
         kept.update(view)
         yield Reader(view, policy, kept.rates(), notes)

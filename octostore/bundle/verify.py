@@ -10,7 +10,6 @@ their own, and the question is asked there. Source: docs/spec/bundle.md.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +42,7 @@ from octostore.questions.found import found_of
 from octostore.spool import Spool
 from octostore.store import Octostore
 from octostore.tables import our_cid
+from octostore.temporary import temporary_folder
 from octostore.tlog.checkpoint import SignedCheckpoint
 from octostore.tlog.multiproof import verify_multiproof
 from octostore.tlog.note import VerifierKey
@@ -195,8 +195,8 @@ class Reading:
 
         self.step = "statements"
         with (
-            tempfile.TemporaryDirectory(prefix="octostore-") as folder,
-            Spool(Path(folder)) as spool,
+            temporary_folder("verify") as folder,
+            Spool(folder) as spool,
         ):
             places = take_statements(car, bundle.statements, spool)
             yield Step(

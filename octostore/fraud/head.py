@@ -15,10 +15,8 @@ Source: docs/spec/map.md, Map head; docs/spec/audit.md.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import ClassVar, Final, Self
 
 from invocation_spec.cid import CID, RAW
@@ -40,6 +38,7 @@ from octostore.log import ENTRY_BYTES, KIND_MAP_HEAD, KIND_STATEMENT, Entry, Fro
 from octostore.map.head import MapHead
 from octostore.store import Octostore
 from octostore.tables import is_ours
+from octostore.temporary import temporary_folder
 from octostore.tlog.merkle import leaf_hash, verify_consistency
 from octostore.tlog.note import VerifierKey, to_base64
 
@@ -204,8 +203,8 @@ def _replay(entries: list[bytes], rest: Iterator[Block | Damaged]) -> bytes:
         ) from error
     roots = [item.block for item in found if item.kind == KIND_STATEMENT]
     with (
-        tempfile.TemporaryDirectory(prefix="octostore-") as folder,
-        Octostore.open(Path(folder) / "store") as store,
+        temporary_folder("verify") as folder,
+        Octostore.open(folder / "store") as store,
     ):
         receipt = store.follow(_ours(rest), roots)
         if receipt.malformed is not None:
